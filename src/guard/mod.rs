@@ -1,0 +1,25 @@
+//! The pure core: facts in, judgement out.
+//!
+//! [`judge`] decides what leaves for Twilio; [`follow_up`] decides whether the backend is asked a
+//! second time. Neither does IO, reads a clock or knows the environment.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod causes;
+pub mod exchange;
+pub mod fallback;
+pub mod finding;
+mod follow_up;
+mod judge;
+pub mod judgement;
+pub mod policy;
+
+pub use causes::{CAUSES, Cause};
+pub use exchange::{
+    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Outcome, RequestFacts,
+};
+pub use fallback::{Fallback, Fallbacks};
+pub use finding::{Finding, Grade, Place};
+pub use follow_up::{RequestBody, SecondRequest, follow_up};
+pub use judge::judge;
+pub use judgement::{Delivery, DeliveryKind, Judgement, Verdict};
+pub use policy::Policy;
