@@ -16,5 +16,8 @@
 //! The pure core ([`guard`], [`twilio`]) decides and does no IO; everything else is the shell
 //! around it.
 
+pub mod config;
 pub mod guard;
+pub mod incidents;
+pub mod telemetry;
 pub mod twilio;

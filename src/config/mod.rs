@@ -1,0 +1,106 @@
+//! Configuration: raw (as typed) to resolved (valid by construction).
+
+pub mod route;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::guard::Policy;
+use route::Route;
+
+/// The resolved configuration: every value valid, no `Option` for "default".
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where Twilio's requests arrive.
+    pub listen: SocketAddr,
+    /// The ops listener.
+    pub ops: OpsListener,
+    /// Time for one webhook in all, connect included.
+    pub budget: Duration,
+    /// Time for a TCP connect to the backend.
+    pub connect_timeout: Duration,
+    /// Most bytes of a guarded answer's body, as received.
+    pub max_answer_body: usize,
+    /// Most bytes of a guarded request's body.
+    pub max_request_body: usize,
+    /// Time that in-flight requests have after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Current-thread runtimes that serve.
+    pub workers: usize,
+    /// Log lines.
+    pub log: LogConfig,
+    /// Where state is kept, if anywhere.
+    pub state_dir: Option<PathBuf>,
+    /// `https://pbx.example.com`, no trailing slash.
+    pub public_url: Option<String>,
+    /// Configured routes, in the order in which they are tried.
+    pub routes: Vec<Arc<Route>>,
+    /// Route of every request that no configured route matches: recognised or passed through.
+    pub default_route: Arc<Route>,
+}
+
+/// The ops listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpsListener {
+    /// None.
+    Off,
+    /// The default address: if it is taken, the guard says so and serves on.
+    Default(SocketAddr),
+    /// A configured address: if it is taken, that is an error.
+    Configured(SocketAddr),
+}
+
+/// Log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogConfig {
+    /// How they look; `None`: human on a terminal, JSON otherwise.
+    pub format: Option<LogFormat>,
+    /// How much of an original body is printed.
+    pub body: LogBody,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much of an original body is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogBody {
+    /// All that fits the line (under 15 KiB).
+    #[default]
+    Full,
+    /// Nothing.
+    None,
+    /// The first 200 characters.
+    Preview,
+}
+
+/// Where a route's requests go.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// Host name or IP address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Upstream {
+    /// `host:port`, lower case, IPv6 in brackets.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
+        }
+    }
+}
+
+/// A policy shared by the requests of a route.
+pub type SharedPolicy = Arc<Policy>;

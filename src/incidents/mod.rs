@@ -1,0 +1,30 @@
+//! Incidents: what is recorded of one verdict that was not `untouched`.
+
+pub mod recorder;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::config::route::Route;
+use crate::guard::{Exchange, Judgement};
+
+/// What is recorded of one judged answer.
+#[derive(Debug, Clone)]
+pub struct Incident {
+    /// UUIDv7: sorts by time.
+    pub id: Uuid,
+    /// When the request came, milliseconds since the Unix epoch.
+    pub time_ms: u64,
+    /// The route that matched.
+    pub route: Arc<Route>,
+    /// Request and all that the backend gave.
+    pub exchange: Arc<Exchange>,
+    /// What became of it.
+    pub judgement: Arc<Judgement>,
+    /// How long the backend took in all.
+    pub upstream_duration: Duration,
+    /// Of the budget, when the delivery was decided.
+    pub budget_left: Duration,
+}

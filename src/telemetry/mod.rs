@@ -1,0 +1,3 @@
+//! Logs, metrics and their names.
+
+pub mod metrics;
