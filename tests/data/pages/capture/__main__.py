@@ -5,11 +5,11 @@ import json
 import sys
 from pathlib import Path
 
-from . import apps_node, apps_php, apps_python, apps_other, servers
+from . import apps_node, apps_other, apps_php, apps_python, handwritten, servers
 from .stage import Missing, Stage, write_manifest
 
 HERE = Path(__file__).resolve().parent.parent
-RIGS = {**servers.RIGS, **apps_python.RIGS, **apps_php.RIGS, **apps_node.RIGS, **apps_other.RIGS}
+RIGS = {**servers.RIGS, **apps_python.RIGS, **apps_php.RIGS, **apps_node.RIGS, **apps_other.RIGS, **handwritten.RIGS}
 
 
 def main(names):

@@ -56,7 +56,7 @@ class Peer:
 def nginx(stage):
     program = stage.need("nginx")
     version = stage.version(program, "-v", pattern=r"nginx/(\S+)")
-    port, plain, tls, dead = stage.port(), stage.dead_port(), stage.port(), stage.port()
+    port, plain, tls, dead = stage.port(), stage.port(), stage.port(), stage.dead_port()
     silent = Peer(stage, None)
     stage.write("www/index.html", "<h1>it works</h1>\n")
     stage.write("www/menu.mp3", "ID3")
@@ -337,7 +337,7 @@ http://:{port} {{
         ("502", "/gone", "reverse_proxy to a port where nothing listens"),
         ("301", "/moved", "redir 301"),
     ]:
-        kind = {"301": "redirect"}.get(name, "error")
+        kind = {"301": "redirect", "404": "empty", "502": "empty"}.get(name, "error")
         stage.take(f"caddy-{name}", "caddy", "Caddy", version, how, port, path=path, kind=kind)
     stage.take("caddy-200-listing", "caddy", "Caddy", version, "file_server browse on a folder", port, method="GET",
                path="/list/")

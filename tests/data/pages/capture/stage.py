@@ -77,7 +77,7 @@ class Stage:
 
     def start(self, command, port, env=None, cwd=None):
         """Runs with a bare environment, so that debug pages have nothing of this machine to print."""
-        bare = {"PATH": os.environ["PATH"] + ":/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": str(self.scratch)}
+        bare = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", "HOME": str(self.scratch)}
         log = open(self.scratch / f"log-{len(self.processes)}", "wb")
         process = subprocess.Popen(
             [str(part) for part in command],

@@ -64,7 +64,8 @@ def request(method, path, body=b"", headers=(), host="pbx.example.com"):
     if body or method == "POST":
         lines.append(b"Content-Type: application/x-www-form-urlencoded; charset=UTF-8")
         lines.append(b"Content-Length: %d" % len(body))
-    lines.append(b"Accept: */*")
+    if "Accept" not in dict(headers):
+        lines.append(b"Accept: */*")
     lines.append(b"User-Agent: TwilioProxy/1.1")
     lines += [name.encode() + b": " + value.encode() for name, value in headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
