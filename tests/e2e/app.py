@@ -24,6 +24,8 @@ from twilio_side import TOKEN
 
 app = Flask(__name__)
 app.config["SEEN"] = []
+# A doubled slash is part of what Twilio signs.
+app.url_map.merge_slashes = False
 app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": None}
 app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)
 sock = Sock(app)
@@ -136,7 +138,7 @@ def signed(rest=""):
     """Checks as Twilio's documentation shows, over the URL that Twilio asked for, byte for byte."""
     url = f"{request.scheme}://{request.host}{request.environ['RAW_URI']}"
     given = request.headers.get("X-Twilio-Signature", "")
-    if not RequestValidator(TOKEN).validate(url, request.form.to_dict(flat=False), given):
+    if not RequestValidator(TOKEN).validate(url, request.form, given):
         abort(403)
     response = VoiceResponse()
     response.say(f"Signature fits, {request.method} with {len(request.values)} values.")
@@ -283,7 +285,7 @@ def media(ws):
         ws.send(frame)
 
 
-@app.get("/ws/refused")
+@app.route("/ws/refused", websocket=True)
 def refused():
     abort(403)
 

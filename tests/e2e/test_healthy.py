@@ -168,7 +168,7 @@ def test_an_edge_on_loopback_may_say_what_the_public_url_is(binary, backend):
         assert (got["x-forwarded-proto"], got["x-forwarded-host"], got["host"]) == ("https", "www.example.com", HOST)
 
 
-@pytest.mark.parametrize("target", ["/signed", "/signed/a?x=1&y=2", "/signed//b/%7Eu?q=%20+%2B&r=%D7%A9&s=&t", "/signed/c%2Fd?u='(!)"])
+@pytest.mark.parametrize("target", ["/signed", "/signed/a?x=1&y=2", "/signed/b//%7Eu?q=%20+%2B&r=%D7%A9&s=&t", "/signed/c%2Fd?u='(!)"])
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_twilios_validator_accepts_what_came_through(guard, flask, target, method):
     direct = call(flask, target, method=method, headers=[("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", HOST)])

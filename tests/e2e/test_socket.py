@@ -10,7 +10,6 @@ from twilio_side import HOST, exchange, signature
 
 AGENT = {
     "User-Agent": "Twilio.TmeWs/1.0",
-    "Host": HOST,
     "X-Twilio-Signature": signature(f"wss://{HOST}/ws/twilio-media", {}),
 }
 
