@@ -1,0 +1,3 @@
+//! The integration tests, one binary: structure first, then the product from outside in.
+
+mod layout;
