@@ -16,8 +16,11 @@
 //! The pure core ([`guard`], [`twilio`]) decides and does no IO; everything else is the shell
 //! around it.
 
+pub mod clock;
 pub mod config;
 pub mod guard;
 pub mod incidents;
+pub mod proxy;
+pub mod shutdown;
 pub mod telemetry;
 pub mod twilio;
