@@ -1,6 +1,8 @@
 //! Incidents: what is recorded of one verdict that was not `untouched`.
 
+mod event;
 pub mod recorder;
+pub mod redact;
 
 use std::sync::Arc;
 use std::time::Duration;
