@@ -3,7 +3,7 @@
 use super::Incident;
 
 /// Takes incidents without ever waiting.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Recorder {}
 
 impl Recorder {

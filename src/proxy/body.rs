@@ -217,7 +217,8 @@ impl Body for ResponseBody {
 
 /// Reads a body whole: at most `limit` bytes, until `deadline`.
 ///
-/// Whatever came is given, however it ended.
+/// Whatever came is given, however it ended; of a body that is too large, the piece that was one
+/// too many as well, for whoever streams on from there.
 pub(super) async fn collect(
     body: &mut Incoming,
     limit: usize,
@@ -241,20 +242,19 @@ pub(super) async fn collect(
             Some(Err(error)) => break BodyEnd::Truncated { detail: chain(&error) },
         };
         let have = all.as_ref().map_or(first.len(), BytesMut::len);
-        let fits = data.len().min(limit.saturating_sub(have));
-        let part = data.get(..fits).unwrap_or_default();
+        let is_too_large = data.len() > limit.saturating_sub(have);
         match &mut all {
-            Some(all) => all.extend_from_slice(part),
+            Some(all) => all.extend_from_slice(&data),
             // The usual answer comes in one piece and is not copied.
-            None if first.is_empty() => first = data.slice(..fits),
+            None if first.is_empty() => first = data,
             None => {
-                let mut joined = BytesMut::with_capacity((first.len() + part.len()).max(8 * 1024));
+                let mut joined = BytesMut::with_capacity((first.len() + data.len()).max(8 * 1024));
                 joined.extend_from_slice(&first);
-                joined.extend_from_slice(part);
+                joined.extend_from_slice(&data);
                 all = Some(joined);
             }
         }
-        if fits < data.len() {
+        if is_too_large {
             break BodyEnd::TooLarge { limit };
         }
     };

@@ -17,10 +17,10 @@ use crate::config::route::Route;
 use crate::guard::Failure;
 
 /// Longest wait for the first byte of an answer while nothing of the request moves either.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
+const FIRST_BYTE: Duration = Duration::from_mins(1);
 
 /// Longest silence within an answer.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Passes a request on and its answer back.
 ///
@@ -35,7 +35,7 @@ pub(super) async fn answer(
 ) -> Response<ResponseBody> {
     worker.tally.passed();
     worker.metrics.passed();
-    let open = worker.tally.open();
+    let open = worker.open.mark();
     let suspect = parts.method != Method::HEAD && hint::looks_like_twilio(&parts.headers);
     let suspect = suspect.then(|| (parts.method.clone(), parts.uri.path().to_owned()));
     let pulse = match &body {

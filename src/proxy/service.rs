@@ -16,6 +16,7 @@ use tokio::time::sleep_until;
 use super::body::{Pulse, RequestBody, ResponseBody, collect};
 use super::headers::Sender;
 use super::routing::{self, Plan};
+use super::witness::Witness;
 use super::worker::Worker;
 use super::{guarded, pass, refuse, upgrade};
 use crate::guard::BodyEnd;
@@ -45,12 +46,15 @@ pub(super) async fn handle(
     worker: Arc<Worker>,
     peer: SocketAddr,
     request: Request<Incoming>,
+    witness: &Witness,
 ) -> Result<Response<ResponseBody>, Infallible> {
     let start = Instant::now();
-    Ok(match refuse::check(&request) {
+    let response = match refuse::check(&request, witness.has_one_length(&request)) {
         Ok(()) => dispatch(&worker, peer, request, start).await,
         Err(refusal) => refusal.into_response(),
-    })
+    };
+    witness.watch();
+    Ok(response)
 }
 
 async fn dispatch(

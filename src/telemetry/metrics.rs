@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The guard's instruments. Cheap to clone; every method is wait-free.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Metrics(Arc<()>);
 
 impl Metrics {
