@@ -1,14 +1,19 @@
-//! Sees a request's head as it came, for the one question that the HTTP reader can't answer any
-//! more: whether a chunked request also had a Content-Length. The reader drops that line.
+//! The client's connection, below the HTTP reader and writer.
+//!
+//! It sees a request's head as it came, for the one question that the reader can't answer any
+//! more: whether a chunked request also had a Content-Length (the reader drops that line). And it
+//! ends with a reset where nothing else tells the client that its answer was cut.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::header::TRANSFER_ENCODING;
 use http::{Request, Version};
 use memchr::memmem;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -23,6 +28,7 @@ pub(super) struct Witness(Arc<Mutex<Seen>>);
 struct Seen {
     bytes: Vec<u8>,
     watches: bool,
+    ends_by_reset: bool,
 }
 
 impl Witness {
@@ -42,6 +48,11 @@ impl Witness {
     /// The answer is given: what comes now is the next request.
     pub(super) fn watch(&self) {
         self.lock().watches = true;
+    }
+
+    /// An answer whose end is the connection's end was cut: only a reset tells the client so.
+    pub(super) fn end_by_reset(&self) {
+        self.lock().ends_by_reset = true;
     }
 
     fn saw(&self, bytes: &[u8]) {
@@ -88,8 +99,20 @@ pub(super) struct Witnessed {
 
 impl Witnessed {
     pub(super) fn new(stream: TcpStream) -> (Self, Witness) {
-        let witness = Witness(Arc::new(Mutex::new(Seen { bytes: Vec::new(), watches: true })));
+        let witness = Witness(Arc::new(Mutex::new(Seen {
+            bytes: Vec::new(),
+            watches: true,
+            ends_by_reset: false,
+        })));
         (Self { stream, witness: witness.clone() }, witness)
+    }
+}
+
+impl Drop for Witnessed {
+    fn drop(&mut self) {
+        if self.witness.lock().ends_by_reset {
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
     }
 }
 

@@ -178,6 +178,17 @@ fn an_old_client_gets_an_old_answer() {
 }
 
 #[test]
+fn an_old_client_is_told_by_a_reset_that_its_answer_was_cut() {
+    let backend =
+        Backend::once("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+    let guard = Guard::before(backend.address);
+    let mut client = Client::to(guard.address);
+    client.say("GET / HTTP/1.0\r\n\r\n");
+    let (_, ended_cleanly) = client.rest();
+    assert!(!ended_cleanly);
+}
+
+#[test]
 fn a_pass_route_is_never_judged() {
     let backend = Backend::always(answer("500 X", "Content-Type: text/html\r\n", "<html></html>"));
     let mut config = config(backend.address);
