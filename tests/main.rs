@@ -1,3 +1,5 @@
 //! The integration tests, one binary: structure first, then the product from outside in.
 
 mod layout;
+mod proxy;
+mod support;

@@ -71,6 +71,12 @@ impl Recorder {
         (recorder, RecorderHandle { queue, thread, log })
     }
 
+    /// A recorder without a writer: whatever is offered counts as dropped.
+    pub fn without_writer(metrics: Metrics) -> Self {
+        let (queue, _) = sync_channel(0);
+        Self { queue, bytes: Arc::default(), dropped: Arc::default(), metrics }
+    }
+
     /// Offers an incident; when the queue is full it is dropped, counted and said.
     pub fn offer(&self, incident: Incident) {
         let size = weight(&incident);
