@@ -16,8 +16,10 @@
 //! The pure core ([`guard`], [`twilio`]) decides and does no IO; everything else is the shell
 //! around it.
 
+pub mod cli;
 pub mod config;
 pub mod guard;
 pub mod incidents;
+pub mod probe;
 pub mod telemetry;
 pub mod twilio;

@@ -6,6 +6,7 @@
 
 pub mod causes;
 pub mod exchange;
+pub mod explain;
 pub mod fallback;
 pub mod finding;
 mod follow_up;
