@@ -1,0 +1,1 @@
+"""Builders of the documents in documents.jsonl."""

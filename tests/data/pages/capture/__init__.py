@@ -1,0 +1,1 @@
+"""Captures error pages from the real programs that print them."""
