@@ -1,3 +1,4 @@
-//! The one integration test binary; each module says what it is about.
+//! The integration tests, one binary: structure first, then the product from outside in.
 
 mod cli;
+mod layout;

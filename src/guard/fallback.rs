@@ -113,17 +113,144 @@ pub enum FallbackError {
 }
 
 impl Fallback {
-    /// Compiles a document for a slot: it must be judged `untouched`, without any warning.
+    /// Compiles a document for a slot: it must be judged `untouched`, without any finding.
     ///
     /// `xml` is UTF-8 TwiML of at most 65,536 bytes.
     pub fn compile(name: &str, xml: &str, slot: Slot) -> Result<Self, FallbackError> {
-        let _ = (name, xml);
-        Err(FallbackError::NoTwiml { slot })
+        if !slot.takes_twiml() {
+            return Err(FallbackError::NoTwiml { slot });
+        }
+        let body = Bytes::from(xml.trim().to_owned());
+        if let Some(finding) = first_finding(&body, slot) {
+            return Err(FallbackError::Unfit {
+                slot,
+                cause: finding.cause.slug,
+                code: finding.cause.codes,
+                evidence: finding.evidence,
+                remedy: finding.cause.remedy,
+            });
+        }
+        let names: Vec<String> = elements(&body).into_iter().map(|(name, _)| name).collect();
+        let steers =
+            names.iter().any(|name| matches!(name.as_str(), "Redirect" | "Gather" | "Dial"));
+        Ok(Self { name: name.to_owned(), body, steers })
     }
 
     /// Every URL that Twilio would fetch as TwiML next because of this document
-    /// (`action`, `<Redirect>`, `url`, `waitUrl`), as written.
+    /// (`action`, `<Redirect>`, `url`, `waitUrl`, `referUrl`), as written but for entities. The
+    /// empty string stands for the document's own URL, which Gather and Record without `action`
+    /// go back to.
     pub fn next_urls(&self) -> Vec<String> {
-        Vec::new()
+        elements(&self.body).into_iter().flat_map(|(_, urls)| urls).collect()
+    }
+}
+
+/// What the judge says of a document served as TwiML should be.
+fn first_finding(body: &Bytes, slot: Slot) -> Option<super::Finding> {
+    let mut headers = http::HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("text/xml; charset=utf-8"),
+    );
+    let exchange = super::Exchange {
+        slot,
+        request: super::RequestFacts {
+            method: http::Method::POST,
+            target: "/".to_owned(),
+            host: None,
+            has_authorization: false,
+            params: crate::twilio::Params::default(),
+            body: Bytes::new(),
+        },
+        attempts: Vec::new(),
+        outcome: super::Outcome::Answered(super::Answer {
+            status: http::StatusCode::OK,
+            headers,
+            body: body.clone(),
+            end: super::BodyEnd::Complete,
+        }),
+        elapsed: std::time::Duration::ZERO,
+        call: super::CallFacts::default(),
+    };
+    super::judge(&exchange, &super::Policy::default()).findings.into_iter().next()
+}
+
+/// Names of all elements, each with the URLs that it hands to Twilio for TwiML.
+fn elements(body: &Bytes) -> Vec<(String, Vec<String>)> {
+    let Ok(text) = std::str::from_utf8(body) else { return Vec::new() };
+    let Ok(document) = super::twiml::read(text) else { return Vec::new() };
+    let plain = |raw: &str| {
+        raw.trim()
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&apos;", "'")
+            .replace("&amp;", "&")
+    };
+    document
+        .elements
+        .iter()
+        .map(|element| {
+            let name = element.name_in(text);
+            let of_attributes = ["action", "url", "waitUrl", "referUrl"]
+                .into_iter()
+                .filter_map(|attribute| element.attribute(text, attribute))
+                .filter(|_| !matches!(name, "Stream" | "ConversationRelay"));
+            let own = element.texts.first().filter(|_| name == "Redirect").cloned();
+            let mut urls: Vec<String> =
+                of_attributes.chain(own).filter_map(|span| text.get(span)).map(plain).collect();
+            if matches!(name, "Gather" | "Record") && element.attribute(text, "action").is_none() {
+                urls.push(String::new());
+            }
+            (name.to_owned(), urls)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_ones_fit_their_slots() {
+        let fallbacks = Fallbacks::built_in();
+        for slot in Slot::ALL {
+            if let Some(fallback) = fallbacks.of(slot) {
+                let text = std::str::from_utf8(&fallback.body).unwrap();
+                assert_eq!(
+                    Fallback::compile(&fallback.name, text, slot).as_ref(),
+                    Ok(fallback),
+                    "{slot}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_twilio_would_refuse_is_an_error() {
+        for (xml, slot, cause) in [
+            ("<Response><Say>x</Response>", Slot::Voice, "end-tag-missing"),
+            ("<Response><Hangup/></Response>", Slot::ConferenceWait, "verb-forbidden-in-wait"),
+            ("<Response><Dial>1</Dial></Response>", Slot::Whisper, "dial-in-whisper"),
+            ("<Response><Say>x</Say></Response>", Slot::Messaging, "verb-wrong-channel"),
+            ("sorry", Slot::Voice, "not-twiml"),
+        ] {
+            match Fallback::compile("x", xml, slot) {
+                Err(FallbackError::Unfit { cause: found, .. }) => assert_eq!(found, cause, "{xml}"),
+                other => panic!("{xml}: {other:?}"),
+            }
+        }
+        assert!(matches!(
+            Fallback::compile("x", "<Response/>", Slot::Callback),
+            Err(FallbackError::NoTwiml { .. })
+        ));
+    }
+
+    #[test]
+    fn where_it_leads_is_known() {
+        let xml = "<Response><Gather action=\"/a?x=1&amp;y=2\"><Say>x</Say></Gather><Gather/><Redirect> /b </Redirect></Response>";
+        let fallback = Fallback::compile("x", xml, Slot::Voice).unwrap();
+        assert_eq!(fallback.next_urls(), ["/a?x=1&y=2", "", "/b"]);
+        assert!(fallback.steers);
     }
 }

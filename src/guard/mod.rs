@@ -4,15 +4,30 @@
 //! second time. Neither does IO, reads a clock or knows the environment.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod assess;
 pub mod causes;
+pub mod charset;
+pub mod coding;
+mod deliver;
+mod edit;
 pub mod exchange;
 pub mod explain;
 pub mod fallback;
 pub mod finding;
 mod follow_up;
+pub mod foreign;
 mod judge;
 pub mod judgement;
+mod links;
+mod locate;
+pub mod media;
+mod mend;
+mod pages;
 pub mod policy;
+pub mod reading;
+mod recover;
+pub mod twiml;
+mod words;
 
 pub use causes::{CAUSES, Cause};
 pub use exchange::{

@@ -1,7 +1,14 @@
-//! The catalogue of causes: one file each, one line each.
+//! The catalogue of causes: one file each, one word in the list below each.
+//!
+//! The order of the list is the order in which fetching and reading an answer can fail; among the
+//! causes that say what a body is instead of TwiML, the first that fits names it.
 
-use super::exchange::Exchange;
-use super::finding::Finding;
+use http::StatusCode;
+
+use super::exchange::{Answer, Failure};
+use super::foreign::Foreign;
+use super::media::ContentType;
+use super::reading::{Found, Reading};
 
 /// One named way in which an answer is not acceptable.
 #[derive(Debug)]
@@ -22,6 +29,27 @@ pub struct Cause {
     pub remedy: &'static str,
     /// What the guard does about it, a few words.
     pub action: &'static str,
+    /// How it is found.
+    pub check: Check,
+}
+
+/// How a cause is found.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// In how a body ended; gives the evidence.
+    Body(fn(&Answer) -> Option<String>),
+    /// By the stage that undoes it while it reads.
+    Elsewhere,
+    /// In how there came no answer; gives the evidence.
+    Failure(fn(&Failure) -> Option<String>),
+    /// In a body that holds no TwiML document; gives the evidence.
+    Foreign(fn(&Foreign<'_>) -> Option<String>),
+    /// In a well-formed document.
+    Grammar(fn(&Reading<'_>) -> Vec<Found>),
+    /// In the status of an answer.
+    Status(fn(StatusCode) -> bool),
+    /// In the Content-Type of a document; the flag says whether that is ASCII throughout.
+    Type(fn(&ContentType, bool) -> bool),
 }
 
 /// The order in which fetching and reading a document can fail.
@@ -45,12 +73,28 @@ pub enum Stage {
     Headers,
 }
 
+impl Stage {
+    /// Its name in docs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Charset => "charset",
+            Self::Coding => "coding",
+            Self::Document => "document",
+            Self::Grammar => "grammar",
+            Self::Headers => "headers",
+            Self::Links => "links",
+            Self::Status => "status",
+            Self::Transport => "transport",
+        }
+    }
+}
+
 /// How bad a cause is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Level {
     /// The caller hears the application error (or would, unrepaired).
     Fault,
-    /// Twilio accepts it; recorded without changing the answer, or changed without need for alarm.
+    /// Twilio accepts it; recorded without alarm.
     Warning,
 }
 
@@ -59,19 +103,94 @@ pub enum Level {
 pub enum Evidence {
     /// Twilio's own pages.
     Documented,
+    /// Inferred from the others; never to be stated as Twilio's behaviour.
+    Inferred,
     /// Reports of users.
     Reported,
-    /// Inferred from the above.
-    Inferred,
 }
 
-/// Every cause, in the order of the stages.
-pub static CAUSES: &[&Cause] = &[];
+impl Evidence {
+    /// Its name in docs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Documented => "documented",
+            Self::Inferred => "inferred",
+            Self::Reported => "reported",
+        }
+    }
+}
+
+macro_rules! catalogue {
+    ($($stage:ident { $($name:ident),+ $(,)? })+) => {
+        $(
+            #[doc = concat!("Causes of the stage `", stringify!($stage), "`.")]
+            pub mod $stage { $(pub mod $name;)+ }
+        )+
+
+        /// Every cause, in the order of the stages.
+        pub static CAUSES: &[&Cause] = &[$($(&$stage::$name::CAUSE,)+)+];
+    };
+}
+
+catalogue! {
+    transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, body_truncated, body_too_late, answer_too_large }
+    status { unauthorized, csrf_refused, not_found, method_refused, rate_limited, client_error, server_error, odd_success, redirect_followed, redirect_refused, redirect_target_unauthorized, wrong_method }
+    coding { coding_unasked, coding_undeclared, coding_untrue, coding_tail_damaged, coding_corrupt, coding_bomb }
+    charset { byte_order_mark, charset_not_utf8, undecodable }
+    document { no_content, empty_body, several_documents, twiml_quoted, doctype_with_subset, document_truncated, not_well_formed, single_page_app, html_page, json_answer, root_not_response, program_output, acknowledgement, audio_unsuited, prose, not_twiml, text_before, text_after, wrapped_in_page, declaration_untrue, declaration_misplaced, bare_ampersand, html_entity, bare_less_than, cdata_end_in_text, control_character, comment_malformed, doctype, attribute_unquoted, attribute_curly_quoted, attribute_blank_missing, end_tag_missing }
+    grammar { twiml_too_large, verb_forbidden_in_wait, dial_in_whisper, verb_wrong_channel, verb_unknown, message_empty }
+    links { scheme_doubled, own_host_double_slash, own_host_without_scheme, foreign_link_odd }
+    headers { content_type_missing, content_type_doubled, content_type_malformed, content_type_html, content_type_wrong, charset_label_untrue, cookie_refused, answer_slow, callback_failed }
+}
 
 /// The cause with this slug.
 pub fn by_slug(slug: &str) -> Option<&'static Cause> {
     CAUSES.iter().copied().find(|cause| cause.slug == slug)
 }
 
-#[allow(dead_code)]
-type Check = fn(&Exchange) -> Option<Finding>;
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::twilio::codes;
+
+    #[test]
+    fn slugs_are_unique_and_fit_labels() {
+        let slugs: BTreeSet<_> = CAUSES.iter().map(|cause| cause.slug).collect();
+        assert_eq!(slugs.len(), CAUSES.len());
+        for slug in slugs {
+            assert!(
+                slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
+                "{slug}"
+            );
+        }
+    }
+
+    #[test]
+    fn stages_come_in_order() {
+        assert!(CAUSES.is_sorted_by_key(|cause| cause.stage));
+    }
+
+    #[test]
+    fn every_code_is_in_the_dictionary() {
+        for cause in CAUSES {
+            for &code in cause.codes {
+                assert!(codes::lookup(code).is_some(), "{}: {code}", cause.slug);
+            }
+        }
+    }
+
+    #[test]
+    fn texts_are_one_line_each() {
+        for cause in CAUSES {
+            for text in [cause.explain, cause.remedy, cause.action] {
+                assert!(
+                    !text.is_empty() && !text.contains('\n') && !text.ends_with('.'),
+                    "{}: {text}",
+                    cause.slug
+                );
+            }
+        }
+    }
+}

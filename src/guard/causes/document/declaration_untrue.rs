@@ -1,0 +1,16 @@
+//! `declaration-untrue`: the XML declaration names an encoding that the document does not have.
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "declaration-untrue",
+    stage: Stage::Document,
+    level: Level::Fault,
+    codes: &[12100],
+    evidence: Evidence::Inferred,
+    explain: "the XML declaration names an encoding that the document does not have",
+    remedy: "declare UTF-8",
+    action: "declaration corrected",
+    check: Check::Elsewhere,
+};

@@ -1,0 +1,16 @@
+//! `empty-body`: an empty body (or blanks only).
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "empty-body",
+    stage: Stage::Document,
+    level: Level::Fault,
+    codes: &[11200, 12100],
+    evidence: Evidence::Reported,
+    explain: "an empty body (or blanks only)",
+    remedy: "return at least `<Response/>`",
+    action: "by slot and CallStatus: `<Response/>` or fallback",
+    check: Check::Elsewhere,
+};

@@ -1,0 +1,22 @@
+//! `not-twiml`: neither TwiML nor anything else that Twilio takes.
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+use crate::guard::foreign::Foreign;
+use crate::guard::words;
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "not-twiml",
+    stage: Stage::Document,
+    level: Level::Fault,
+    codes: &[12100, 12300],
+    evidence: Evidence::Documented,
+    explain: "neither TwiML nor anything else that Twilio takes",
+    remedy: "return TwiML from this route",
+    action: "fallback",
+    check: Check::Foreign(find),
+};
+
+fn find(foreign: &Foreign<'_>) -> Option<String> {
+    Some(words::first_line(foreign.text))
+}

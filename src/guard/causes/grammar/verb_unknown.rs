@@ -1,0 +1,22 @@
+//! `verb-unknown`: an element that TwiML does not know.
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+use crate::guard::reading::{Found, Reading};
+use crate::guard::twiml::grammar;
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "verb-unknown",
+    stage: Stage::Grammar,
+    level: Level::Warning,
+    codes: &[12200],
+    evidence: Evidence::Documented,
+    explain: "an element that TwiML does not know",
+    remedy: "check spelling and case: verbs are case-sensitive",
+    action: "left as it is",
+    check: Check::Grammar(find),
+};
+
+fn find(reading: &Reading<'_>) -> Vec<Found> {
+    reading.verbs().filter(|(name, _)| grammar::rule(name).is_none()).map(|(name, at)| Found::at(at, format!("`{name}`"))).collect()
+}

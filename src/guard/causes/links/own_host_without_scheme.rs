@@ -1,0 +1,26 @@
+//! `own-host-without-scheme`: a URL on the own host without a scheme.
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+use crate::guard::finding::Grade;
+use crate::guard::links;
+use crate::guard::reading::{Found, Reading};
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "own-host-without-scheme",
+    stage: Stage::Links,
+    level: Level::Fault,
+    codes: &[11100],
+    evidence: Evidence::Documented,
+    explain: "a URL on the own host without a scheme",
+    remedy: "write the whole URL, with https:// (wss:// in a Stream)",
+    action: "scheme added",
+    check: Check::Grammar(find),
+};
+
+fn find(reading: &Reading<'_>) -> Vec<Found> {
+    reading.urls_with_element().filter_map(|(element, span, url)| {
+        let mended = links::with_scheme(url, element, reading.own_hosts)?;
+        Some(Found::at(span.start, url).mended(Grade::Inferred, span, mended))
+    }).collect()
+}

@@ -1,0 +1,26 @@
+//! `scheme-doubled`: two schemes in one URL, such as `wss://https://host`.
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+use crate::guard::finding::Grade;
+use crate::guard::links;
+use crate::guard::reading::{Found, Reading};
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "scheme-doubled",
+    stage: Stage::Links,
+    level: Level::Fault,
+    codes: &[11100, 31923],
+    evidence: Evidence::Documented,
+    explain: "two schemes in one URL, such as `wss://https://host`",
+    remedy: "configure the public host without a scheme",
+    action: "one scheme",
+    check: Check::Grammar(find),
+};
+
+fn find(reading: &Reading<'_>) -> Vec<Found> {
+    reading.urls().filter_map(|(span, url)| {
+        let mended = links::without_doubled_scheme(url)?;
+        Some(Found::at(span.start, url).mended(Grade::Lossless, span, mended))
+    }).collect()
+}

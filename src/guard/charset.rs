@@ -1,0 +1,177 @@
+//! From bytes to characters: byte order marks, labels, and what the bytes really are.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::finding::Grade;
+
+/// A body as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text<'b> {
+    /// The characters, byte order marks at the very start removed.
+    pub text: Cow<'b, str>,
+    /// How many byte order marks were removed.
+    pub marks: usize,
+    /// The encoding it was in, if that was not UTF-8, and how sure that is.
+    pub transcoded: Option<(&'static str, Grade)>,
+}
+
+/// Bytes that no stated or evident encoding explains.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected UTF-8 or a stated encoding, found the bytes {bytes} at offset {offset}")]
+pub struct Undecodable {
+    /// Offset of the first one.
+    pub offset: usize,
+    /// Some of them, in hex.
+    pub bytes: String,
+}
+
+/// Decodes a body, given the charset parameter of its Content-Type.
+pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Undecodable> {
+    if let Some(encoding) = wide(body) {
+        return whole(body, encoding, Grade::Lossless)
+            .map(|text| Text { marks: usize::from(Encoding::for_bom(body).is_some()), ..text });
+    }
+    let mut rest = body;
+    let mut marks = 0;
+    while let Some(after) = rest.strip_prefix(b"\xef\xbb\xbf") {
+        rest = after;
+        marks += 1;
+    }
+    if let Ok(text) = std::str::from_utf8(rest) {
+        return Ok(Text { text: Cow::Borrowed(text), marks, transcoded: None });
+    }
+    let stated = charset.and_then(single_byte);
+    let declared = declared_encoding(rest).and_then(single_byte);
+    let (encoding, grade) = match (stated, declared) {
+        (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),
+        (Some(encoding), _) | (None, Some(encoding)) => (encoding, Grade::Lossless),
+        (None, None) if is_lone_latin(rest) => (WINDOWS_1252, Grade::Inferred),
+        (None, None) => return Err(undecodable(rest)),
+    };
+    whole(rest, encoding, grade).map(|text| Text { marks, ..text })
+}
+
+/// Whether `label` names an encoding in which ASCII bytes are ASCII characters, by a name that
+/// XML parsers know (IANA's registered ones for UTF-8, US-ASCII, ISO-8859-x, windows-125x).
+pub fn is_ascii_compatible(label: &str) -> bool {
+    let label = label.to_ascii_lowercase();
+    matches!(label.as_str(), "utf-8" | "us-ascii" | "ascii")
+        || label
+            .strip_prefix("iso-8859-")
+            .is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=16).contains(&n)))
+        || label
+            .strip_prefix("windows-125")
+            .is_some_and(|n| matches!(n, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"))
+}
+
+/// UTF-16, by its mark or by the first character `<` or a blank.
+fn wide(body: &[u8]) -> Option<&'static Encoding> {
+    match body {
+        [0xff, 0xfe, ..] | [b'<', 0, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] | [0, b'<', ..] => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+fn whole<'b>(
+    body: &'b [u8],
+    encoding: &'static Encoding,
+    grade: Grade,
+) -> Result<Text<'b>, Undecodable> {
+    let (text, broken) = encoding.decode_with_bom_removal(body);
+    if broken {
+        return Err(undecodable(body));
+    }
+    Ok(Text { text, marks: 0, transcoded: Some((encoding.name(), grade)) })
+}
+
+/// The encoding of a label, where it is neither UTF-8 nor wide: those were tried.
+fn single_byte(label: &str) -> Option<&'static Encoding> {
+    let encoding = Encoding::for_label_no_replacement(label.trim().as_bytes())?;
+    (encoding != UTF_8 && encoding != UTF_16LE && encoding != UTF_16BE).then_some(encoding)
+}
+
+/// The label in an XML declaration near the start.
+fn declared_encoding(body: &[u8]) -> Option<&str> {
+    let head = body.get(..body.len().min(512))?;
+    let start = memchr::memmem::find(head, b"<?xml")?;
+    let head = head.get(start..)?;
+    let head = head.get(..memchr::memmem::find(head, b"?>")?)?;
+    let after = head.get(memchr::memmem::find(head, b"encoding")? + 8..)?.trim_ascii_start();
+    let value = after.strip_prefix(b"=")?.trim_ascii_start();
+    let (&quote, value) = value.split_first()?;
+    let end = memchr::memchr(quote, value)?;
+    std::str::from_utf8(value.get(..end)?).ok()
+}
+
+/// Whether every byte that is not ASCII stands alone or in a pair within a word of ASCII letters,
+/// as in western European text, and none of them is UTF-8: one sensible reading.
+fn is_lone_latin(body: &[u8]) -> bool {
+    let mut at = 0;
+    while at < body.len() {
+        if body.get(at).is_some_and(u8::is_ascii) {
+            at += 1;
+            continue;
+        }
+        let run =
+            body.get(at..).map_or(0, |rest| rest.iter().take_while(|b| !b.is_ascii()).count());
+        let bytes = body.get(at..at + run).unwrap_or_default();
+        let before =
+            at.checked_sub(1).and_then(|i| body.get(i)).is_some_and(u8::is_ascii_alphabetic);
+        let after = body.get(at + run).is_some_and(u8::is_ascii_alphabetic);
+        let letters = bytes.iter().all(|&b| b >= 0xc0 && b != 0xd7 && b != 0xf7);
+        if run > 2 || !letters || !(before || after) || std::str::from_utf8(bytes).is_ok() {
+            return false;
+        }
+        at += run;
+    }
+    true
+}
+
+fn undecodable(body: &[u8]) -> Undecodable {
+    let offset = std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len);
+    let bytes: Vec<_> = body.iter().skip(offset).take(4).map(|b| format!("{b:02x}")).collect();
+    Undecodable { offset, bytes: bytes.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(body: &[u8], charset: Option<&str>) -> String {
+        decode(body, charset).unwrap().text.into_owned()
+    }
+
+    #[test]
+    fn marks_are_removed_and_counted() {
+        let read = decode(b"\xef\xbb\xbf\xef\xbb\xbf<a/>", None).unwrap();
+        assert_eq!((read.text.as_ref(), read.marks), ("<a/>", 2));
+    }
+
+    #[test]
+    fn wide_characters_are_read_with_and_without_a_mark() {
+        let le: Vec<u8> = "<שלום/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&le, None), "<שלום/>");
+        let be: Vec<u8> = "\u{feff}<a/>".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(text(&be, None), "<a/>");
+    }
+
+    #[test]
+    fn a_label_explains_bytes_that_are_not_utf8() {
+        assert_eq!(text(b"\xf9\xec\xe5\xed", Some("windows-1255")), "שלום");
+        assert_eq!(
+            text(b"<?xml version='1.0' encoding='windows-1255'?><a>\xf9</a>", None),
+            "<?xml version='1.0' encoding='windows-1255'?><a>ש</a>"
+        );
+        assert_eq!(text("é".as_bytes(), Some("iso-8859-1")), "é");
+    }
+
+    #[test]
+    fn without_a_label_only_lone_latin_letters_have_one_reading() {
+        assert_eq!(text(b"caf\xe9 ol\xe9", None), "café olé");
+        assert!(decode(b"\xf9\xec\xe5\xed", None).is_err());
+        assert!(decode(b"a \xff b", Some("utf-8")).is_err());
+    }
+}

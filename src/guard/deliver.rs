@@ -1,0 +1,214 @@
+//! From an assessment to what leaves: verdict, status, headers, body.
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::assess::{Assessment, Verdictless, empty_is_enough};
+use super::causes::{Level, document};
+use super::exchange::{Answer, Exchange, Outcome};
+use super::fallback::Fallback;
+use super::finding::Finding;
+use super::judgement::{Delivery, DeliveryKind, Judgement, Verdict};
+use super::policy::{OnFault, Policy};
+use crate::twilio::Slot;
+
+/// Calls get at most this many fallbacks that steer them (design, section 4).
+const MAX_STEERING_FALLBACKS: u32 = 3;
+
+/// `text/xml; charset=utf-8`.
+const TWIML_TYPE: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
+
+/// Decides what leaves.
+pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> Judgement {
+    let Assessment { findings, outcome, decoded } = assessment;
+    let answer = match &exchange.outcome {
+        Outcome::Answered(answer) => Some(answer),
+        Outcome::Failed(_) => None,
+    };
+    let (verdict, enforced) = match (outcome, answer) {
+        (Verdictless::Accepted, Some(answer)) => (Verdict::Untouched, original(answer)),
+        (Verdictless::AcceptedLater, Some(answer)) => (
+            Verdict::Repaired,
+            repaired(answer, answer.body.clone(), answer.headers.get(header::CONTENT_TYPE)),
+        ),
+        (Verdictless::Document(body), Some(answer)) => {
+            (Verdict::Repaired, repaired(answer, body, Some(&TWIML_TYPE)))
+        }
+        (Verdictless::Plain(body), Some(answer)) => {
+            (Verdict::Repaired, repaired(answer, body, answer.headers.get(header::CONTENT_TYPE)))
+        }
+        (Verdictless::SignAgain(body), answer) => {
+            (Verdict::Repaired, own(answer, body, DeliveryKind::Redirect))
+        }
+        (Verdictless::Empty, answer) => {
+            (Verdict::Replaced, in_place(exchange, policy, answer, &findings, true))
+        }
+        (_, answer) => (Verdict::Replaced, in_place(exchange, policy, answer, &findings, false)),
+    };
+    let findings = in_order(findings);
+    if policy.observe && verdict != Verdict::Untouched {
+        let shown = answer.map_or_else(|| refusal(&findings), original);
+        return Judgement { verdict, findings, delivery: shown, withheld: Some(enforced), decoded };
+    }
+    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded }
+}
+
+/// Faults that nothing removed first, then those that a repair removed, then warnings.
+fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by_key(|finding| match (finding.cause.level, finding.repair) {
+        (Level::Fault, None) => 0,
+        (Level::Fault, Some(_)) => 1,
+        (Level::Warning, _) => 2,
+    });
+    findings
+}
+
+fn original(answer: &Answer) -> Delivery {
+    let mut headers = answer.headers.clone();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::TRANSFER_ENCODING);
+    Delivery {
+        status: answer.status,
+        headers,
+        body: answer.body.clone(),
+        kind: DeliveryKind::Original,
+    }
+}
+
+/// Headers that speak of the original bytes, or of how they came.
+const OF_THE_ORIGINAL: [HeaderName; 16] = [
+    header::ACCEPT_RANGES,
+    header::AGE,
+    header::CACHE_CONTROL,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::EXPIRES,
+    header::LAST_MODIFIED,
+    header::LOCATION,
+    header::PRAGMA,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::WWW_AUTHENTICATE,
+    header::RETRY_AFTER,
+];
+
+fn repaired(answer: &Answer, body: Bytes, content_type: Option<&HeaderValue>) -> Delivery {
+    let mut headers = answer.headers.clone();
+    for name in OF_THE_ORIGINAL.iter().map(HeaderName::as_str).chain([
+        "content-md5",
+        "digest",
+        "content-digest",
+        "repr-digest",
+    ]) {
+        headers.remove(name);
+    }
+    keep_cookies(&mut headers, answer);
+    headers.insert(header::CONTENT_TYPE, content_type.cloned().unwrap_or(TWIML_TYPE));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Delivery { status: StatusCode::OK, headers, body, kind: DeliveryKind::Repaired }
+}
+
+/// TwiML of our own: of the origin's headers only the cookies are kept.
+fn own(answer: Option<&Answer>, body: Bytes, kind: DeliveryKind) -> Delivery {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, TWIML_TYPE);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(answer) = answer {
+        keep_cookies(&mut headers, answer);
+    }
+    Delivery { status: StatusCode::OK, headers, body, kind }
+}
+
+fn keep_cookies(headers: &mut HeaderMap, answer: &Answer) {
+    headers.remove(header::SET_COOKIE);
+    for cookie in answer
+        .headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|cookie| is_acceptable_cookie(cookie))
+    {
+        headers.append(header::SET_COOKIE, cookie.clone());
+    }
+}
+
+/// Whether Twilio takes a Set-Cookie: it has a name and no control characters (error 11206).
+pub(super) fn is_acceptable_cookie(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    let name = bytes.split(|&b| b == b'=').next().unwrap_or_default();
+    bytes.contains(&b'=')
+        && !name.trim_ascii().is_empty()
+        && !name.contains(&b';')
+        && !bytes.iter().any(u8::is_ascii_control)
+}
+
+/// What takes the place of an answer that can't be delivered.
+fn in_place(
+    exchange: &Exchange,
+    policy: &Policy,
+    answer: Option<&Answer>,
+    findings: &[Finding],
+    empty: bool,
+) -> Delivery {
+    let acknowledged = findings
+        .iter()
+        .any(|finding| std::ptr::eq(finding.cause, &document::acknowledgement::CAUSE));
+    let enough = (empty && empty_is_enough(exchange))
+        || (acknowledged
+            && exchange.slot == Slot::Messaging
+            && answer.is_some_and(|answer| answer.status.is_success()));
+    match exchange.slot {
+        Slot::Stream => return refusal(findings),
+        Slot::Callback => {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return Delivery {
+                status: StatusCode::NO_CONTENT,
+                headers,
+                body: Bytes::new(),
+                kind: DeliveryKind::Empty,
+            };
+        }
+        _ if enough => {
+            let body =
+                Bytes::from_static(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response/>");
+            return own(answer, body, DeliveryKind::Empty);
+        }
+        _ => {}
+    }
+    if policy.on_fault == OnFault::Fail {
+        return refusal(findings);
+    }
+    match fallback(exchange, policy) {
+        Some(fallback) => {
+            own(answer, fallback.body.clone(), DeliveryKind::Fallback(fallback.name.clone()))
+        }
+        None => refusal(findings),
+    }
+}
+
+/// The slot's fallback; plain speech once the call was steered often enough.
+fn fallback<'p>(exchange: &Exchange, policy: &'p Policy) -> Option<&'p Fallback> {
+    let own = policy.fallbacks.of(exchange.slot)?;
+    if own.steers && exchange.call.steering_fallbacks >= MAX_STEERING_FALLBACKS {
+        return policy.plain_fallbacks.of(exchange.slot);
+    }
+    Some(own)
+}
+
+/// A 502 that says why, for Twilio's own Fallback URL to take over.
+fn refusal(findings: &[Finding]) -> Delivery {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let why = findings.first().map_or("no answer", |finding| finding.cause.explain);
+    Delivery {
+        status: StatusCode::BAD_GATEWAY,
+        headers,
+        body: Bytes::from(format!("twiml-guard: {why}\n")),
+        kind: DeliveryKind::Refusal,
+    }
+}

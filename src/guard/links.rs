@@ -1,0 +1,169 @@
+//! URLs inside a document: what is wrong with one, and its one sensible reading.
+
+const SCHEMES: [&str; 4] = ["https://", "http://", "wss://", "ws://"];
+
+/// A URL in which two schemes follow each other, with the one that fits kept: `wss://https://host`
+/// is `wss://host`, `https://https://host` is `https://host`.
+pub fn without_doubled_scheme(url: &str) -> Option<String> {
+    let outer = scheme(url)?;
+    let mut rest = url.get(outer.len()..)?;
+    let mut doubled = false;
+    while let Some(inner) = scheme(rest).or_else(|| broken_scheme(rest)) {
+        rest = rest.get(inner.len()..)?;
+        doubled = true;
+    }
+    let host_follows = rest.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+    (doubled && host_follows).then(|| format!("{outer}{rest}"))
+}
+
+/// A scheme that lost a slash or its colon when it was glued: `https:/host`, `https//host`.
+fn broken_scheme(rest: &str) -> Option<&str> {
+    ["https:/", "http:/", "https//", "http//", "wss//", "ws//"].into_iter().find_map(|broken| {
+        let head = rest.get(..broken.len())?;
+        head.eq_ignore_ascii_case(broken).then_some(head)
+    })
+}
+
+/// A URL on one of the own hosts with `//` in its path, each collapsed to one slash; the query is
+/// left alone.
+pub fn without_double_slash(url: &str, own_hosts: &[String]) -> Option<String> {
+    let scheme = scheme(url)?;
+    let rest = url.get(scheme.len()..)?;
+    let (host, after) = split_host(rest);
+    if !is_own(host, own_hosts) {
+        return None;
+    }
+    let path_end = after.find(['?', '#']).unwrap_or(after.len());
+    let path = after.get(..path_end)?;
+    if !path.contains("//") {
+        return None;
+    }
+    let mut collapsed = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c != '/' || !collapsed.ends_with('/') {
+            collapsed.push(c);
+        }
+    }
+    Some(format!("{scheme}{host}{collapsed}{}", after.get(path_end..)?))
+}
+
+/// A URL that begins with an own host instead of a scheme, with the scheme that its element needs.
+pub fn with_scheme(url: &str, element: &str, own_hosts: &[String]) -> Option<String> {
+    let bare = url.strip_prefix("//").unwrap_or(url);
+    let (host, after) = split_host(bare);
+    let whole = after.is_empty() || after.starts_with(['/', '?']);
+    let scheme = if matches!(element, "Stream" | "ConversationRelay" | "Siprec") {
+        "wss://"
+    } else {
+        "https://"
+    };
+    (scheme_of(url).is_none() && is_own(host, own_hosts) && whole)
+        .then(|| format!("{scheme}{bare}"))
+}
+
+/// Whether a URL on a foreign host looks wrong: `//` in its path, or something like a host where
+/// the scheme should be.
+pub fn is_odd(url: &str, own_hosts: &[String]) -> bool {
+    if without_doubled_scheme(url).is_some() {
+        return false;
+    }
+    match scheme_of(url) {
+        Some(scheme) => {
+            let (host, after) = split_host(url.get(scheme.len()..).unwrap_or_default());
+            let path = after.split(['?', '#']).next().unwrap_or_default();
+            host.is_empty()
+                || (path.contains("//")
+                    && !is_own(host, own_hosts)
+                    && scheme_inside(path).is_none())
+        }
+        None => {
+            let (host, _) = split_host(url);
+            !url.starts_with(['/', '.', '?', '#'])
+                && host.contains('.')
+                && host.rsplit('.').next().is_some_and(|top| {
+                    top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic())
+                })
+                && !is_own(host, own_hosts)
+                && url.contains('/')
+                && !url.contains(':')
+        }
+    }
+}
+
+/// A path may carry a URL as data (`/proxy/https://…`).
+fn scheme_inside(path: &str) -> Option<usize> {
+    SCHEMES.iter().find_map(|scheme| path.find(scheme))
+}
+
+fn scheme(url: &str) -> Option<&str> {
+    SCHEMES.iter().find_map(|scheme| {
+        let head = url.get(..scheme.len())?;
+        head.eq_ignore_ascii_case(scheme).then_some(head)
+    })
+}
+
+fn scheme_of(url: &str) -> Option<&str> {
+    scheme(url)
+}
+
+fn split_host(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+fn is_own(host: &str, own_hosts: &[String]) -> bool {
+    !host.is_empty() && own_hosts.iter().any(|own| own.eq_ignore_ascii_case(host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own() -> Vec<String> {
+        vec!["pbx.example.com".to_owned()]
+    }
+
+    #[test]
+    fn doubled_schemes_keep_the_outer_one() {
+        for (url, mended) in [
+            ("wss://https://h/ws", "wss://h/ws"),
+            ("https://https://h/a?b=https://c", "https://h/a?b=https://c"),
+            ("wss://wss://https://h", "wss://h"),
+            ("HTTPS://http://h", "HTTPS://h"),
+            ("wss://https:/h/x", "wss://h/x"),
+        ] {
+            assert_eq!(without_doubled_scheme(url).as_deref(), Some(mended), "{url}");
+        }
+        for url in ["https://h/https://x", "wss://h", "/a", "https://"] {
+            assert_eq!(without_doubled_scheme(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn double_slashes_are_collapsed_on_the_own_host_only() {
+        assert_eq!(
+            without_double_slash("https://pbx.example.com//a//b?x=//y", &own()).as_deref(),
+            Some("https://pbx.example.com/a/b?x=//y")
+        );
+        assert_eq!(without_double_slash("https://other.example.com//a", &own()), None);
+        assert!(is_odd("https://other.example.com//a", &own()));
+    }
+
+    #[test]
+    fn the_own_host_gets_its_scheme() {
+        assert_eq!(
+            with_scheme("pbx.example.com/a", "Play", &own()).as_deref(),
+            Some("https://pbx.example.com/a")
+        );
+        assert_eq!(
+            with_scheme("//pbx.example.com/a", "Gather", &own()).as_deref(),
+            Some("https://pbx.example.com/a")
+        );
+        assert_eq!(
+            with_scheme("pbx.example.com/ws", "Stream", &own()).as_deref(),
+            Some("wss://pbx.example.com/ws")
+        );
+        for url in ["/a", "a/b", "https://pbx.example.com/", "pbx.example.com.evil/a"] {
+            assert_eq!(with_scheme(url, "Play", &own()), None, "{url}");
+        }
+    }
+}

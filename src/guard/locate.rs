@@ -1,0 +1,295 @@
+//! Finding the one document in a body, and judging what stands around it.
+
+use std::ops::Range;
+
+use super::pages::visible_text;
+use super::twiml::chars::is_blank;
+
+/// Where the document of a body is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Located {
+    /// No `<Response` root.
+    Nowhere,
+    /// One document; what stands around it may be dropped.
+    One(Place),
+    /// One document that is merely quoted, and why.
+    Quoted(String),
+    /// More than one root.
+    Several(usize),
+}
+
+/// The place of the one document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// From declaration (or root) to the root's end, or the text's.
+    pub document: Range<usize>,
+    /// Whether the root's end tag was found.
+    pub closed: bool,
+    /// Whether an HTML page that shows nothing else stands around it.
+    pub wrapped: bool,
+}
+
+/// Finds the one document.
+pub fn locate(text: &str) -> Located {
+    let roots: Vec<usize> = roots(text).take(20).collect();
+    let &[root] = roots.as_slice() else {
+        return if roots.is_empty() { Located::Nowhere } else { Located::Several(roots.len()) };
+    };
+    let start = with_declaration(text, root);
+    let (end, closed) = end_of_root(text, root);
+    let (before, after) =
+        (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
+    match surroundings(before, after, text.get(start..end).unwrap_or_default()) {
+        Surroundings::Droppable { wrapped } => {
+            Located::One(Place { document: start..end, closed, wrapped })
+        }
+        Surroundings::Quoting(why) => Located::Quoted(why),
+    }
+}
+
+/// Offsets of every `<Response` that opens a tag.
+fn roots(text: &str) -> impl Iterator<Item = usize> {
+    memchr::memmem::find_iter(text.as_bytes(), b"<Response").filter(|at| {
+        text.get(at + 9..).is_some_and(|after| {
+            after.is_empty() || after.starts_with(|c: char| is_blank(c) || matches!(c, '>' | '/'))
+        })
+    })
+}
+
+/// The start of the declaration that belongs to the root at `root`: only blanks, comments and
+/// instructions stand between.
+fn with_declaration(text: &str, root: usize) -> usize {
+    let before = text.get(..root).unwrap_or_default();
+    let Some(start) = before
+        .rfind("<?xml ")
+        .or_else(|| before.rfind("<?xml\n"))
+        .or_else(|| before.rfind("<?xml\t"))
+    else {
+        return root;
+    };
+    let mut rest = before.get(start..).unwrap_or_default();
+    loop {
+        rest = rest.trim_start_matches(is_blank);
+        let end = if rest.is_empty() {
+            return start;
+        } else if rest.starts_with("<?") {
+            "?>"
+        } else if rest.starts_with("<!--") {
+            "-->"
+        } else if rest.get(..9).is_some_and(|head| head.eq_ignore_ascii_case("<!doctype")) {
+            ">"
+        } else {
+            return root;
+        };
+        match rest.find(end) {
+            Some(at) => rest = rest.get(at + end.len()..).unwrap_or_default(),
+            None => return root,
+        }
+    }
+}
+
+/// Where the root ends: behind its end tag, or behind its own `/>`; the text's end if it has none.
+fn end_of_root(text: &str, root: usize) -> (usize, bool) {
+    let rest = text.get(root..).unwrap_or_default();
+    let tag = rest.find('>').map_or(rest.len(), |at| at + 1);
+    if rest.get(..tag).is_some_and(|tag| tag.ends_with("/>")) {
+        return (root + tag, true);
+    }
+    let mut at = rest.len();
+    while let Some(found) = rest.get(..at).and_then(|rest| rest.rfind("</Response")) {
+        let after = rest.get(found + 10..).unwrap_or_default();
+        let blanks = after.len() - after.trim_start_matches(is_blank).len();
+        if after.get(blanks..).is_some_and(|after| after.starts_with('>')) {
+            return (root + found + 10 + blanks + 1, true);
+        }
+        at = found;
+    }
+    (text.len(), false)
+}
+
+enum Surroundings {
+    Droppable { wrapped: bool },
+    Quoting(String),
+}
+
+/// Words beside a document that make it a quotation: the program that printed them had failed.
+const FAILURES: [&str; 9] = [
+    "traceback (most recent call last)",
+    "fatal error",
+    "parse error",
+    "uncaught ",
+    "unhandled exception",
+    "stack trace",
+    "internal server error",
+    "bad gateway",
+    "exception:",
+];
+
+fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
+    if before.trim_start_matches(|c: char| is_blank(c) || c == '\u{feff}').is_empty()
+        && after.trim_matches(is_blank).is_empty()
+    {
+        return Surroundings::Droppable { wrapped: false };
+    }
+    for text in [before, after] {
+        let lower = text.to_lowercase();
+        if let Some(mark) = FAILURES.iter().find(|mark| lower.contains(**mark)) {
+            return Surroundings::Quoting(format!("beside `{mark}`"));
+        }
+    }
+    let open = match open_elements(before) {
+        Ok(open) => open,
+        Err(inside) => return Surroundings::Quoting(format!("inside {inside}")),
+    };
+    let enclosing: Vec<&str> = open
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !matches!(*name, "p" | "li" | "b" | "font"))
+        .collect();
+    if !enclosing.is_empty() {
+        let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
+        if page && visible_text(before).is_empty() && visible_text(after).is_empty() {
+            return Surroundings::Droppable { wrapped: true };
+        }
+        return Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")));
+    }
+    quoted_as_string(before, after, document)
+}
+
+/// A document between quotes is a string of some language: whole only if nothing is escaped in it.
+fn quoted_as_string(before: &str, after: &str, document: &str) -> Surroundings {
+    let quote = before.trim_end().chars().last().filter(|c| matches!(c, '"' | '\'' | '`'));
+    if quote.is_some()
+        && after.trim_start().starts_with(|c| Some(c) == quote)
+        && document.contains('\\')
+    {
+        return Surroundings::Quoting("inside a string with escapes".to_owned());
+    }
+    Surroundings::Droppable { wrapped: false }
+}
+
+/// HTML elements that `before` leaves open, outermost first; an unclosed comment, script or
+/// attribute value swallows the document.
+fn open_elements(before: &str) -> Result<Vec<String>, &'static str> {
+    let lower = before.to_ascii_lowercase();
+    let mut open: Vec<String> = Vec::new();
+    let mut rest = lower.as_str();
+    while let Some(at) = rest.find('<') {
+        rest = rest.get(at..).unwrap_or_default();
+        let (end, what) = if rest.starts_with("<!--") {
+            ("-->", "a comment")
+        } else if rest.starts_with("<![cdata[") {
+            ("]]>", "a CDATA section")
+        } else if rest.starts_with("<script") {
+            ("</script>", "<script>")
+        } else if rest.starts_with("<style") {
+            ("</style>", "<style>")
+        } else if rest.starts_with("<textarea") {
+            ("</textarea>", "<textarea>")
+        } else if rest.starts_with(|_| true)
+            && rest.get(1..2).is_some_and(|next| {
+                next.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'))
+            })
+        {
+            (">", "a tag")
+        } else {
+            rest = rest.get(1..).unwrap_or_default();
+            continue;
+        };
+        let Some(close) = rest.find(end) else { return Err(what) };
+        let tag = rest.get(..close).unwrap_or_default();
+        rest = rest.get(close + end.len()..).unwrap_or_default();
+        if end == ">" {
+            note_tag(&mut open, tag);
+        }
+    }
+    Ok(open)
+}
+
+fn note_tag(open: &mut Vec<String>, tag: &str) {
+    const VOID: [&str; 12] = [
+        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr",
+    ];
+    let inner = tag.get(1..).unwrap_or_default();
+    if inner.starts_with(['!', '?']) || inner.ends_with('/') {
+        return;
+    }
+    let name = |text: &str| {
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    match inner.strip_prefix('/') {
+        Some(closing) => {
+            let closing = name(closing);
+            if let Some(at) = open.iter().rposition(|element| *element == closing) {
+                open.truncate(at);
+            }
+        }
+        None if VOID.contains(&name(inner).as_str()) => {}
+        None => open.push(name(inner)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = "<?xml version=\"1.0\"?>\n<Response><Say>x</Say></Response>";
+
+    fn one(before: &str, after: &str) -> bool {
+        let text = format!("{before}{DOCUMENT}{after}");
+        matches!(locate(&text), Located::One(place) if text[place.document.clone()] == *DOCUMENT)
+    }
+
+    #[test]
+    fn noise_around_one_document_is_droppable() {
+        for (before, after) in [
+            ("", ""),
+            ("\n \n", "\n"),
+            ("DEBUG: x < 3\n", ""),
+            (
+                "<br />\n<b>Notice</b>:  Undefined variable in <b>/srv/a.php</b> on line <b>3</b><br />\n",
+                "",
+            ),
+            ("", "<script>track()</script>"),
+            ("<!-- cached -->", "<!-- 12 ms -->"),
+            ("🙂", ""),
+            ("<head/>", ""),
+            ("<html><body>", "</body></html>"),
+            ("<pre>", "</pre>"),
+            ("HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n", ""),
+            ("```xml\n", "\n```"),
+        ] {
+            assert!(
+                one(before, after),
+                "{before:?} {after:?} {:?}",
+                locate(&format!("{before}{DOCUMENT}{after}"))
+            );
+        }
+    }
+
+    #[test]
+    fn quotations_are_told() {
+        for (before, after) in [
+            ("<html><body><h1>Docs</h1><pre>", "</pre></body></html>"),
+            ("<!-- ", " -->"),
+            ("<script>var x='", "'</script>"),
+            ("<textarea>", "</textarea>"),
+            ("Traceback (most recent call last):\n", ""),
+            ("", "<b>Fatal error</b>: Uncaught"),
+            ("<a title=\"", "\">"),
+            ("<div>", "</div>"),
+        ] {
+            let text = format!("{before}{DOCUMENT}{after}");
+            assert!(matches!(locate(&text), Located::Quoted(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn more_than_one_root_is_no_choice_of_ours() {
+        assert_eq!(locate(&format!("{DOCUMENT}{DOCUMENT}")), Located::Several(2));
+        assert_eq!(locate("<Responses/>"), Located::Nowhere);
+    }
+}

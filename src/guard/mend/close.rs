@@ -1,0 +1,74 @@
+//! End tags: missing at the very end, or cut within.
+
+use super::{Ending, Mender};
+use crate::guard::causes::document as causes;
+use crate::guard::edit::Edit;
+use crate::guard::finding::Grade;
+use crate::guard::twiml::grammar;
+
+impl Mender<'_> {
+    /// At an end tag: what it closes. An element that its parent's end tag cuts off is closed just
+    /// before, where that is the only place: at the document's very end.
+    pub(super) fn close_until(&mut self, name: &str) -> Option<()> {
+        let depth = self.open.iter().rposition(|open| *open == name)?;
+        let unclosed = self.open.split_off(depth + 1);
+        self.open.pop();
+        if unclosed.is_empty() {
+            return Some(());
+        }
+        // Only the root's own end tag leaves no doubt about where the others had to end.
+        if depth != 0 {
+            return None;
+        }
+        let with: String = unclosed.iter().rev().map(|open| format!("</{open}>")).collect();
+        let at = self.at;
+        self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
+        Some(())
+    }
+
+    /// At the end of the text: closes what is open, if that is the only reading.
+    pub(super) fn close(&mut self, ending: Ending) -> Option<()> {
+        if self.open.is_empty() {
+            return Some(());
+        }
+        let trimmed = self.text.trim_end();
+        let last_tag = trimmed.rfind('<').and_then(|at| trimmed.get(at..))?;
+        let ends_whole =
+            trimmed.ends_with('>') && (last_tag.starts_with("</") || last_tag.ends_with("/>"));
+        if ending == Ending::Unsure || !ends_whole {
+            return None;
+        }
+        let with: String = self.open.iter().rev().map(|open| format!("</{open}>")).collect();
+        let at = trimmed.len();
+        self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
+        Some(())
+    }
+
+    /// Whether the element just opened may stand where it does, as far as an unclosed parent is
+    /// concerned: TwiML's grammar must not forbid it.
+    pub(super) fn nesting_is_sensible(&self, child: &str) -> bool {
+        match self.open.last() {
+            Some(parent) if grammar::rule(parent).is_some() && grammar::rule(child).is_some() => {
+                grammar::allows(parent, child)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// A document cut inside its root's own end tag: everything before is closed, so the missing
+/// letters are certain. Gives the edit that completes it.
+pub fn cut_in_root_end(text: &str) -> Option<Edit> {
+    const END: &str = "</Response>";
+    let trimmed = text.trim_end();
+    let at = trimmed.rfind("</")?;
+    let tail = trimmed.get(at..)?;
+    let cut = tail.len() < END.len() && END.starts_with(tail);
+    cut.then(|| Edit {
+        cause: &causes::end_tag_missing::CAUSE,
+        grade: Grade::Lossless,
+        span: at..trimmed.len(),
+        with: END.to_owned(),
+        evidence: format!("the body ends with `{tail}`"),
+    })
+}

@@ -1,0 +1,332 @@
+//! Mending hand-made XML: a tolerant pass over one document that names the edits which make it
+//! well-formed, as far as there is one sensible reading.
+//!
+//! The result is only a proposal: whoever applies the edits reads the text strictly again.
+
+mod close;
+mod tag;
+
+use std::ops::Range;
+
+use super::causes::document as causes;
+use super::edit::Edit;
+use super::finding::Grade;
+use super::twiml::chars::{Reference, is_char, name_len, reference};
+use super::twiml::{entities, grammar};
+
+pub use close::cut_in_root_end;
+
+/// More edits than this are no repair any more.
+const MAX_EDITS: usize = 10_000;
+
+/// What is known of how the text ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The whole body is there for certain.
+    Whole,
+    /// Something may be missing.
+    Unsure,
+}
+
+/// Proposes edits for a document that starts at its declaration or root; `None` when there is no
+/// sensible reading.
+pub fn mend(text: &str, ending: Ending) -> Option<Vec<Edit>> {
+    let mut mender = Mender { text, at: 0, edits: Vec::new(), open: Vec::new() };
+    mender.walk()?;
+    mender.close(ending)?;
+    mender.edits.sort_by_key(|edit| edit.span.start);
+    Some(mender.edits)
+}
+
+struct Mender<'t> {
+    text: &'t str,
+    at: usize,
+    edits: Vec<Edit>,
+    /// Names of the open elements, outermost first.
+    open: Vec<&'t str>,
+}
+
+impl<'t> Mender<'t> {
+    fn rest(&self) -> &'t str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn edit(
+        &mut self,
+        cause: &'static super::Cause,
+        grade: Grade,
+        span: Range<usize>,
+        with: impl Into<String>,
+    ) {
+        let start = span.start.saturating_sub(20);
+        let start =
+            (start..=span.start).find(|&at| self.text.is_char_boundary(at)).unwrap_or(span.start);
+        let evidence =
+            self.text.get(start..).unwrap_or_default().chars().take(60).collect::<String>();
+        self.edits.push(Edit { cause, grade, span, with: with.into(), evidence });
+    }
+
+    fn walk(&mut self) -> Option<()> {
+        while self.at < self.text.len() {
+            if self.edits.len() > MAX_EDITS {
+                return None;
+            }
+            let rest = self.rest();
+            if rest.starts_with('<') {
+                self.markup(rest)?;
+            } else if rest.starts_with('&') {
+                self.ampersand();
+            } else if rest.starts_with("]]>") {
+                self.edit(
+                    &causes::cdata_end_in_text::CAUSE,
+                    Grade::Lossless,
+                    self.at + 2..self.at + 3,
+                    "&gt;",
+                );
+                self.at += 3;
+            } else {
+                self.plain(rest);
+            }
+        }
+        Some(())
+    }
+
+    /// Text up to the next character that means something.
+    fn plain(&mut self, rest: &str) {
+        let len = rest
+            .char_indices()
+            .skip(1)
+            .find(|&(_, c)| matches!(c, '<' | '&' | ']'))
+            .map_or(rest.len(), |(at, _)| at);
+        self.control_characters(self.at..self.at + len);
+        self.at += len;
+    }
+
+    /// Characters that XML does not allow are dropped: nobody can hear them.
+    fn control_characters(&mut self, span: Range<usize>) {
+        let content = self.text.get(span.clone()).unwrap_or_default();
+        for (at, c) in content.char_indices().filter(|&(_, c)| !is_char(c)) {
+            let at = span.start + at;
+            self.edit(
+                &causes::control_character::CAUSE,
+                Grade::Inferred,
+                at..at + c.len_utf8(),
+                "",
+            );
+        }
+    }
+
+    /// At an `&`, in text or in a value.
+    fn ampersand(&mut self) {
+        let rest = self.rest();
+        let len = match reference(rest) {
+            Reference::Legal(len) => len,
+            Reference::Unknown(len) => {
+                let name = rest.get(1..len - 1).unwrap_or_default();
+                match entities::html_entity(name) {
+                    Some(c) => {
+                        self.edit(
+                            &causes::html_entity::CAUSE,
+                            Grade::Lossless,
+                            self.at..self.at + len,
+                            c.to_string(),
+                        );
+                        len
+                    }
+                    None => self.bare_ampersand(),
+                }
+            }
+            Reference::Illegal(len) => {
+                self.edit(
+                    &causes::control_character::CAUSE,
+                    Grade::Inferred,
+                    self.at..self.at + len,
+                    "",
+                );
+                len
+            }
+            Reference::Bare => self.bare_ampersand(),
+        };
+        self.at += len;
+    }
+
+    fn bare_ampersand(&mut self) -> usize {
+        self.edit(&causes::bare_ampersand::CAUSE, Grade::Lossless, self.at..self.at + 1, "&amp;");
+        1
+    }
+
+    fn markup(&mut self, rest: &'t str) -> Option<()> {
+        if let Some(inner) = rest.strip_prefix("<!--") {
+            let len = inner.find("-->")? + 7;
+            let comment = rest.get(4..len - 3).unwrap_or_default();
+            if comment.contains("--") || comment.ends_with('-') || !comment.chars().all(is_char) {
+                self.edit(
+                    &causes::comment_malformed::CAUSE,
+                    Grade::Lossless,
+                    self.at..self.at + len,
+                    "",
+                );
+            }
+            self.at += len;
+        } else if rest.starts_with("<![CDATA[") {
+            let len = rest.find("]]>")? + 3;
+            self.control_characters(self.at..self.at + len);
+            self.at += len;
+        } else if rest.starts_with("<?") {
+            let len = rest.find("?>")? + 2;
+            if self.at > 0
+                && rest.get(2..5).is_some_and(|target| target.eq_ignore_ascii_case("xml"))
+            {
+                self.edit(
+                    &causes::declaration_misplaced::CAUSE,
+                    Grade::Lossless,
+                    self.at..self.at + len,
+                    "",
+                );
+            }
+            self.at += len;
+        } else if rest.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("<!doctype")) {
+            let len = rest.find('>')? + 1;
+            if !self.open.is_empty() || rest.get(..len).is_some_and(|d| d.contains('[')) {
+                return None;
+            }
+            self.edit(&causes::doctype::CAUSE, Grade::Lossless, self.at..self.at + len, "");
+            self.at += len;
+        } else if let Some(inner) = rest.strip_prefix("</") {
+            self.end_tag(inner)?;
+        } else if self.is_tag(rest) {
+            self.start_tag()?;
+        } else {
+            self.less_than();
+        }
+        Some(())
+    }
+
+    fn less_than(&mut self) {
+        self.edit(&causes::bare_less_than::CAUSE, Grade::Inferred, self.at..self.at + 1, "&lt;");
+        self.at += 1;
+    }
+
+    /// Whether `<` opens a tag here: a name that TwiML knows, or any tag that is whole in itself.
+    fn is_tag(&self, rest: &str) -> bool {
+        let inner = rest.get(1..).unwrap_or_default();
+        let len = name_len(inner);
+        let name = inner.get(..len).unwrap_or_default();
+        if len == 0 {
+            return false;
+        }
+        let bounded = inner.get(len..).is_some_and(|after| {
+            after.starts_with(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
+        });
+        if grammar::rule(name).is_some() {
+            return bounded;
+        }
+        // An unknown name is a tag only where something closes it.
+        bounded
+            && inner.find('>').is_some_and(|end| {
+                let tag = inner.get(..end).unwrap_or_default();
+                !tag.contains('<') && (tag.ends_with('/') || inner.contains(&format!("</{name}")))
+            })
+    }
+
+    fn end_tag(&mut self, inner: &'t str) -> Option<()> {
+        let len = name_len(inner);
+        let name = inner.get(..len)?;
+        let after = inner.get(len..)?;
+        let blanks = after.len() - after.trim_start().len();
+        if len == 0 || !after.get(blanks..)?.starts_with('>') {
+            return None;
+        }
+        self.close_until(name)?;
+        self.at += 2 + len + blanks + 1;
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{edit, twiml};
+    use super::*;
+
+    fn mended(text: &str) -> Option<String> {
+        let mended = edit::apply(text, &mend(text, Ending::Whole)?);
+        twiml::read(&mended).ok().map(|_| mended)
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(mended(text).as_deref(), Some(expected), "{text}");
+    }
+
+    #[test]
+    fn ampersands_and_entities() {
+        check(
+            "<Response><Play>http://h/?a=1&b=2</Play></Response>",
+            "<Response><Play>http://h/?a=1&amp;b=2</Play></Response>",
+        );
+        check(
+            "<Response><Say>A &nbsp;B &eacute; &amp; &x;</Say></Response>",
+            "<Response><Say>A \u{a0}B é &amp; &amp;x;</Say></Response>",
+        );
+        check(
+            "<Response><Dial action=\"/x?a=1&lg=vi\"/></Response>",
+            "<Response><Dial action=\"/x?a=1&amp;lg=vi\"/></Response>",
+        );
+    }
+
+    #[test]
+    fn less_than_in_text_and_values() {
+        check(
+            "<Response><Say>1 < 2 <3 a<b</Say></Response>",
+            "<Response><Say>1 &lt; 2 &lt;3 a&lt;b</Say></Response>",
+        );
+        check(
+            "<Response><Say voice=\"a<b\">x</Say></Response>",
+            "<Response><Say voice=\"a&lt;b\">x</Say></Response>",
+        );
+    }
+
+    #[test]
+    fn attributes_without_or_with_wrong_quotes() {
+        check(
+            "<Response><Say voice=alice loop=2>x</Say></Response>",
+            "<Response><Say voice=\"alice\" loop=\"2\">x</Say></Response>",
+        );
+        check(
+            "<Response><Pause length=2/></Response>",
+            "<Response><Pause length=\"2\"/></Response>",
+        );
+        check(
+            "<Response><Say voice=“alice”>x</Say></Response>",
+            "<Response><Say voice=\"alice\">x</Say></Response>",
+        );
+        check(
+            "<Response><Say voice=\"a\"language=\"b\">x</Say></Response>",
+            "<Response><Say voice=\"a\" language=\"b\">x</Say></Response>",
+        );
+        assert_eq!(mended("<Response><Gather action=/g/>x</Response>"), None);
+    }
+
+    #[test]
+    fn end_tags_missing_at_the_very_end() {
+        check("<Response><Say>x</Say>", "<Response><Say>x</Say></Response>");
+        check(
+            "<Response><Gather><Say>x</Say>\n",
+            "<Response><Gather><Say>x</Say></Gather></Response>\n",
+        );
+        check("<Response><Say>x</Response>", "<Response><Say>x</Say></Response>");
+        for text in [
+            "<Response><Say>x",
+            "<Response><Dial>",
+            "<Response><Say>x<Dial>1</Dial></Response>",
+            "<Response><Dial><Number>1</Dial><Say>x</Say></Response></X>",
+        ] {
+            assert_eq!(mended(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_unsure_end_is_never_completed() {
+        assert!(mend("<Response><Say>x</Say>", Ending::Unsure).is_none());
+    }
+}

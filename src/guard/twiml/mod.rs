@@ -1,0 +1,11 @@
+//! Reading TwiML: strictly, and as far as it can be mended.
+
+pub mod chars;
+pub mod document;
+pub mod entities;
+pub mod grammar;
+mod reader;
+mod tags;
+
+pub use document::{Attribute, Declaration, Document, Element};
+pub use reader::{XmlFault, read};

@@ -1,0 +1,216 @@
+//! Telling prose from acknowledgements, JSON and the output of programs.
+
+use super::foreign::Foreign;
+
+/// The first line that says something, at most 200 characters.
+pub fn first_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    line.chars().take(200).collect()
+}
+
+/// The first bytes as text, at most 120 characters.
+pub fn first_bytes(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.get(..bytes.len().min(480)).unwrap_or_default())
+        .chars()
+        .take(120)
+        .collect()
+}
+
+/// Whether a body is JSON: an object, an array or a string, whatever its type says; with a JSON
+/// type, anything that parses.
+pub fn is_json(foreign: &Foreign<'_>) -> bool {
+    let text = foreign.text.trim();
+    let typed = foreign.content_type.essence().ends_with("json");
+    let shaped = text.starts_with(['{', '[', '"']);
+    (typed || shaped) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+        || typed && shaped
+}
+
+/// Whether a text is a bare acknowledgement that a program sends to a program.
+pub fn is_acknowledgement(text: &str) -> bool {
+    let text = text.trim().trim_end_matches(['.', '!']).to_lowercase();
+    ACKNOWLEDGEMENTS.contains(&text.as_str())
+}
+
+const ACKNOWLEDGEMENTS: [&str; 38] = [
+    "ok",
+    "okay",
+    "200",
+    "200 ok",
+    "ok 200",
+    "success",
+    "successful",
+    "succeeded",
+    "accepted",
+    "202 accepted",
+    "queued",
+    "received",
+    "request received",
+    "webhook received",
+    "message received",
+    "ack",
+    "acknowledged",
+    "done",
+    "true",
+    "false",
+    "yes",
+    "no",
+    "1",
+    "0",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "created",
+    "201 created",
+    "submitted",
+    "submitted successfully",
+    "processed",
+    "no content",
+    "it works",
+    "pong",
+    "alive",
+    "healthy",
+];
+
+/// The mark that gives away the output of a program, if there is one.
+pub fn smells_of_a_program(text: &str) -> Option<&str> {
+    let lower_marks = text.lines().map(str::trim).find(|line| {
+        let lower = line.to_lowercase();
+        MARKS.iter().any(|mark| lower.contains(mark))
+            || has_file_and_line(line)
+            || names_an_exception(line)
+    });
+    lower_marks.map(|line| {
+        line.char_indices().nth(200).map_or(line, |(at, _)| line.get(..at).unwrap_or(line))
+    })
+}
+
+/// In lower case; each is found in no sentence that one would speak to a caller.
+const MARKS: [&str; 46] = [
+    "traceback (most recent call last)",
+    "fatal error",
+    "parse error:",
+    "uncaught ",
+    "unhandled exception",
+    "unhandledpromiserejection",
+    "stack trace",
+    "stacktrace",
+    "segmentation fault",
+    "internal server error",
+    "bad gateway",
+    "service unavailable",
+    "gateway timeout",
+    "gateway time-out",
+    "warning: ",
+    "notice: ",
+    "deprecated: ",
+    "errno",
+    "econnrefused",
+    "etimedout",
+    "enotfound",
+    "syntaxerror",
+    "typeerror",
+    "referenceerror",
+    "nullpointerexception",
+    "sqlstate",
+    "sql syntax",
+    "psycopg",
+    "could not connect to server",
+    "connection refused",
+    "<?php",
+    "<%",
+    "{{",
+    "{%",
+    "</",
+    "/>",
+    "<br",
+    "<html",
+    "<!doctype",
+    "[object object]",
+    "cannot get /",
+    "cannot post /",
+    "method not allowed",
+    "csrf",
+    "permission denied",
+    "not found: /",
+];
+
+/// `file.py:12`, `File "x.py", line 3`, `x.php on line 7`.
+fn has_file_and_line(line: &str) -> bool {
+    const ENDINGS: [&str; 12] =
+        [".py", ".php", ".rb", ".js", ".ts", ".java", ".go", ".cs", ".rs", ".ex", ".pl", ".kt"];
+    ENDINGS.iter().any(|ending| {
+        line.match_indices(ending).any(|(at, _)| {
+            let after = line.get(at + ending.len()..).unwrap_or_default();
+            let after = after.trim_start_matches(['"', '\'', ')', ',', '(', ':', ' ']);
+            let after = after.strip_prefix("on ").unwrap_or(after);
+            let after = after.strip_prefix("line ").unwrap_or(after);
+            after.starts_with(|c: char| c.is_ascii_digit())
+        })
+    })
+}
+
+/// `ValueError: …`, `java.lang.IllegalStateException: …`, `Error: …`.
+fn names_an_exception(line: &str) -> bool {
+    let Some((head, _)) = line.split_once(':') else {
+        return line.split_whitespace().count() == 1 && is_exception_word(line);
+    };
+    head.split_whitespace().last().is_some_and(is_exception_word)
+        && head.split_whitespace().count() <= 3
+}
+
+fn is_exception_word(word: &str) -> bool {
+    let word = word.trim_end_matches(['.', '!']);
+    (word.ends_with("Error")
+        || word.ends_with("Exception")
+        || word.ends_with("Fault")
+        || word == "ERROR")
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '\\'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn acknowledgements_are_nobodys_greeting() {
+        for text in ["OK", " ok\n", "Success!", "queued", "Submitted successfully!", "1"] {
+            assert!(is_acknowledgement(text), "{text}");
+        }
+        for text in ["Ok, please hold the line.", "Your order is done and on its way", "Thank you"]
+        {
+            assert!(!is_acknowledgement(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn programs_are_smelled() {
+        for text in [
+            "Traceback (most recent call last):\n  File",
+            "ValueError: bad",
+            "Error: connect ECONNREFUSED",
+            "at app.js:12:3",
+            "in /srv/app.php on line 7",
+            "Hello {{ name }}",
+            "java.lang.NullPointerException: x",
+            "  File \"a.py\", line 3",
+            "KeyError",
+        ] {
+            assert!(smells_of_a_program(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn prose_is_not() {
+        for text in [
+            "Thank you for calling. Press 1 for sales: our team is waiting.",
+            "שלום, הגעתם למרפאה.",
+            "Hours: 9 to 5. Closed on Sunday.",
+            "Your code is 1234.",
+            "We have noticed a warning sign. An error occurred to nobody.",
+        ] {
+            assert_eq!(smells_of_a_program(text), None, "{text}");
+        }
+    }
+}

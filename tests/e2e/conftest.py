@@ -1,0 +1,80 @@
+"""What the tests share: the Flask app, the bare-socket backend, and guards in front of them."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "oracle")]
+
+import app as flask_app  # noqa: E402
+import guard as guards  # noqa: E402
+from raw_backend import Backend  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the tests that take many seconds each")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes many seconds; runs with --long")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Long tests are left out, not skipped: a skip is a missing tool."""
+    if config.getoption("--long"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session")
+def binary():
+    if not guards.BINARY.exists():
+        pytest.fail(f"{guards.BINARY} is not there; run `cargo build`, or name another in TWIML_GUARD_BIN", pytrace=False)
+    return guards.BINARY
+
+
+@pytest.fixture(scope="session")
+def flask():
+    """The app's port, served from this process so that tests can look into it."""
+    server = flask_app.serve()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+@pytest.fixture
+def seen(flask):
+    """What the app was asked since the test began: (method, raw URI, headers)."""
+    flask_app.app.config["SEEN"].clear()
+    return flask_app.app.config["SEEN"]
+
+
+@pytest.fixture(scope="session")
+def backend():
+    backend = Backend()
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope="session")
+def guard(binary, flask):
+    """No configuration at all but the public URL: requests are guarded because they are Twilio's."""
+    with guards.Guard(f"http://127.0.0.1:{flask}") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def raw_guard(binary, backend):
+    with guards.Guard(f"http://127.0.0.1:{backend.port}", env={"TWIML_GUARD_BUDGET": "6s"}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hasty_guard(binary, backend):
+    with guards.Guard(f"http://127.0.0.1:{backend.port}", env={"TWIML_GUARD_BUDGET": "1s"}) as running:
+        yield running
