@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::guard::Finding;
 use crate::guard::causes::Level as CauseLevel;
+use crate::guard::explain::one_line;
 use crate::telemetry::visible::{visible, visible_bounded};
 
 /// Lines shown before and after the one in question.
@@ -21,11 +22,18 @@ pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &st
     };
     let place = finding.place.map(|place| format!(" at {place}")).unwrap_or_default();
     let title = format!("{}{place}", cause.explain.trim_end_matches('.'));
-    let evidence = visible_bounded(&finding.evidence, 72);
+    let evidence = visible_bounded(&one_line(&finding.evidence), 72);
     let window = finding.place.and_then(|place| Window::around(body, place.offset));
     let mut group = Group::with_title(level.primary_title(title.as_str()).id(cause.slug));
     if let Some(window) = &window {
-        let span = AnnotationKind::Primary.span(window.start..window.end).label(evidence.as_str());
+        let span = AnnotationKind::Primary.span(window.start..window.end);
+        // Evidence that is but the line itself can be read above the mark.
+        let said = finding
+            .evidence
+            .lines()
+            .next()
+            .is_some_and(|line| window.text.contains(visible(line.trim()).as_ref()));
+        let span = if said { span } else { span.label(evidence.as_str()) };
         group = group.element(
             Snippet::source(window.text.as_str())
                 .line_start(window.first_line)

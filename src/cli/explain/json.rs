@@ -22,7 +22,7 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
         "codes": judgement.codes(),
         "findings": judgement.findings.iter().map(finding).collect::<Vec<_>>(),
         "second_request": second,
-        "delivery": delivery(&judgement.delivery),
+        "delivery": explanation.second.is_none().then(|| delivery(&judgement.delivery)),
         "earlier": paste.earlier,
         "notes": paste.notes,
     });

@@ -26,10 +26,10 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
         text += &draw::finding(finding, &judgement.decoded, &notes, finding.cause.remedy);
     }
     text.push('\n');
-    if let Some(second) = &explanation.second {
-        text += &second_request(second);
+    match &explanation.second {
+        Some(second) => text += &second_request(second),
+        None => text += &delivery(judgement.verdict, &judgement.delivery),
     }
-    text += &delivery(judgement.verdict, &judgement.delivery);
     if !paste.earlier.is_empty() {
         let earlier = paste.earlier.join(", ");
         let _ = writeln!(text, "\npassed over: {}", visible_bounded(&earlier, SENTENCE));
@@ -70,8 +70,7 @@ fn second_request(second: &SecondRequest) -> String {
         RequestBody::Form(_) => ", parameters as a form",
     };
     format!(
-        "The guard first asks the backend again: {} {}{with}. That answer is judged;\n\
-         if it is no better:\n",
+        "The guard asks the backend again: {} {}{with};\nwhat comes back is judged and delivered.\n",
         second.method,
         visible(&second.target),
     )

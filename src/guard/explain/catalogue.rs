@@ -77,8 +77,20 @@ pub fn near(slug: &str) -> Option<&'static str> {
         .map(|(_, known)| known)
 }
 
+/// Text for a table's cell: bars are escaped, and `<` wherever it is not code already.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', " ")
+    let mut in_code = false;
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        in_code ^= c == '`';
+        match c {
+            '|' => out.push_str("\\|"),
+            '<' if !in_code => out.push_str("&lt;"),
+            '\n' => out.push(' '),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 fn level(level: Level) -> &'static str {
@@ -164,6 +176,11 @@ mod tests {
             assert_eq!(table.matches(&format!("| `{}` |", cause.slug)).count(), 1);
         }
         assert_eq!(table.lines().count(), CAUSES.len() + 2);
+    }
+
+    #[test]
+    fn cells_keep_code_and_escape_the_rest() {
+        assert_eq!(cell("a|b `<x>` <y>"), "a\\|b `<x>` &lt;y>");
     }
 
     #[test]

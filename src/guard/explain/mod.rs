@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 
-use super::causes::Level;
+use super::causes::{self, Level, Stage};
 use super::{
     Attempt, AttemptReason, CallFacts, Exchange, Finding, Judgement, Outcome, Policy, RequestFacts,
     SecondRequest, Verdict, follow_up, judge,
@@ -27,9 +27,9 @@ pub struct Explanation {
     pub sentence: String,
     /// What was judged.
     pub exchange: Exchange,
-    /// How it was judged.
+    /// How it was judged; with a second request, its delivery is only what comes if that fails.
     pub judgement: Judgement,
-    /// What the guard would ask the backend before it judges, if anything.
+    /// What the guard would ask the backend before it delivers anything, if it would.
     pub second: Option<SecondRequest>,
 }
 
@@ -69,7 +69,10 @@ impl Asked {
 pub fn explain(paste: &Paste, asked: &Asked, policy: &Policy) -> Explanation {
     let exchange = exchange(paste, asked);
     let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
-    let judgement = judge(&exchange, policy);
+    let mut judgement = judge(&exchange, policy);
+    if let Some(finding) = second.as_ref().and_then(|second| not_final(second, &exchange)) {
+        judgement.findings = vec![finding];
+    }
     let sentence = sentence(&judgement);
     Explanation { sentence, exchange, judgement, second }
 }
@@ -120,25 +123,111 @@ fn params(slot: Slot) -> Params {
 fn sentence(judgement: &Judgement) -> String {
     let fault = judgement.findings.iter().find(|finding| finding.cause.level == Level::Fault);
     if let Some(finding) = fault {
-        return said_of(finding);
+        let place = match finding.place {
+            Some(place) => format!("at {place}"),
+            None => whereabouts(finding.cause.stage).to_owned(),
+        };
+        return format!("Breaks {place}: {}.", said_of(finding));
     }
     match (judgement.verdict, judgement.findings.first()) {
         (Verdict::Untouched, None) => "Twilio takes this answer as it is.".to_owned(),
         (Verdict::Untouched, Some(warning)) => {
-            format!("Twilio takes this answer, with a warning: {}", said_of(warning))
+            format!("Twilio takes this answer as it is; beware: {}.", said_of(warning))
         }
-        (_, Some(warning)) => format!("Twilio may take this answer, but: {}", said_of(warning)),
+        (_, Some(warning)) => format!("Twilio takes this answer, but: {}.", said_of(warning)),
         (verdict, None) => format!("The guard would have this answer {}.", verdict.name()),
     }
 }
 
 fn said_of(finding: &Finding) -> String {
     let what = finding.cause.explain.trim_end_matches('.');
-    let place = finding.place.map(|place| format!(" at {place}")).unwrap_or_default();
-    let evidence = finding.evidence.trim();
-    if evidence.is_empty() {
-        format!("{what}{place}.")
-    } else {
-        format!("{what}{place}: {evidence}")
+    let evidence = one_line(&finding.evidence);
+    if evidence.is_empty() { what.to_owned() } else { format!("{what}: {evidence}") }
+}
+
+/// Evidence without its line ends.
+pub fn one_line(text: &str) -> String {
+    let lines = text.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join(" ")
+}
+
+fn whereabouts(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Transport => "before there is a whole answer",
+        Stage::Status => "at the status line",
+        Stage::Coding => "at the compression",
+        Stage::Charset => "at the encoding",
+        Stage::Document => "at the body",
+        Stage::Grammar => "at the verbs",
+        Stage::Links => "at a URL",
+        Stage::Headers => "at the headers",
+    }
+}
+
+/// A first answer that is not the one that counts: the redirect or the wrong method is what is
+/// wrong with it.
+fn not_final(second: &SecondRequest, exchange: &Exchange) -> Option<Finding> {
+    let slug = match second.reason {
+        AttemptReason::Redirect => "redirect-followed",
+        AttemptReason::OtherMethod => "wrong-method",
+        AttemptReason::First => return None,
+    };
+    let first = exchange.attempts.first()?;
+    let status = first.status.map(|status| status.as_u16().to_string()).unwrap_or_default();
+    let evidence = match (second.reason, &first.location, &first.allow) {
+        (AttemptReason::Redirect, Some(location), _) => format!("{status} to {location}"),
+        (AttemptReason::OtherMethod, _, Some(allow)) => format!("{status}, Allow: {allow}"),
+        _ => status,
+    };
+    causes::by_slug(slug).map(|cause| Finding::new(cause, evidence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(input: &str) -> Explanation {
+        let paste = paste::read(input.as_bytes());
+        explain(&paste, &Asked::in_slot(Slot::Voice), &Policy::default())
+    }
+
+    #[test]
+    fn the_sentence_says_where_and_what() {
+        let cases = [
+            (
+                "HTTP/1.1 200 OK\nContent-Type: text/xml\n\n<Response><Say>a & b</Say></Response>",
+                "Breaks at line 1 column 18: a bare `&`",
+            ),
+            ("HTTP/1.1 502 Bad Gateway\nContent-Type: text/plain\n\n", "Breaks at "),
+            (
+                "curl: (7) Failed to connect to localhost port 5000",
+                "Breaks before there is a whole answer: nobody listens",
+            ),
+            (
+                "HTTP/1.1 200 OK\nContent-Type: text/xml\n\n<Response/>",
+                "Twilio takes this answer as it is.",
+            ),
+            (
+                "HTTP/1.1 200 OK\nContent-Type: text/html\n\n<Response/>",
+                "Twilio takes this answer, but: good TwiML as text/html",
+            ),
+        ];
+        for (input, expected) in cases {
+            let explanation = explained(input);
+            assert!(explanation.sentence.starts_with(expected), "{}", explanation.sentence);
+            assert!(!explanation.sentence.contains('\n'));
+            assert_eq!(explanation.found_something(), !expected.ends_with("as it is."));
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_followed_and_said_to_be() {
+        let explanation = explained("HTTP/1.1 302 Found\nLocation: /login\n\n");
+        assert_eq!(explanation.second.as_ref().map(|s| s.target.as_str()), Some("/login"));
+        let slugs: Vec<_> = explanation.judgement.findings.iter().map(|f| f.cause.slug).collect();
+        assert_eq!(slugs, ["redirect-followed"]);
+        let away = explained("HTTP/1.1 302 Found\nLocation: https://www.example.org/\n\n");
+        assert_eq!(away.second, None);
+        assert_eq!(away.judgement.findings.first().map(|f| f.cause.slug), Some("redirect-refused"));
     }
 }
