@@ -67,7 +67,7 @@ pub struct ServeArgs {
     pub ops: Option<String>,
     /// Where state is kept.
     #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
+    pub state_dir: Option<String>,
     /// The configuration [default: ./config.toml where there is one].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! The command line: arguments, start and drain order, output.
 
 mod args;
+mod config_command;
 pub mod demo;
 mod exit;
 mod explain;
@@ -30,14 +31,14 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Exit {
     match cli.command {
-        None => serve::run(cli.serve),
-        Some(Command::Serve(args)) => serve::run(args),
+        None => serve::run(&cli.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Config { command }) => match command {
-            ConfigCommand::Check(args) => todo!("{args:?}"),
-            ConfigCommand::Print(args) => todo!("{args:?}"),
-            ConfigCommand::Schema => todo!(),
+            ConfigCommand::Check(args) => config_command::check(&args),
+            ConfigCommand::Print(args) => config_command::print(&args),
+            ConfigCommand::Schema => config_command::schema(),
         },
     }
 }

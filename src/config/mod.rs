@@ -1,6 +1,18 @@
 //! Configuration: raw (as typed) to resolved (valid by construction).
 
+pub mod error;
+mod fallbacks;
+pub mod keys;
+mod languages;
+mod layers;
+mod load;
+mod resolve;
 pub mod route;
+mod schema;
+mod value;
+
+pub use load::{Flags, Loaded, Sources, load};
+pub use schema::schema;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::guard::Policy;
+pub use crate::telemetry::settings::{LogBody, LogConfig, LogFormat};
 use route::Route;
 
 /// The resolved configuration: every value valid, no `Option` for "default".
@@ -50,36 +63,6 @@ pub enum OpsListener {
     Default(SocketAddr),
     /// A configured address: if it is taken, that is an error.
     Configured(SocketAddr),
-}
-
-/// Log lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogConfig {
-    /// How they look; `None`: human on a terminal, JSON otherwise.
-    pub format: Option<LogFormat>,
-    /// How much of an original body is printed.
-    pub body: LogBody,
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Human,
-    /// One JSON object a line.
-    Json,
-}
-
-/// How much of an original body is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogBody {
-    /// All that fits the line (under 15 KiB).
-    #[default]
-    Full,
-    /// Nothing.
-    None,
-    /// The first 200 characters.
-    Preview,
 }
 
 /// Where a route's requests go.

@@ -1,3 +1,4 @@
 //! Logs, metrics and their names.
 
 pub mod metrics;
+pub mod settings;

@@ -146,11 +146,11 @@ for name, before in {
     "emoji": "🚀 ".encode(),
     "hebrew": "שלום\n".encode(),
     "words": b"here is your TwiML:\n",
-    "nul": b"\x00",
 }.items():
     fault("3", name, answer(before + MENU), "repaired", MENU)
 for name, before in {"bom-no-declaration": b"\xef\xbb\xbf", "zero-width-no-declaration": "\u200b".encode(), "word-no-declaration": b"ok "}.items():
     fault("3", name, answer(before + BARE), "repaired", MENU)
+fault("3", "nul", answer(b"\x00" + MENU), "any")
 fault("3", "newlines-no-declaration", answer(b"\n\n  " + BARE), "untouched", MENU)
 fault("3", "declaration-twice", answer(DECLARATION + MENU), "repaired", MENU)
 
@@ -253,7 +253,6 @@ PACKED = {
     "deflate-raw": ("deflate", raw_deflate(MENU)),
     "br": ("br", brotli.compress(MENU)),
     "zstd": ("zstd", zstandard.compress(MENU)),
-    "identity": ("identity", MENU),
     "header-without-gzip": ("gzip", MENU),
     "header-without-br": ("br", MENU),
     "gzip-without-header": (None, gzip.compress(MENU, mtime=0)),
@@ -277,6 +276,7 @@ for name, (coding, body) in {
     "gzip-bomb": ("gzip", gzip.compress(b"<Response>" + b" " * 50_000_000 + b"</Response>", mtime=0)),
 }.items():
     fault("10", name, answer(body, XML, 200, Content_Encoding=coding), "replaced")
+fault("10", "identity", answer(MENU, XML, 200, Content_Encoding="identity"), "any", MENU)
 
 # 1 + 3 + 4 + 10 in one answer ------------------------------------------------------------------------
 fault("several", "gzip-bom-ampersand-html", answer(gzip.compress("\ufeff\n".encode() + DECLARATION + b"<Response><Say>a & b</Say></Response>\ndone", mtime=0),

@@ -246,7 +246,7 @@ def fastapi(stage):
         ("403", "/forbidden", "HTTPException(403)", "error"),
         ("200-null", "/none", "a handler that returned nothing", "error"),
         ("307", "/slash", "POST to a path without its slash", "redirect"),
-        ("200-twiml-as-json-string", "/twiml", "TwiML returned as a str", "wrapped"),
+        ("200-twiml-as-json-string", "/twiml", "TwiML returned as a str", "unclear"),
     ]:
         # These two carry nothing of FastAPI's own, only the name of the server below it.
         origin = "uvicorn" if name in ("500", "200-null") else "fastapi"

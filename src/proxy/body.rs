@@ -1,0 +1,262 @@
+//! Bodies: those that are read whole, and those that stream.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::time::Sleep;
+
+use super::tally::Open;
+use super::upstream::{Lease, chain};
+use crate::guard::BodyEnd;
+
+/// Why a streamed body ended before its end; whoever reads it sees a cut connection.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    /// The sender's connection failed.
+    #[error("the body was cut: {0}")]
+    Cut(#[from] hyper::Error),
+    /// Nothing came for too long.
+    #[error("no byte of the body came for {} s", .0.as_secs())]
+    Idle(Duration),
+}
+
+/// A request's body on its way to the backend.
+#[derive(Debug)]
+pub(super) enum RequestBody {
+    /// Whole, in memory.
+    Full(Option<Bytes>),
+    /// As it comes from the client, after what was read of it already.
+    Stream { read: Option<Bytes>, rest: Incoming, pulse: Pulse },
+}
+
+impl RequestBody {
+    pub(super) fn full(body: Bytes) -> Self {
+        Self::Full(Some(body).filter(|body| !body.is_empty()))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match self.get_mut() {
+            Self::Full(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Self::Stream { read, rest, pulse } => {
+                pulse.beat();
+                if let Some(read) = read.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(read))));
+                }
+                let frame = ready!(Pin::new(rest).poll_frame(cx));
+                pulse.beat();
+                Poll::Ready(frame.map(|frame| frame.map_err(StreamError::Cut)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(body) => body.is_none(),
+            Self::Stream { read, rest, .. } => read.is_none() && rest.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Stream { read, rest, .. } => {
+                let read = read.as_ref().map_or(0, |read| read.len() as u64);
+                rest.size_hint().exact().map_or_else(SizeHint::default, |rest| {
+                    SizeHint::with_exact(rest.saturating_add(read))
+                })
+            }
+        }
+    }
+}
+
+/// When something last moved; shared between the two directions of an exchange.
+#[derive(Debug, Clone)]
+pub(super) struct Pulse(Arc<(Instant, AtomicU64)>);
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self(Arc::new((Instant::now(), AtomicU64::new(0))))
+    }
+
+    fn beat(&self) {
+        let millis = u64::try_from(self.0.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.1.store(millis, Relaxed);
+    }
+
+    /// Waits until nothing has moved for `limit`.
+    pub(super) async fn stops(&self, limit: Duration) {
+        loop {
+            let last = self.0.0 + Duration::from_millis(self.0.1.load(Relaxed));
+            let until = last + limit;
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+}
+
+/// What leaves for the client.
+#[derive(Debug)]
+pub(super) struct ResponseBody {
+    kind: Kind,
+    _open: Option<Open>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Full(Option<Bytes>),
+    Stream(Streamed),
+}
+
+/// A body on its way from the backend, with the connection that goes back once it is whole.
+#[derive(Debug)]
+struct Streamed {
+    body: Incoming,
+    lease: Option<Lease>,
+    idle: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl ResponseBody {
+    pub(super) fn full(body: Bytes) -> Self {
+        Self { kind: Kind::Full(Some(body).filter(|body| !body.is_empty())), _open: None }
+    }
+
+    /// Streams a backend's body; nothing for `idle` cuts it.
+    pub(super) fn stream(body: Incoming, lease: Lease, idle: Duration, open: Open) -> Self {
+        let mut streamed = Streamed { body, lease: Some(lease), idle, timer: None };
+        streamed.give_back_at_end();
+        Self { kind: Kind::Stream(streamed), _open: Some(open) }
+    }
+}
+
+impl Streamed {
+    fn give_back_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.give_back();
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.timer = None;
+                self.give_back_at_end();
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                self.lease = None;
+                tracing::warn!(
+                    error = chain(&error),
+                    "the backend cut a passed answer; the client's connection is cut too"
+                );
+                Poll::Ready(Some(Err(StreamError::Cut(error))))
+            }
+            Poll::Ready(None) => {
+                if let Some(lease) = self.lease.take() {
+                    lease.give_back();
+                }
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let idle = self.idle;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+                ready!(timer.as_mut().poll(cx));
+                self.lease = None;
+                Poll::Ready(Some(Err(StreamError::Idle(idle))))
+            }
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match &mut self.get_mut().kind {
+            Kind::Full(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
+            Kind::Stream(streamed) => streamed.poll(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Full(body) => body.is_none(),
+            Kind::Stream(streamed) => streamed.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Full(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
+            Kind::Stream(streamed) => streamed.body.size_hint(),
+        }
+    }
+}
+
+/// Reads a body whole: at most `limit` bytes, until `deadline`.
+///
+/// Whatever came is given, however it ended.
+pub(super) async fn collect(
+    body: &mut Incoming,
+    limit: usize,
+    mut deadline: Pin<&mut Sleep>,
+) -> (Bytes, BodyEnd) {
+    let mut first = Bytes::new();
+    let mut all: Option<BytesMut> = None;
+    let end = loop {
+        let mut next = pin!(body.frame());
+        let frame = tokio::select! {
+            biased;
+            frame = &mut next => frame,
+            () = deadline.as_mut() => break BodyEnd::TooLate,
+        };
+        let data = match frame {
+            None => break BodyEnd::Complete,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(_trailers) => continue,
+            },
+            Some(Err(error)) => break BodyEnd::Truncated { detail: chain(&error) },
+        };
+        let have = all.as_ref().map_or(first.len(), BytesMut::len);
+        let fits = data.len().min(limit.saturating_sub(have));
+        let part = data.get(..fits).unwrap_or_default();
+        match &mut all {
+            Some(all) => all.extend_from_slice(part),
+            // The usual answer comes in one piece and is not copied.
+            None if first.is_empty() => first = data.slice(..fits),
+            None => {
+                let mut joined = BytesMut::with_capacity((first.len() + part.len()).max(8 * 1024));
+                joined.extend_from_slice(&first);
+                joined.extend_from_slice(part);
+                all = Some(joined);
+            }
+        }
+        if fits < data.len() {
+            break BodyEnd::TooLarge { limit };
+        }
+    };
+    (all.map_or(first, BytesMut::freeze), end)
+}

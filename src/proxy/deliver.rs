@@ -1,0 +1,142 @@
+//! A delivery becomes a response: framing, marks, and nothing else.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
+use uuid::Uuid;
+
+use super::body::ResponseBody;
+use super::headers::end_to_end;
+use crate::guard::causes::Stage;
+use crate::guard::policy::OnFault;
+use crate::guard::{
+    BodyEnd, Delivery, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy,
+};
+use crate::twilio::Slot;
+
+const INCIDENT: HeaderName = HeaderName::from_static("twiml-guard-incident");
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+
+/// What tells the reader of a changed delivery where to look.
+#[derive(Debug)]
+pub(super) struct Mark {
+    incident: Option<HeaderValue>,
+    proxy_status: Option<HeaderValue>,
+}
+
+impl Mark {
+    pub(super) fn new(id: Uuid, judgement: &Judgement, outcome: &Outcome) -> Self {
+        let cause = judgement.first_cause();
+        let error = proxy_error(outcome, cause.map(|cause| cause.stage));
+        let status = match outcome {
+            Outcome::Answered(answer) => format!("; received-status={}", answer.status.as_u16()),
+            Outcome::Failed(_) => String::new(),
+        };
+        let slug = cause.map_or("unknown", |cause| cause.slug);
+        let proxy_status = format!("twiml-guard; error={error}{status}; details=\"{slug}\"");
+        Self {
+            incident: HeaderValue::try_from(id.hyphenated().to_string()).ok(),
+            proxy_status: HeaderValue::try_from(proxy_status).ok(),
+        }
+    }
+}
+
+/// The error's name in RFC 9209, section 2.3.
+fn proxy_error(outcome: &Outcome, stage: Option<Stage>) -> &'static str {
+    match outcome {
+        Outcome::Failed(failure) => match failure {
+            Failure::ClosedEarly { .. } | Failure::Reset => "connection_terminated",
+            Failure::ConnectTimeout => "connection_timeout",
+            Failure::HeadersTooLate => "http_response_timeout",
+            Failure::Internal { .. } => "proxy_internal_error",
+            Failure::NotHttp { .. } => "http_protocol_error",
+            Failure::Refused { .. } => "connection_refused",
+            Failure::Unreachable { .. } => "destination_unavailable",
+        },
+        Outcome::Answered(answer) => match (&answer.end, stage) {
+            (_, Some(Stage::Coding)) => "http_response_content_coding",
+            (BodyEnd::TooLarge { .. }, Some(Stage::Transport)) => "http_response_body_size",
+            (BodyEnd::TooLate, Some(Stage::Transport)) => "http_response_timeout",
+            (BodyEnd::Truncated { .. }, Some(Stage::Transport)) => "http_response_incomplete",
+            _ => "http_protocol_error",
+        },
+    }
+}
+
+/// The response that leaves for Twilio: exact Content-Length, never chunked.
+///
+/// `spelling` is how the original's reason and header names were written; it is kept where the
+/// delivery is still that answer.
+pub(super) fn response(
+    delivery: Delivery,
+    exchange: &Exchange,
+    spelling: Extensions,
+    mark: Option<Mark>,
+) -> Response<ResponseBody> {
+    let Delivery { status, headers, body, .. } = delivery;
+    let mut headers = end_to_end(headers);
+    let is_head = exchange.request.method == Method::HEAD;
+    set_length(&mut headers, status, &body, is_head, &exchange.outcome);
+    if let Some(Mark { incident, proxy_status }) = mark {
+        headers.extend(incident.map(|value| (INCIDENT, value)));
+        headers.extend(proxy_status.map(|value| (PROXY_STATUS, value)));
+    }
+    let original = match &exchange.outcome {
+        Outcome::Answered(answer) => Some(answer.status),
+        Outcome::Failed(_) => None,
+    };
+    let body = if is_head { Bytes::new() } else { body };
+    let mut response = Response::new(ResponseBody::full(body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    *response.extensions_mut() = spelling;
+    if original != Some(status) {
+        response.extensions_mut().remove::<ReasonPhrase>();
+    }
+    response
+}
+
+fn set_length(
+    headers: &mut HeaderMap,
+    status: StatusCode,
+    body: &Bytes,
+    is_head: bool,
+    outcome: &Outcome,
+) {
+    headers.remove(CONTENT_LENGTH);
+    if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+        return;
+    }
+    if is_head && body.is_empty() {
+        // What GET would have given has a length that only the backend knows.
+        if let Outcome::Answered(answer) = outcome
+            && let Some(length) = answer.headers.get(CONTENT_LENGTH)
+        {
+            headers.insert(CONTENT_LENGTH, length.clone());
+        }
+        return;
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+}
+
+/// What is delivered when even judging a failure failed.
+pub(super) fn last_resort(slot: Slot, policy: &Policy) -> Delivery {
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if policy.observe || policy.on_fault == OnFault::Fail {
+        let status = StatusCode::BAD_GATEWAY;
+        return Delivery { status, headers, body: Bytes::new(), kind: DeliveryKind::Refusal };
+    }
+    let Some(fallback) = policy.fallbacks.of(slot) else {
+        let status = StatusCode::NO_CONTENT;
+        return Delivery { status, headers, body: Bytes::new(), kind: DeliveryKind::Empty };
+    };
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
+    Delivery {
+        status: StatusCode::OK,
+        headers,
+        body: fallback.body.clone(),
+        kind: DeliveryKind::Fallback(fallback.name.clone()),
+    }
+}

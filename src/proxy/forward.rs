@@ -1,0 +1,114 @@
+//! The requests that a guarded request becomes at the backend.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
+
+use super::body::RequestBody;
+use super::headers::{self, Sender};
+use super::upstream::{ANY_AGE, FRESH};
+use super::worker::Worker;
+use crate::config::Upstream;
+use crate::config::route::Route;
+use crate::guard::{AttemptReason, RequestBody as SecondBody, SecondRequest};
+use std::time::Duration;
+
+/// A request to the backend of a guarded route.
+#[derive(Debug)]
+pub(super) struct Outbound {
+    pub(super) method: Method,
+    pub(super) target: PathAndQuery,
+    pub(super) reason: AttemptReason,
+    headers: HeaderMap,
+    body: Bytes,
+    spelling: Extensions,
+    first: (HeaderMap, Bytes),
+}
+
+impl Outbound {
+    /// The first one: as it came, but asking for an answer that can be judged.
+    pub(super) fn first(
+        worker: &Worker,
+        route: &Route,
+        parts: Parts,
+        body: Bytes,
+        sender: Sender,
+    ) -> Self {
+        let target = target_of(&parts.uri);
+        let headers = worker.face.forward(parts.headers, sender);
+        let mut headers = headers::ask_for_whole(headers);
+        set_missing_host(&mut headers, &route.upstream);
+        if headers.contains_key(CONTENT_LENGTH) || !body.is_empty() {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        Self {
+            method: parts.method,
+            target,
+            reason: AttemptReason::First,
+            first: (headers.clone(), body.clone()),
+            headers,
+            body,
+            spelling: parts.extensions,
+        }
+    }
+
+    /// Becomes a further request. `false`, unchanged, if its target is no path.
+    pub(super) fn become_second(&mut self, second: SecondRequest) -> bool {
+        let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
+        let (mut headers, first_body) = self.first.clone();
+        self.body = match second.body {
+            SecondBody::Same => first_body,
+            SecondBody::Empty => {
+                headers = headers::without_body(headers);
+                Bytes::new()
+            }
+            SecondBody::Form(form) => {
+                headers = headers::without_body(headers);
+                let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+                headers.insert(CONTENT_TYPE, form_type);
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(form.len()));
+                form
+            }
+        };
+        if second.as_https {
+            headers::set_https(&mut headers);
+        }
+        self.headers = headers;
+        self.method = second.method;
+        self.target = target;
+        self.reason = second.reason;
+        true
+    }
+
+    /// The request, ready to be sent.
+    pub(super) fn request(&self) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::full(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::from(self.target.clone());
+        *request.version_mut() = Version::HTTP_11;
+        *request.headers_mut() = self.headers.clone();
+        *request.extensions_mut() = self.spelling.clone();
+        request
+    }
+
+    /// How long a connection may have been idle that this request uses.
+    pub(super) fn max_age(&self) -> Duration {
+        if self.method.is_safe() { ANY_AGE } else { FRESH }
+    }
+}
+
+/// Path and query of a request, raw; the only part of its target that goes on.
+pub(super) fn target_of(uri: &Uri) -> PathAndQuery {
+    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
+}
+
+/// A request of HTTP/1.0 may come without Host; HTTP/1.1 to the backend may not.
+pub(super) fn set_missing_host(headers: &mut HeaderMap, upstream: &Upstream) {
+    if !headers.contains_key(HOST)
+        && let Ok(host) = HeaderValue::try_from(upstream.authority())
+    {
+        headers.insert(HOST, host);
+    }
+}

@@ -1,0 +1,291 @@
+//! A guarded request: forward, collect, judge, deliver, record.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, HOST, HeaderName, LOCATION};
+use http::uri::PathAndQuery;
+use http::{Extensions, HeaderMap, Response, StatusCode};
+use tokio::time::{Sleep, sleep_until};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::body::{ResponseBody, collect};
+use super::forward::Outbound;
+use super::service::{Inbound, InboundBody};
+use super::upstream::{Client, Progress};
+use super::worker::Worker;
+use super::{deliver, routing};
+use crate::clock;
+use crate::config::route::Route;
+use crate::guard::{
+    Answer, Attempt, BodyEnd, CallFacts, Delivery, DeliveryKind, Exchange, Failure, Judgement,
+    Outcome, Policy, RequestFacts, Verdict, follow_up, judge,
+};
+use crate::incidents::Incident;
+use crate::twilio::{Params, Slot};
+
+/// More of a request that is too large is read and thrown away, so that its sender reads the
+/// answer instead of a reset.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
+
+/// All that the backend gave, and how the original looked on the wire.
+struct Gathered {
+    exchange: Exchange,
+    upstream: Duration,
+    spelling: Extensions,
+}
+
+/// Answers a guarded request; `None` when the client broke off before its request was complete.
+///
+/// `slot_of` decides the slot by the request's parameters.
+pub(super) async fn answer(
+    worker: &Worker,
+    route: &Arc<Route>,
+    inbound: Inbound,
+    slot_of: impl FnOnce(&Params) -> Option<Slot>,
+) -> Option<Response<ResponseBody>> {
+    let _open = worker.tally.open();
+    let start = inbound.start;
+    let Gathered { exchange, upstream, spelling } =
+        exchange(worker, route, inbound, slot_of).await?;
+    let policy = &*route.policy;
+    let (judgement, exchange) = judge_safely(exchange, policy);
+    let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
+    if is_changed {
+        note_steering(worker, policy, &exchange, &judgement);
+    }
+    worker.tally.answer(judgement.verdict, policy.observe);
+    let causes: Vec<_> = judgement.findings.iter().map(|finding| finding.cause.slug).collect();
+    let outcome = match judgement.delivery.kind {
+        DeliveryKind::Refusal => "failed",
+        _ => judgement.verdict.name(),
+    };
+    worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
+    if judgement.verdict == Verdict::Untouched {
+        return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
+    }
+    let (id, now) = new_id();
+    let mark = is_changed.then(|| deliver::Mark::new(id, &judgement, &exchange.outcome));
+    let response = deliver::response(judgement.delivery.clone(), &exchange, spelling, mark);
+    worker.recorder.offer(Incident {
+        id,
+        time_ms: now.saturating_sub(millis(start.elapsed())),
+        route: Arc::clone(route),
+        exchange: Arc::new(exchange),
+        judgement: Arc::new(judgement),
+        upstream_duration: upstream,
+        budget_left: worker.config.budget.saturating_sub(start.elapsed()),
+    });
+    Some(response)
+}
+
+/// Everything between the request's head and the end of the backend's last answer.
+async fn exchange(
+    worker: &Worker,
+    route: &Route,
+    inbound: Inbound,
+    slot_of: impl FnOnce(&Params) -> Option<Slot>,
+) -> Option<Gathered> {
+    let Inbound { parts, body, sender, start } = inbound;
+    let mut deadline = pin!(sleep_until((start + worker.config.budget).into()));
+    let body = match body {
+        InboundBody::Read(body) => Ok(body),
+        InboundBody::Coming(mut body) => {
+            let limit = worker.config.max_request_body;
+            match collect(&mut body, limit, deadline.as_mut()).await {
+                (bytes, BodyEnd::Complete) => Ok(bytes),
+                (_, BodyEnd::Truncated { .. }) => return None,
+                (_, BodyEnd::TooLarge { limit }) => {
+                    discard(&mut body, deadline.as_mut()).await;
+                    Err(format!(
+                        "the request's body is larger than max_request_body ({limit} bytes); it was not forwarded"
+                    ))
+                }
+                (_, BodyEnd::TooLate) => {
+                    Err("the request's body did not come within the budget".to_owned())
+                }
+            }
+        }
+    };
+    let params = routing::params(&parts, body.as_deref().unwrap_or_default());
+    let slot = slot_of(&params)?;
+    let call = CallFacts {
+        steering_fallbacks: params.get("CallSid").map_or(0, |sid| worker.steering.given(sid)),
+    };
+    let request = RequestFacts {
+        method: parts.method.clone(),
+        target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+        host: text(&parts.headers, &HOST),
+        has_authorization: parts.headers.contains_key(AUTHORIZATION),
+        params,
+        body: body.clone().unwrap_or_default(),
+    };
+    let mut gathered = Gathered {
+        exchange: Exchange {
+            slot,
+            request,
+            attempts: Vec::new(),
+            outcome: Outcome::Failed(Failure::Internal { detail: String::new() }),
+            elapsed: Duration::ZERO,
+            call,
+        },
+        upstream: Duration::ZERO,
+        spelling: Extensions::new(),
+    };
+    match body {
+        Err(detail) => gathered.exchange.outcome = Outcome::Failed(Failure::Internal { detail }),
+        Ok(body) => {
+            let mut out = Outbound::first(worker, route, parts, body, sender);
+            loop {
+                ask(worker, route, &mut out, &mut gathered, deadline.as_mut()).await;
+                let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
+                if route.policy.observe {
+                    break;
+                }
+                let Some(second) = follow_up(request, attempts, outcome, &route.policy) else {
+                    break;
+                };
+                if !out.become_second(second) {
+                    break;
+                }
+            }
+        }
+    }
+    gathered.exchange.elapsed = start.elapsed();
+    Some(gathered)
+}
+
+/// Sends one request to the backend, and notes what came of it.
+async fn ask(
+    worker: &Worker,
+    route: &Route,
+    out: &mut Outbound,
+    gathered: &mut Gathered,
+    deadline: Pin<&mut Sleep>,
+) {
+    let sent = Instant::now();
+    let limit = worker.config.max_answer_body;
+    let (outcome, spelling) = attempt(&worker.client, route, out, limit, deadline).await;
+    gathered.upstream += sent.elapsed();
+    let answer = match &outcome {
+        Outcome::Answered(answer) => Some(answer),
+        Outcome::Failed(_) => None,
+    };
+    gathered.exchange.attempts.push(Attempt {
+        method: out.method.clone(),
+        target: out.target.as_str().to_owned(),
+        reason: out.reason,
+        status: answer.map(|answer| answer.status),
+        location: answer.and_then(|answer| text(&answer.headers, &LOCATION)),
+        allow: answer.and_then(|answer| text(&answer.headers, &ALLOW)),
+    });
+    gathered.exchange.outcome = outcome;
+    gathered.spelling = spelling;
+}
+
+async fn attempt(
+    client: &Client,
+    route: &Route,
+    out: &Outbound,
+    limit: usize,
+    mut deadline: Pin<&mut Sleep>,
+) -> (Outcome, Extensions) {
+    let progress = Progress::default();
+    let sent = tokio::select! {
+        biased;
+        sent = client.send(&route.upstream, out.request(), out.max_age(), &progress) => sent,
+        () = deadline.as_mut() => {
+            Err(if progress.is_connected() { Failure::HeadersTooLate } else { Failure::ConnectTimeout })
+        }
+    };
+    let head = match sent {
+        Ok(head) => head,
+        Err(failure) => return (Outcome::Failed(failure), Extensions::new()),
+    };
+    if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let detail = "101 Switching Protocols, which nobody asked for".to_owned();
+        let received = head.received();
+        return (Outcome::Failed(Failure::NotHttp { received, detail }), Extensions::new());
+    }
+    let (parts, mut body) = head.response.into_parts();
+    let (mut bytes, end) = collect(&mut body, limit, deadline).await;
+    bytes.truncate(limit);
+    if end == BodyEnd::Complete {
+        head.lease.give_back();
+    }
+    let answer = Answer { status: parts.status, headers: parts.headers, body: bytes, end };
+    (Outcome::Answered(answer), parts.extensions)
+}
+
+/// Judges; a judge that panics must not cost the call.
+fn judge_safely(exchange: Exchange, policy: &Policy) -> (Judgement, Exchange) {
+    let attempt = |exchange: &Exchange| catch_unwind(AssertUnwindSafe(|| judge(exchange, policy)));
+    let panic = match attempt(&exchange) {
+        Ok(judgement) => return (judgement, exchange),
+        Err(panic) => panic,
+    };
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(panic = what, "the judge panicked; please report it with the answer's bytes");
+    if let (true, Outcome::Answered(answer)) = (policy.observe, &exchange.outcome) {
+        let delivery = Delivery {
+            status: answer.status,
+            headers: answer.headers.clone(),
+            body: answer.body.clone(),
+            kind: DeliveryKind::Original,
+        };
+        return (bare(Verdict::Untouched, delivery), exchange);
+    }
+    let failure = Failure::Internal { detail: format!("the judge panicked: {what}") };
+    let exchange = Exchange { outcome: Outcome::Failed(failure), ..exchange };
+    let judgement = attempt(&exchange)
+        .unwrap_or_else(|_| bare(Verdict::Replaced, deliver::last_resort(exchange.slot, policy)));
+    (judgement, exchange)
+}
+
+fn bare(verdict: Verdict, delivery: Delivery) -> Judgement {
+    Judgement { verdict, findings: Vec::new(), delivery, withheld: None, decoded: Bytes::new() }
+}
+
+/// Counts a fallback that steers the call, for the call-loop rule.
+fn note_steering(worker: &Worker, policy: &Policy, exchange: &Exchange, judgement: &Judgement) {
+    let DeliveryKind::Fallback(name) = &judgement.delivery.kind else { return };
+    let steers =
+        policy.fallbacks.of(exchange.slot).is_some_and(|own| own.steers && own.name == *name);
+    if let (true, Some(sid)) = (steers, exchange.request.params.get("CallSid")) {
+        worker.steering.note(sid, Instant::now());
+    }
+}
+
+/// Reads on and throws away, within bounds.
+async fn discard(body: &mut hyper::body::Incoming, mut deadline: Pin<&mut Sleep>) {
+    let mut left = MAX_DISCARDED;
+    while left > 0 {
+        let (bytes, end) = collect(body, 64 * 1024, deadline.as_mut()).await;
+        if !matches!(end, BodyEnd::TooLarge { .. }) {
+            return;
+        }
+        left = left.saturating_sub(bytes.len());
+    }
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// A new incident's id, and the time it was made.
+fn new_id() -> (Uuid, u64) {
+    let now = clock::now_ms();
+    let nanos = u32::try_from(now % 1000).unwrap_or(0) * 1_000_000;
+    (Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1000, nanos)), now)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,320 @@
+//! Which headers go on, and which are added.
+
+use std::net::IpAddr;
+
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
+    CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
+    TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA, WWW_AUTHENTICATE,
+};
+use http::{HeaderMap, Version};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Twilio's signature of a request.
+pub(super) const TWILIO_SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
+
+/// Headers that speak of one connection only (RFC 9110, section 7.6.1).
+const HOP_BY_HOP: [HeaderName; 7] =
+    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, EXPECT];
+
+/// Headers that a `Connection` header can't take away: whoever could would switch off signature
+/// checks, access rules and framing behind us (CVE-2022-31813 and its kin).
+const NOT_NOMINABLE: [HeaderName; 18] = [
+    AUTHORIZATION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    COOKIE,
+    FORWARDED,
+    FORWARDED_FOR,
+    FORWARDED_HOST,
+    FORWARDED_PORT,
+    FORWARDED_PROTO,
+    HOST,
+    LOCATION,
+    SET_COOKIE,
+    TWILIO_SIGNATURE,
+    USER_AGENT,
+    VIA,
+    WWW_AUTHENTICATE,
+    HeaderName::from_static("i-twilio-idempotency-token"),
+];
+
+/// What makes an answer partial, compressed or absent: never asked for where the answer is judged.
+const NOT_WHERE_JUDGED: [HeaderName; 6] =
+    [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
+
+/// Headers that describe a body.
+const OF_BODY: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE];
+
+/// The same headers without those that concern one connection only.
+pub(super) fn end_to_end(headers: HeaderMap) -> HeaderMap {
+    let nominated: Vec<HeaderName> = tokens(&headers, &CONNECTION)
+        .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
+        .filter(|name| !NOT_NOMINABLE.contains(name))
+        .collect();
+    without(headers, |name| HOP_BY_HOP.contains(name) || nominated.contains(name))
+}
+
+/// The comma-separated words of a header, in all its lines.
+pub(super) fn tokens<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+/// Who sent a request, and how it arrived.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender {
+    /// The peer of the connection.
+    pub(super) ip: IpAddr,
+    /// The request's version.
+    pub(super) version: Version,
+}
+
+/// The guard's public face, as the backend is told of it.
+#[derive(Debug)]
+pub(super) struct PublicFace(Option<(HeaderValue, HeaderValue)>);
+
+impl PublicFace {
+    /// From `https://pbx.example.com`; `None`, or one that fits no header: taken from the request.
+    pub(super) fn new(public_url: Option<&str>) -> Self {
+        Self(public_url.and_then(|url| {
+            let (scheme, rest) = url.split_once("://")?;
+            let authority = rest.split('/').next()?;
+            Some((HeaderValue::from_str(scheme).ok()?, HeaderValue::from_str(authority).ok()?))
+        }))
+    }
+
+    /// The headers of a request on its way to the backend.
+    pub(super) fn forward(&self, headers: HeaderMap, sender: Sender) -> HeaderMap {
+        let wants_trailers = tokens(&headers, &TE).any(|te| te.eq_ignore_ascii_case("trailers"));
+        let mut headers = without(end_to_end(headers), is_alias);
+        if wants_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+        self.set_origin(&mut headers, sender.ip);
+        append_to_list(&mut headers, FORWARDED_FOR, &sender.ip.to_canonical().to_string());
+        let version = if sender.version == Version::HTTP_10 { "1.0" } else { "1.1" };
+        append_to_list(&mut headers, VIA, &format!("{version} twiml-guard"));
+        headers
+    }
+
+    /// X-Forwarded-Proto and -Host: the public URL's; else as a near peer (a TLS front end) says;
+    /// else what we see ourselves.
+    fn set_origin(&self, headers: &mut HeaderMap, peer: IpAddr) {
+        if let Some((scheme, authority)) = &self.0 {
+            headers.insert(FORWARDED_PROTO, scheme.clone());
+            headers.insert(FORWARDED_HOST, authority.clone());
+            return;
+        }
+        let is_near = is_near(peer);
+        if !is_near || !headers.contains_key(FORWARDED_PROTO) {
+            headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+        }
+        if (!is_near || !headers.contains_key(FORWARDED_HOST))
+            && let Some(host) = headers.get(HOST).cloned()
+        {
+            headers.insert(FORWARDED_HOST, host);
+        }
+    }
+}
+
+/// Says in a further request that Twilio came by https.
+pub(super) fn set_https(headers: &mut HeaderMap) {
+    headers.insert(FORWARDED_PROTO, HeaderValue::from_static("https"));
+}
+
+/// Makes a request ask for an answer that can be judged: whole and uncompressed.
+pub(super) fn ask_for_whole(headers: HeaderMap) -> HeaderMap {
+    let mut headers = without(headers, |name| NOT_WHERE_JUDGED.contains(name));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers
+}
+
+/// Takes away what describes a body.
+pub(super) fn without_body(headers: HeaderMap) -> HeaderMap {
+    without(headers, |name| OF_BODY.contains(name))
+}
+
+/// Whether an address is this machine's or of a private network.
+fn is_near(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
+}
+
+/// Names with an underscore that many backends read as a header that we set or rely on
+/// (`X_Forwarded_Proto`, CVE-2026-39858).
+fn is_alias(name: &HeaderName) -> bool {
+    if !name.as_str().contains('_') {
+        return false;
+    }
+    let meant = name.as_str().replace('_', "-");
+    NOT_NOMINABLE.iter().chain(&HOP_BY_HOP).any(|own| own.as_str() == meant)
+}
+
+fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: &str) {
+    let mut list: Vec<u8> = Vec::new();
+    for value in headers.get_all(&name) {
+        list.extend_from_slice(value.as_bytes());
+        list.extend_from_slice(b", ");
+    }
+    list.extend_from_slice(item.as_bytes());
+    if let Ok(list) = HeaderValue::from_bytes(&list) {
+        headers.insert(name, list);
+    }
+}
+
+/// Keeps the order of what stays, which [`HeaderMap::remove`] does not.
+fn without(headers: HeaderMap, is_doomed: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    if !headers.keys().any(&is_doomed) {
+        return headers;
+    }
+    let mut kept = HeaderMap::with_capacity(headers.len() + 6);
+    let mut current = None;
+    for (name, value) in headers {
+        if name.is_some() {
+            current = name;
+        }
+        if let Some(name) = current.as_ref().filter(|name| !is_doomed(name)) {
+            kept.append(name.clone(), value);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&str, &str)]) -> HeaderMap {
+        lines
+            .iter()
+            .map(|(name, value)| {
+                (HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap())
+            })
+            .fold(HeaderMap::new(), |mut all, (name, value): (_, HeaderValue)| {
+                all.append(name, value);
+                all
+            })
+    }
+
+    fn lines(headers: &HeaderMap) -> Vec<String> {
+        headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect()
+    }
+
+    fn sender(ip: &str) -> Sender {
+        Sender { ip: ip.parse().unwrap(), version: Version::HTTP_11 }
+    }
+
+    #[test]
+    fn what_connection_names_is_dropped_and_the_order_is_kept() {
+        let headers = map(&[
+            ("host", "a"),
+            ("connection", "close, X-Internal"),
+            ("x-internal", "1"),
+            ("keep-alive", "timeout=5"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+            ("x-last", "z"),
+        ]);
+        assert_eq!(
+            lines(&end_to_end(headers)),
+            ["host: a", "set-cookie: a=1", "set-cookie: b=2", "x-last: z"]
+        );
+    }
+
+    #[test]
+    fn connection_takes_away_nothing_that_others_rely_on() {
+        let headers = map(&[
+            ("host", "a"),
+            ("x-twilio-signature", "s"),
+            ("x-forwarded-for", "203.0.113.9"),
+            ("content-length", "3"),
+            ("connection", "X-Twilio-Signature, Host, X-Forwarded-For, Content-Length"),
+        ]);
+        assert_eq!(
+            lines(&end_to_end(headers)),
+            [
+                "host: a",
+                "x-twilio-signature: s",
+                "x-forwarded-for: 203.0.113.9",
+                "content-length: 3"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_near_peer_is_believed_and_a_far_one_is_not() {
+        let claims =
+            map(&[("host", "inner"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "pbx")]);
+        let face = PublicFace::new(None);
+        let near = face.forward(claims.clone(), sender("10.1.2.3"));
+        assert_eq!(
+            (&near["x-forwarded-proto"], &near["x-forwarded-host"]),
+            (&"https".parse().unwrap(), &"pbx".parse().unwrap())
+        );
+        let far = face.forward(claims, sender("203.0.113.9"));
+        assert_eq!(far["x-forwarded-proto"], "http");
+        assert_eq!(far["x-forwarded-host"], "inner");
+    }
+
+    #[test]
+    fn the_public_url_outranks_everyone() {
+        let face = PublicFace::new(Some("https://pbx.example.com"));
+        let headers =
+            face.forward(map(&[("host", "x"), ("x-forwarded-proto", "ftp")]), sender("127.0.0.1"));
+        assert_eq!(headers["x-forwarded-proto"], "https");
+        assert_eq!(headers["x-forwarded-host"], "pbx.example.com");
+        assert_eq!(headers["host"], "x");
+    }
+
+    #[test]
+    fn forwarded_for_and_via_are_appended_in_one_line() {
+        let headers = map(&[
+            ("x-forwarded-for", "203.0.113.9"),
+            ("via", "1.1 edge"),
+            ("x-forwarded-for", "10.0.0.1"),
+        ]);
+        let headers = PublicFace::new(None).forward(headers, sender("::ffff:127.0.0.1"));
+        assert_eq!(headers["x-forwarded-for"], "203.0.113.9, 10.0.0.1, 127.0.0.1");
+        assert_eq!(headers["via"], "1.1 edge, 1.1 twiml-guard");
+    }
+
+    #[test]
+    fn aliases_with_underscores_are_dropped_and_other_underscores_are_not() {
+        let headers =
+            map(&[("x_forwarded_proto", "https"), ("content_length", "1"), ("my_own", "1")]);
+        let headers = PublicFace::new(None).forward(headers, sender("127.0.0.1"));
+        assert!(
+            !headers.contains_key("x_forwarded_proto") && !headers.contains_key("content_length")
+        );
+        assert_eq!(headers["my_own"], "1");
+    }
+
+    #[test]
+    fn a_judged_answer_is_asked_for_whole() {
+        let headers = map(&[
+            ("accept-encoding", "gzip"),
+            ("range", "bytes=0-1"),
+            ("if-none-match", "x"),
+            ("accept", "*/*"),
+        ]);
+        assert_eq!(lines(&ask_for_whole(headers)), ["accept-encoding: identity", "accept: */*"]);
+    }
+}

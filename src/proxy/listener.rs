@@ -1,0 +1,93 @@
+//! The public listener: bound once, accepted from by every worker.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+
+/// Open client connections of all workers together; beyond, new ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 10_000;
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1_024;
+
+/// Pause after an accept that failed, doubled up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Binds the public address.
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A restart must not wait for old connections to time out. Not SO_REUSEPORT: a second guard
+    // on the same address has to fail, not to take half of the calls.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections, never more than its share, and rests when the system has no more to give.
+#[derive(Debug)]
+pub(super) struct Acceptor {
+    listener: tokio::net::TcpListener,
+    permits: Arc<Semaphore>,
+    pause: Duration,
+}
+
+impl Acceptor {
+    /// For one of `workers` workers; needs a runtime.
+    pub(super) fn new(listener: TcpListener, workers: usize) -> io::Result<Self> {
+        Ok(Self {
+            listener: tokio::net::TcpListener::from_std(listener)?,
+            permits: Arc::new(Semaphore::new((MAX_CONNECTIONS / workers.max(1)).max(1))),
+            pause: FIRST_PAUSE,
+        })
+    }
+
+    /// The next connection, with TCP_NODELAY, and the permit to be held while it is open.
+    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        loop {
+            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
+                // Nobody closes the semaphore.
+                std::future::pending::<()>().await;
+                continue;
+            };
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    self.pause = FIRST_PAUSE;
+                    let _ = stream.set_nodelay(true);
+                    return (stream, peer, permit);
+                }
+                // The client left before it was accepted.
+                Err(error) if is_of_one_client(&error) => {}
+                Err(error) => {
+                    if self.pause == FIRST_PAUSE {
+                        tracing::warn!(
+                            %error,
+                            "no connection can be accepted; retrying (out of open files? raise the limit)"
+                        );
+                    }
+                    drop(permit);
+                    sleep(self.pause).await;
+                    self.pause = (self.pause * 2).min(LAST_PAUSE);
+                }
+            }
+        }
+    }
+}
+
+fn is_of_one_client(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}

@@ -1,0 +1,135 @@
+//! The transport: sockets, bodies, headers; what is decided, is decided in [`crate::guard`].
+//!
+//! # Path of a request
+//!
+//! `listener` accepts, `worker` serves the connection, `service` decides between `guarded` (read
+//! whole, judged, delivered) and `pass` (streams both ways, WebSockets included); both reach the
+//! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
+//! pool of connections.
+
+mod body;
+mod deliver;
+mod forward;
+mod guarded;
+mod headers;
+mod hint;
+mod listener;
+mod pass;
+mod refuse;
+mod routing;
+mod service;
+mod steering;
+mod tally;
+mod upgrade;
+mod upstream;
+mod worker;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+use tokio::runtime::{self, Runtime};
+
+use self::tally::Tally;
+use self::worker::Shared;
+use crate::config::Config;
+use crate::incidents::recorder::Recorder;
+use crate::shutdown::Shutdown;
+use crate::telemetry::metrics::Metrics;
+
+pub use self::tally::Summary;
+
+/// The proxy, bound to its address and not yet serving.
+#[derive(Debug)]
+pub struct Proxy {
+    address: SocketAddr,
+    workers: Vec<(Runtime, TcpListener)>,
+    shared: Shared,
+}
+
+/// Why the proxy can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The public address can't be listened on.
+    #[error("can't listen on {address}: {}", advice(.source))]
+    Listen {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A serving thread can't be set up.
+    #[error(
+        "can't set up a worker: {0}; lower `workers`, or raise the limits of open files and threads"
+    )]
+    Worker(#[source] io::Error),
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "the address is in use; stop who holds it, or choose another with --listen".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; choose one of its own with --listen".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => {
+            "not permitted; choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE".to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl Proxy {
+    /// Binds the public address; connections wait until [`Proxy::run`].
+    pub fn bind(
+        config: Arc<Config>,
+        recorder: Recorder,
+        metrics: Metrics,
+    ) -> Result<Self, BindError> {
+        let listen = |source| BindError::Listen { address: config.listen, source };
+        let listener = listener::bind(config.listen).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let workers = (0..config.workers.max(1))
+            .map(|_| {
+                let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+                Ok((runtime, listener.try_clone()?))
+            })
+            .collect::<io::Result<_>>()
+            .map_err(BindError::Worker)?;
+        let shared = Shared {
+            config,
+            recorder,
+            metrics,
+            tally: Arc::new(Tally::default()),
+            steering: Arc::default(),
+            hints: Arc::default(),
+        };
+        Ok(Self { address, workers, shared })
+    }
+
+    /// The address that is listened on; the port is the real one where 0 was configured.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the shutdown is raised and everything in flight is done, or the drain deadline
+    /// is over. Blocks, and must not be called from within a runtime.
+    pub fn run(self, shutdown: Shutdown) -> Summary {
+        let Self { workers, shared, .. } = self;
+        let tally = Arc::clone(&shared.tally);
+        thread::scope(|scope| {
+            for (n, (runtime, listener)) in workers.into_iter().enumerate() {
+                let (shared, shutdown) = (shared.clone(), shutdown.clone());
+                let started = thread::Builder::new()
+                    .name(format!("worker-{n}"))
+                    .spawn_scoped(scope, move || worker::run(runtime, listener, shared, shutdown));
+                if let Err(error) = started {
+                    tracing::error!(%error, "a worker could not be started; the others serve on");
+                }
+            }
+        });
+        tally.summary()
+    }
+}

@@ -1,0 +1,127 @@
+//! A request that streams through, both ways, untouched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONNECTION;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::upgrade::OnUpgrade;
+
+use super::body::{Pulse, RequestBody, ResponseBody};
+use super::headers::{Sender, end_to_end};
+use super::upstream::{ANY_AGE, Head, Progress};
+use super::worker::Worker;
+use super::{forward, hint, refuse, upgrade};
+use crate::config::route::Route;
+use crate::guard::Failure;
+
+/// Longest wait for the first byte of an answer while nothing of the request moves either.
+const FIRST_BYTE: Duration = Duration::from_secs(60);
+
+/// Longest silence within an answer.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Passes a request on and its answer back.
+///
+/// `switch`: the client's side of a WebSocket, when the request is a proper handshake.
+pub(super) async fn answer(
+    worker: &Worker,
+    route: &Arc<Route>,
+    parts: Parts,
+    body: RequestBody,
+    sender: Sender,
+    switch: Option<OnUpgrade>,
+) -> Response<ResponseBody> {
+    worker.tally.passed();
+    worker.metrics.passed();
+    let open = worker.tally.open();
+    let suspect = parts.method != Method::HEAD && hint::looks_like_twilio(&parts.headers);
+    let suspect = suspect.then(|| (parts.method.clone(), parts.uri.path().to_owned()));
+    let pulse = match &body {
+        RequestBody::Stream { pulse, .. } => pulse.clone(),
+        RequestBody::Full(_) => Pulse::new(),
+    };
+    let request = outbound(worker, route, parts, body, sender, switch.is_some());
+    let progress = Progress::default();
+    let sent = tokio::select! {
+        biased;
+        sent = worker.client.send(&route.upstream, request, ANY_AGE, &progress) => sent,
+        () = pulse.stops(FIRST_BYTE) => Err(Failure::HeadersTooLate),
+    };
+    let head = match sent {
+        Ok(head) => head,
+        Err(failure) => return refuse::no_answer(&route.upstream, &failure),
+    };
+    if let Some((method, path)) = &suspect
+        && hint::is_page(head.response.headers())
+    {
+        worker.hints.page_for_webhook(method, path);
+    }
+    if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return switched(worker, route, head, switch, open);
+    }
+    let Head { response, lease } = head;
+    let (parts, body) = response.into_parts();
+    let mut response = Response::new(ResponseBody::stream(body, lease, IDLE, open));
+    *response.status_mut() = parts.status;
+    *response.headers_mut() = end_to_end(parts.headers);
+    *response.extensions_mut() = parts.extensions;
+    if switch.is_some() {
+        // What the client may have sent behind its handshake is no request (RFC 9931).
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn outbound(
+    worker: &Worker,
+    route: &Route,
+    parts: Parts,
+    body: RequestBody,
+    sender: Sender,
+    is_handshake: bool,
+) -> Request<RequestBody> {
+    let target = if parts.uri.path() == "*" {
+        parts.uri.clone()
+    } else {
+        Uri::from(forward::target_of(&parts.uri))
+    };
+    let mut headers = worker.face.forward(parts.headers, sender);
+    forward::set_missing_host(&mut headers, &route.upstream);
+    if is_handshake {
+        upgrade::set_websocket(&mut headers);
+    }
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = target;
+    *request.version_mut() = Version::HTTP_11;
+    *request.headers_mut() = headers;
+    *request.extensions_mut() = parts.extensions;
+    request
+}
+
+/// The backend switched protocols: fine if the client asked for that very one.
+fn switched(
+    worker: &Worker,
+    route: &Route,
+    mut head: Head,
+    switch: Option<OnUpgrade>,
+    open: super::tally::Open,
+) -> Response<ResponseBody> {
+    let Some(client) = switch.filter(|_| upgrade::confirms_websocket(head.response.headers()))
+    else {
+        let detail = "101 Switching Protocols, which nobody asked for".to_owned();
+        let failure = Failure::NotHttp { received: head.received(), detail };
+        return refuse::no_answer(&route.upstream, &failure);
+    };
+    let backend = hyper::upgrade::on(&mut head.response);
+    worker.tracker.spawn(upgrade::join(client, backend, open));
+    let (parts, _) = head.response.into_parts();
+    let mut response = Response::new(ResponseBody::full(bytes::Bytes::new()));
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = end_to_end(parts.headers);
+    upgrade::set_websocket(response.headers_mut());
+    *response.extensions_mut() = parts.extensions;
+    response
+}

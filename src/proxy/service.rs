@@ -1,0 +1,136 @@
+//! One request, from its head to the answer.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::sleep_until;
+
+use super::body::{Pulse, RequestBody, ResponseBody, collect};
+use super::headers::Sender;
+use super::routing::{self, Plan};
+use super::worker::Worker;
+use super::{guarded, pass, refuse, upgrade};
+use crate::guard::BodyEnd;
+use crate::twilio::recognise;
+
+/// Largest form that is read to find out whether a request without a route is Twilio's.
+const MAX_RECOGNISED_FORM: usize = 64 * 1024;
+
+/// A guarded request, its body still to be read or read already.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub(super) parts: Parts,
+    pub(super) body: InboundBody,
+    pub(super) sender: Sender,
+    /// When its head was read.
+    pub(super) start: Instant,
+}
+
+#[derive(Debug)]
+pub(super) enum InboundBody {
+    Coming(Incoming),
+    Read(Bytes),
+}
+
+/// Answers a request, whatever it is.
+pub(super) async fn handle(
+    worker: Arc<Worker>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<ResponseBody>, Infallible> {
+    let start = Instant::now();
+    Ok(match refuse::check(&request) {
+        Ok(()) => dispatch(&worker, peer, request, start).await,
+        Err(refusal) => refusal.into_response(),
+    })
+}
+
+async fn dispatch(
+    worker: &Arc<Worker>,
+    peer: SocketAddr,
+    mut request: Request<Incoming>,
+    start: Instant,
+) -> Response<ResponseBody> {
+    let sender = Sender { ip: peer.ip(), version: request.version() };
+    let wants_websocket = upgrade::is_websocket(&request);
+    let switch = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let (route, plan) = routing::plan(&worker.config, &parts);
+    match plan {
+        Plan::Guard(slot) => {
+            let inbound = Inbound { parts, body: InboundBody::Coming(body), sender, start };
+            guarded::answer(worker, route, inbound, |params| Some(routing::slot(slot, params)))
+                .await
+                .unwrap_or_else(gone)
+        }
+        Plan::Recognise if !wants_websocket => recognised(worker, parts, body, sender, start).await,
+        Plan::Pass | Plan::Recognise => {
+            let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
+            let switch = wants_websocket.then_some(switch);
+            pass::answer(worker, route, parts, body, sender, switch).await
+        }
+    }
+}
+
+/// A request without a route: guarded if it is Twilio's by its parameters.
+async fn recognised(
+    worker: &Arc<Worker>,
+    parts: Parts,
+    mut body: Incoming,
+    sender: Sender,
+    start: Instant,
+) -> Response<ResponseBody> {
+    let route = &worker.config.default_route;
+    let announced: Option<usize> =
+        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let reads_form = parts.method == Method::POST
+        && routing::is_form(&parts)
+        && announced.is_none_or(|length| length <= MAX_RECOGNISED_FORM);
+    let mut read = Bytes::new();
+    if reads_form {
+        let deadline = pin!(sleep_until((start + worker.config.budget).into()));
+        let (bytes, end) = collect(&mut body, MAX_RECOGNISED_FORM, deadline).await;
+        match end {
+            BodyEnd::Complete => {}
+            // Too large for a webhook of Twilio's: streams on from here.
+            BodyEnd::TooLarge { .. } => {
+                let body =
+                    RequestBody::Stream { read: Some(bytes), rest: body, pulse: Pulse::new() };
+                return pass::answer(worker, route, parts, body, sender, None).await;
+            }
+            BodyEnd::TooLate => {
+                let why = "the request's body did not come in time";
+                return refuse::Refusal { status: StatusCode::REQUEST_TIMEOUT, why }
+                    .into_response();
+            }
+            BodyEnd::Truncated { .. } => return gone(),
+        }
+        read = bytes;
+    }
+    if recognise::recognise(&routing::params(&parts, &read)).is_some() {
+        let inbound = Inbound { parts, body: InboundBody::Read(read), sender, start };
+        return guarded::answer(worker, route, inbound, recognise::recognise)
+            .await
+            .unwrap_or_else(gone);
+    }
+    let body = if reads_form {
+        RequestBody::full(read)
+    } else {
+        RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() }
+    };
+    pass::answer(worker, route, parts, body, sender, None).await
+}
+
+/// The answer to a client that left or broke off in the middle of its request; nobody reads it.
+fn gone() -> Response<ResponseBody> {
+    let why = "the request's body is cut or malformed";
+    refuse::Refusal { status: StatusCode::BAD_REQUEST, why }.into_response()
+}

@@ -1,0 +1,155 @@
+//! The way to the backends: one per worker, over `hyper::client::conn::http1` with its own pools.
+
+mod connect;
+mod failure;
+mod pool;
+mod tap;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+
+use self::connect::{Resolver, connect};
+use self::pool::Pool;
+use self::tap::Tapped;
+use super::body::RequestBody;
+use crate::config::Upstream;
+use crate::guard::Failure;
+
+pub(super) use self::failure::chain;
+pub(super) use self::pool::Lease;
+
+/// Longest idle time of a pooled connection before a guarded POST uses it: the sooner, the less
+/// likely it is that the backend closes it in that very moment.
+pub(super) const FRESH: Duration = Duration::from_secs(1);
+
+/// Longest idle time before anything else uses it.
+pub(super) const ANY_AGE: Duration = pool::MAX_AGE;
+
+/// Bytes that the reader of answers buffers at most.
+const MAX_BUFFER: usize = 256 * 1024;
+
+/// Sends requests to backends.
+#[derive(Debug)]
+pub(super) struct Client {
+    builder: http1::Builder,
+    resolver: Resolver,
+    connect_timeout: Duration,
+    pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
+}
+
+/// How far a request got; for whoever gives up on it.
+#[derive(Debug, Default)]
+pub(super) struct Progress(AtomicBool);
+
+impl Progress {
+    /// Whether there is a connection.
+    pub(super) fn is_connected(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
+/// An answer's head, its body to come, and the connection it comes on.
+#[derive(Debug)]
+pub(super) struct Head {
+    /// The answer.
+    pub(super) response: Response<Incoming>,
+    /// The connection.
+    pub(super) lease: Lease,
+}
+
+impl Head {
+    /// The first bytes received, for a record that this is no answer after all.
+    pub(super) fn received(&self) -> Bytes {
+        self.lease.tap.received()
+    }
+}
+
+impl Client {
+    pub(super) fn new(connect_timeout: Duration) -> Self {
+        let mut builder = http1::Builder::new();
+        builder
+            .allow_spaces_after_header_name_in_responses(true)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .ignore_invalid_headers_in_responses(true)
+            .preserve_header_case(true)
+            .title_case_headers(true)
+            .max_headers(256)
+            .max_buf_size(MAX_BUFFER);
+        Self { builder, resolver: Resolver::default(), connect_timeout, pools: Mutex::default() }
+    }
+
+    /// Sends a request and waits for the answer's head.
+    ///
+    /// A pooled connection (idle for less than `max_age`) on which nothing was written is replaced
+    /// by the next one, at last by a new one. Nothing else is tried twice. Dropping the future
+    /// closes the connection.
+    pub(super) async fn send(
+        &self,
+        upstream: &Upstream,
+        mut request: Request<RequestBody>,
+        max_age: Duration,
+        progress: &Progress,
+    ) -> Result<Head, Failure> {
+        let pool = self.pool(upstream);
+        loop {
+            let (mut lease, is_new) = match pool.take(max_age) {
+                Some(lease) => (lease, false),
+                None => (self.open(upstream, &pool).await?, true),
+            };
+            progress.0.store(true, Relaxed);
+            lease.tap.reset();
+            match lease.sender.try_send_request(request).await {
+                Ok(response) => {
+                    lease.tap.head_is_done();
+                    return Ok(Head { response, lease });
+                }
+                Err(mut refused) => match refused.take_message() {
+                    Some(unsent) if !is_new => request = unsent,
+                    _ => return Err(failure::before_head(&refused.into_error(), &lease.tap)),
+                },
+            }
+        }
+    }
+
+    /// Closes what has been idle for too long.
+    pub(super) fn sweep(&self) {
+        for pool in self.lock().values() {
+            pool.sweep();
+        }
+    }
+
+    async fn open(&self, upstream: &Upstream, pool: &Arc<Pool>) -> Result<Lease, Failure> {
+        let stream = connect(&self.resolver, upstream, self.connect_timeout).await?;
+        let (stream, tap) = Tapped::new(stream);
+        let (sender, connection) = self
+            .builder
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| failure::before_head(&error, &tap))?;
+        tokio::spawn(async move {
+            // Its errors reach whoever waits for the answer or reads the body.
+            let _ = connection.with_upgrades().await;
+        });
+        Ok(Lease { sender, tap, pool: Arc::clone(pool) })
+    }
+
+    fn pool(&self, upstream: &Upstream) -> Arc<Pool> {
+        let mut pools = self.lock();
+        if let Some(pool) = pools.get(upstream) {
+            return Arc::clone(pool);
+        }
+        Arc::clone(pools.entry(upstream.clone()).or_default())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Upstream, Arc<Pool>>> {
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

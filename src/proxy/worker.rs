@@ -1,0 +1,197 @@
+//! One serving thread: a current-thread runtime, its connections and its way to the backends.
+
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::task::TaskTracker;
+
+use super::headers::PublicFace;
+use super::hint::Hints;
+use super::listener::Acceptor;
+use super::service;
+use super::steering::Steering;
+use super::tally::Tally;
+use super::upstream::Client;
+use crate::config::Config;
+use crate::incidents::recorder::Recorder;
+use crate::shutdown::Shutdown;
+use crate::telemetry::metrics::Metrics;
+
+/// Time for a request's head, and for the next one on a kept connection. Above the 60 s that
+/// common front ends keep theirs idle, so that they close first.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
+
+/// Bytes that a connection buffers at most; a larger head is refused with 431.
+const MAX_BUFFER: usize = 64 * 1024;
+
+/// Headers of a request at most.
+const MAX_HEADERS: usize = 128;
+
+/// How often idle connections to the backends are looked through.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// At the drain, how long a connection without a request (half a head, a slow reader) may stay.
+const IDLE_GRACE: Duration = Duration::from_secs(3);
+
+/// What all workers share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) tally: Arc<Tally>,
+    pub(super) steering: Arc<Steering>,
+    pub(super) hints: Arc<Hints>,
+}
+
+/// One worker's state; its requests see it.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) config: Arc<Config>,
+    pub(super) recorder: Recorder,
+    pub(super) metrics: Metrics,
+    pub(super) tally: Arc<Tally>,
+    pub(super) steering: Arc<Steering>,
+    pub(super) hints: Arc<Hints>,
+    pub(super) client: Client,
+    pub(super) face: PublicFace,
+    /// Connections and tunnels of this worker.
+    pub(super) tracker: TaskTracker,
+}
+
+impl Worker {
+    fn new(shared: Shared) -> Self {
+        let Shared { config, recorder, metrics, tally, steering, hints } = shared;
+        Self {
+            client: Client::new(config.connect_timeout),
+            face: PublicFace::new(config.public_url.as_deref()),
+            tracker: TaskTracker::new(),
+            config,
+            recorder,
+            metrics,
+            tally,
+            steering,
+            hints,
+        }
+    }
+}
+
+/// Serves on this thread until the shutdown, then drains.
+pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: Shutdown) {
+    let drain_timeout = shared.config.drain_timeout;
+    let worker = Arc::new(Worker::new(shared));
+    runtime.block_on(async {
+        let workers = worker.config.workers.max(1);
+        match Acceptor::new(listener, workers) {
+            Ok(acceptor) => serve(&worker, acceptor, &shutdown).await,
+            Err(error) => {
+                tracing::error!(%error, "the listener can't be used; this worker serves nobody");
+                return;
+            }
+        }
+        worker.tracker.close();
+        if timeout(drain_timeout, worker.tracker.wait()).await.is_err() {
+            tracing::warn!(
+                connections = worker.tracker.len(),
+                "the drain deadline is over; what is still open is cut"
+            );
+        }
+    });
+    // A name lookup that hangs must not hold up the exit.
+    runtime.shutdown_background();
+}
+
+async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown) {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER)
+        .preserve_header_case(true)
+        .title_case_headers(true)
+        // A client that shuts its writing side down after the request still wants the answer.
+        .half_close(true);
+    let mut stop = pin!(shutdown.raised());
+    let mut sweep = interval(SWEEP);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            (stream, peer, permit) = acceptor.accept() => {
+                let (worker, builder, shutdown) = (Arc::clone(worker), builder.clone(), shutdown.clone());
+                let tracker = worker.tracker.clone();
+                tracker.spawn(async move {
+                    connection(worker, &builder, stream, peer, &shutdown).await;
+                    drop(permit);
+                });
+            }
+            _ = sweep.tick() => worker.client.sweep(),
+        }
+    }
+}
+
+/// Serves one connection to its end, or to the end of its last request at the drain.
+async fn connection(
+    worker: Arc<Worker>,
+    builder: &http1::Builder,
+    stream: TcpStream,
+    peer: SocketAddr,
+    shutdown: &Shutdown,
+) {
+    let in_flight = Arc::new(AtomicUsize::new(0));
+    let service = service_fn(|request| {
+        let (worker, in_flight) = (Arc::clone(&worker), Arc::clone(&in_flight));
+        async move {
+            let _busy = Busy::new(in_flight);
+            service::handle(worker, peer, request).await
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => Some(ended),
+        () = shutdown.raised() => None,
+    };
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        connection.as_mut().graceful_shutdown();
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => break ended,
+                () = sleep(IDLE_GRACE) => if in_flight.load(Relaxed) == 0 { return },
+            }
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(client = %peer, error = super::upstream::chain(&error), "a client's connection failed");
+    }
+}
+
+/// A request that is being answered on a connection.
+struct Busy(Arc<AtomicUsize>);
+
+impl Busy {
+    fn new(count: Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
