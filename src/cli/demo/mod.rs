@@ -59,8 +59,10 @@ async fn demo(args: &DemoArgs) -> Result<Exit, DemoError> {
     let backend = backend::start().await.map_err(DemoError::Backend)?;
     let nobody = backend::nobody().await.map_err(DemoError::Backend)?;
     let mut guarded = Guarded::start(args.listen, backend, nobody, args.log)?;
-    let rows = walk(&mut guarded, backend).await?;
-    let Some(rows) = rows else { return Ok(Exit::Fine) };
+    let Some(rows) = walk(&mut guarded, backend).await? else {
+        guarded.stop().await;
+        return Ok(Exit::Fine);
+    };
     let exit = if rows.iter().all(Row::is_accepted) { Exit::Fine } else { Exit::Found };
     let closing = format!("\n{}", table::closing(&rows));
     if say(&closing)? == Written::Read && !args.once {
@@ -70,7 +72,7 @@ async fn demo(args: &DemoArgs) -> Result<Exit, DemoError> {
     Ok(exit)
 }
 
-/// All rows, or `None` when nobody reads any more.
+/// All rows, or `None` when nobody reads any more or the demo was ended.
 async fn walk(
     guarded: &mut Guarded,
     backend: SocketAddr,
@@ -86,6 +88,9 @@ async fn walk(
     }
     let mut rows: Vec<Row<'static>> = Vec::with_capacity(SCENARIOS.len());
     for scenario in SCENARIOS {
+        if guarded.is_stopped() {
+            return Ok(None);
+        }
         let new_kind = rows.last().is_none_or(|last| last.scenario.kind != scenario.kind);
         let heading = if new_kind { table::heading(scenario.kind) } else { String::new() };
         let response = Webhook::new(scenario.slot, scenario.path)
@@ -120,8 +125,10 @@ async fn keep_serving(guarded: &mut Guarded, backend: SocketAddr) -> Result<(), 
          curl -is -X POST http://{backend}/voice/bare-amp | twiml-guard explain\n\
          Ctrl-C ends it.\n"
     );
-    if say(&hint)? == Written::Read {
-        guarded.until_stopped().await;
+    let mut written = say(&hint)?;
+    while written == Written::Read {
+        let Some(incident) = guarded.wait().await else { break };
+        written = say(&table::live(&incident))?;
     }
     Ok(())
 }

@@ -211,7 +211,7 @@ scenarios! {
             bytes.iter_mut().skip(20).take(8).for_each(|byte| *byte ^= 0xff);
             coded("gzip", &bytes)
         };
-        Voice "/voice/bomb" "gzip of 8 MB of blanks" => |_| coded("gzip", &gzip(&vec![b' '; 8 << 20]));
+        Voice "/voice/bomb" "gzip of 2 MB of blanks" => |_| coded("gzip", &gzip(&vec![b' '; 2 << 20]));
     }
     TRANSPORT {
         Voice "/voice/refused" "connection refused" => |_| vec![Step::Close];
@@ -225,7 +225,7 @@ scenarios! {
             steps.extend([Step::Wait(TOO_LONG), Step::Close]);
             steps
         };
-        ConferenceWait "/conference-wait/drip" "one byte every 100 ms" => |_| {
+        Wait "/wait/drip" "one byte every 100 ms" => |_| {
             let mut steps = lying(DOCUMENT.len(), "");
             steps.extend([
                 Step::Drip(DOCUMENT.as_bytes().to_vec(), Duration::from_millis(100)),

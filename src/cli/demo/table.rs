@@ -4,13 +4,14 @@ use anstyle::{AnsiColor, Style};
 
 use super::scenarios::Scenario;
 use crate::guard::explain::catalogue;
-use crate::guard::{DeliveryKind, Judgement, Verdict};
+use crate::guard::{DeliveryKind, Judgement, Outcome, Verdict};
+use crate::incidents::Incident;
 use crate::probe::{ProbeError, Refused, Response};
-use crate::telemetry::visible::visible_bounded;
+use crate::telemetry::visible::{visible, visible_bounded};
 
-const PATH: usize = 21;
+const PATH: usize = 18;
 const SAYS: usize = 29;
-const LOGS: usize = 25;
+const LOGS: usize = 28;
 const DOES: usize = 17;
 
 /// What came of one scenario.
@@ -39,13 +40,14 @@ impl Row<'_> {
 
     /// The row as printed, with its line end.
     pub(super) fn line(&self) -> String {
-        let path = fitted(self.scenario.path, PATH);
-        let says = fitted(self.scenario.says, SAYS);
-        let logs = fitted(&self.would_log(), LOGS);
-        let does = fitted(&self.delivered(), DOES);
         let ms = self.response.as_ref().map_or(0, |response| response.elapsed.as_millis());
         let style = if self.is_accepted() { style_of(self.verdict()) } else { refused() };
-        let mut line = format!("{path} {says} {logs} {style}{does}{style:#} {ms:>4}\n");
+        let does = match &self.response {
+            Ok(response) => delivered(self.judgement.as_deref(), &response.body),
+            Err(_) => "nothing".to_owned(),
+        };
+        let logs = would_log(self.judgement.as_deref());
+        let mut line = line(self.scenario.path, self.scenario.says, &logs, (style, &does), ms);
         let why = match (&self.response, &self.accepted) {
             (Err(error), _) => Some(error.to_string()),
             (_, Err(why)) => Some(why.to_string()),
@@ -57,27 +59,47 @@ impl Row<'_> {
         }
         line
     }
+}
 
-    fn would_log(&self) -> String {
-        let codes = self.judgement.as_ref().map(|judgement| judgement.codes()).unwrap_or_default();
-        match codes.first() {
-            // The level is in the long form only.
-            Some(&code) => catalogue::code(code).replace(" error:", "").replace(" warning:", ""),
-            None => "nothing".to_owned(),
+/// A row for a request that somebody else sent.
+pub(super) fn live(incident: &Incident) -> String {
+    let judgement = &incident.judgement;
+    let says = match &incident.exchange.outcome {
+        Outcome::Answered(answer) => format!("status {}", answer.status.as_u16()),
+        Outcome::Failed(_) => "no answer".to_owned(),
+    };
+    let path = incident.exchange.request.target.split('?').next().unwrap_or_default();
+    let does = delivered(Some(judgement), &judgement.delivery.body);
+    let style = style_of(judgement.verdict);
+    let ms = incident.exchange.elapsed.as_millis();
+    line(&visible(path), &says, &would_log(Some(judgement)), (style, &does), ms)
+}
+
+fn line(path: &str, says: &str, logs: &str, (style, does): (Style, &str), ms: u128) -> String {
+    let [path, says] = [fitted(path, PATH), fitted(says, SAYS)];
+    let [logs, does] = [fitted(logs, LOGS), fitted(does, DOES)];
+    format!("{path} {says} {logs} {style}{does}{style:#} {ms:>4}\n")
+}
+
+fn would_log(judgement: Option<&Judgement>) -> String {
+    match judgement.map(Judgement::codes).unwrap_or_default().first() {
+        // The level is in the long form only.
+        Some(&code) => catalogue::code(code).replace(" error:", "").replace(" warning:", ""),
+        None => "nothing".to_owned(),
+    }
+}
+
+fn delivered(judgement: Option<&Judgement>, body: &[u8]) -> String {
+    let Some(judgement) = judgement else { return Verdict::Untouched.name().to_owned() };
+    let what = match judgement.delivery.kind {
+        DeliveryKind::Original => return judgement.verdict.name().to_owned(),
+        DeliveryKind::Empty => "(empty)".to_owned(),
+        DeliveryKind::Refusal => judgement.delivery.status.as_u16().to_string(),
+        DeliveryKind::Repaired | DeliveryKind::Fallback(_) | DeliveryKind::Redirect => {
+            first_verb(body)
         }
-    }
-
-    fn delivered(&self) -> String {
-        let verdict = self.verdict().name();
-        let Ok(response) = &self.response else { return "nothing".to_owned() };
-        let what = match self.judgement.as_ref().map(|judgement| &judgement.delivery.kind) {
-            None | Some(DeliveryKind::Original) => return verdict.to_owned(),
-            Some(DeliveryKind::Empty) => "(empty)".to_owned(),
-            Some(DeliveryKind::Refusal) => response.status.as_u16().to_string(),
-            Some(_) => first_verb(&response.body),
-        };
-        format!("{verdict} {what}")
-    }
+    };
+    format!("{} {what}", judgement.verdict.name())
 }
 
 /// The table's head.
@@ -136,14 +158,13 @@ fn fitted(text: &str, width: usize) -> String {
     format!("{kept}…")
 }
 
-/// `<Say>`: the first element inside the root.
+/// The first element inside the root.
 fn first_verb(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let inside = text.split_once("<Response").and_then(|(_, rest)| rest.split_once('<'));
     match inside {
         Some((_, rest)) if !rest.starts_with('/') => {
-            let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-            format!("<{name}>")
+            rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned()
         }
         _ => "(empty)".to_owned(),
     }
@@ -172,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_first_verb_is_named() {
-        assert_eq!(first_verb(b"<?xml version='1.0'?><Response> <Say voice='x'>a"), "<Say>");
+        assert_eq!(first_verb(b"<?xml version='1.0'?><Response> <Say voice='x'>a"), "Say");
         assert_eq!(first_verb(b"<Response/>"), "(empty)");
         assert_eq!(first_verb(b"<Response></Response>"), "(empty)");
     }
