@@ -17,10 +17,12 @@
 //! around it.
 
 pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod guard;
 pub mod incidents;
+pub mod probe;
 pub mod proxy;
 pub mod shutdown;
 pub mod telemetry;
