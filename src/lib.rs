@@ -16,6 +16,7 @@
 //! The pure core ([`guard`], [`twilio`]) decides and does no IO; everything else is the shell
 //! around it.
 
+pub mod admin;
 pub mod cli;
 pub mod clock;
 pub mod config;

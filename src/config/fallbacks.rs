@@ -75,7 +75,13 @@ pub(super) fn apply_route(
         match Fallback::compile(&name, &xml, slot) {
             Ok(fallback) => put(&mut own, slot, fallback),
             Err(error) => {
-                return errors.push(at("route.fallback", Some(span), text, error.to_string(), None));
+                return errors.push(at(
+                    "route.fallback",
+                    Some(span),
+                    text,
+                    error.to_string(),
+                    None,
+                ));
             }
         }
     }

@@ -72,8 +72,6 @@ const fn key(
     Key { path, kind, default, doc }
 }
 
-const MS: fn(u64) -> Duration = Duration::from_millis;
-
 const fn span(from_ms: u64, to_ms: u64) -> Kind {
     Kind::Duration(Duration::from_millis(from_ms), Duration::from_millis(to_ms))
 }

@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 
 use super::tally::Open;
 use super::upstream::{Lease, chain};
+use super::witness::Witness;
 use crate::guard::BodyEnd;
 
 /// Why a streamed body ended before its end; whoever reads it sees a cut connection.
@@ -130,6 +131,7 @@ struct Streamed {
     lease: Option<Lease>,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    reset_when_cut: Option<Witness>,
 }
 
 impl ResponseBody {
@@ -138,8 +140,16 @@ impl ResponseBody {
     }
 
     /// Streams a backend's body; nothing for `idle` cuts it.
-    pub(super) fn stream(body: Incoming, lease: Lease, idle: Duration, open: Open) -> Self {
-        let mut streamed = Streamed { body, lease: Some(lease), idle, timer: None };
+    ///
+    /// `reset_when_cut`: the client's connection, if only its reset can say that the body was cut.
+    pub(super) fn stream(
+        body: Incoming,
+        lease: Lease,
+        idle: Duration,
+        open: Open,
+        reset_when_cut: Option<Witness>,
+    ) -> Self {
+        let mut streamed = Streamed { body, lease: Some(lease), idle, timer: None, reset_when_cut };
         streamed.give_back_at_end();
         Self { kind: Kind::Stream(streamed), _open: Some(open) }
     }
@@ -161,14 +171,7 @@ impl Streamed {
                 self.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.lease = None;
-                tracing::warn!(
-                    error = chain(&error),
-                    "the backend cut a passed answer; the client's connection is cut too"
-                );
-                Poll::Ready(Some(Err(StreamError::Cut(error))))
-            }
+            Poll::Ready(Some(Err(error))) => self.cut(StreamError::Cut(error)),
             Poll::Ready(None) => {
                 if let Some(lease) = self.lease.take() {
                     lease.give_back();
@@ -179,10 +182,21 @@ impl Streamed {
                 let idle = self.idle;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
                 ready!(timer.as_mut().poll(cx));
-                self.lease = None;
-                Poll::Ready(Some(Err(StreamError::Idle(idle))))
+                self.cut(StreamError::Idle(idle))
             }
         }
+    }
+
+    fn cut(&mut self, error: StreamError) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        self.lease = None;
+        if let Some(witness) = &self.reset_when_cut {
+            witness.end_by_reset();
+        }
+        tracing::warn!(
+            error = chain(&error),
+            "a passed answer was cut; the client's connection is cut too"
+        );
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -217,7 +231,8 @@ impl Body for ResponseBody {
 
 /// Reads a body whole: at most `limit` bytes, until `deadline`.
 ///
-/// Whatever came is given, however it ended.
+/// Whatever came is given, however it ended; of a body that is too large, the piece that was one
+/// too many as well, for whoever streams on from there.
 pub(super) async fn collect(
     body: &mut Incoming,
     limit: usize,
@@ -241,20 +256,19 @@ pub(super) async fn collect(
             Some(Err(error)) => break BodyEnd::Truncated { detail: chain(&error) },
         };
         let have = all.as_ref().map_or(first.len(), BytesMut::len);
-        let fits = data.len().min(limit.saturating_sub(have));
-        let part = data.get(..fits).unwrap_or_default();
+        let is_too_large = data.len() > limit.saturating_sub(have);
         match &mut all {
-            Some(all) => all.extend_from_slice(part),
+            Some(all) => all.extend_from_slice(&data),
             // The usual answer comes in one piece and is not copied.
-            None if first.is_empty() => first = data.slice(..fits),
+            None if first.is_empty() => first = data,
             None => {
-                let mut joined = BytesMut::with_capacity((first.len() + part.len()).max(8 * 1024));
+                let mut joined = BytesMut::with_capacity((first.len() + data.len()).max(8 * 1024));
                 joined.extend_from_slice(&first);
-                joined.extend_from_slice(part);
+                joined.extend_from_slice(&data);
                 all = Some(joined);
             }
         }
-        if fits < data.len() {
+        if is_too_large {
             break BodyEnd::TooLarge { limit };
         }
     };

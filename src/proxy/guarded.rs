@@ -47,7 +47,7 @@ pub(super) async fn answer(
     inbound: Inbound,
     slot_of: impl FnOnce(&Params) -> Option<Slot>,
 ) -> Option<Response<ResponseBody>> {
-    let _open = worker.tally.open();
+    let _open = worker.open.mark();
     let start = inbound.start;
     let Gathered { exchange, upstream, spelling } =
         exchange(worker, route, inbound, slot_of).await?;

@@ -19,8 +19,9 @@ use super::hint::Hints;
 use super::listener::Acceptor;
 use super::service;
 use super::steering::Steering;
-use super::tally::Tally;
+use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
+use super::witness::Witnessed;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::shutdown::Shutdown;
@@ -60,6 +61,8 @@ pub(super) struct Worker {
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
     pub(super) tally: Arc<Tally>,
+    /// Exchanges and tunnels that are not over yet.
+    pub(super) open: OpenCount,
     pub(super) steering: Arc<Steering>,
     pub(super) hints: Arc<Hints>,
     pub(super) client: Client,
@@ -75,6 +78,7 @@ impl Worker {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
             tracker: TaskTracker::new(),
+            open: OpenCount::default(),
             config,
             recorder,
             metrics,
@@ -86,13 +90,13 @@ impl Worker {
 }
 
 /// Serves on this thread until the shutdown, then drains.
-pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: Shutdown) {
+pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: &Shutdown) {
     let drain_timeout = shared.config.drain_timeout;
     let worker = Arc::new(Worker::new(shared));
     runtime.block_on(async {
         let workers = worker.config.workers.max(1);
         match Acceptor::new(listener, workers) {
-            Ok(acceptor) => serve(&worker, acceptor, &shutdown).await,
+            Ok(acceptor) => serve(&worker, acceptor, shutdown).await,
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
                 return;
@@ -100,6 +104,7 @@ pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutd
         }
         worker.tracker.close();
         if timeout(drain_timeout, worker.tracker.wait()).await.is_err() {
+            worker.tally.lost(worker.open.now());
             tracing::warn!(
                 connections = worker.tracker.len(),
                 "the drain deadline is over; what is still open is cut"
@@ -149,11 +154,13 @@ async fn connection(
     shutdown: &Shutdown,
 ) {
     let in_flight = Arc::new(AtomicUsize::new(0));
+    let (stream, witness) = Witnessed::new(stream);
     let service = service_fn(|request| {
         let (worker, in_flight) = (Arc::clone(&worker), Arc::clone(&in_flight));
+        let witness = witness.clone();
         async move {
             let _busy = Busy::new(in_flight);
-            service::handle(worker, peer, request).await
+            service::handle(worker, peer, request, &witness).await
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();

@@ -1,0 +1,9 @@
+//! The transport over real sockets: exact forwarding, streams, faults, drain.
+
+mod failures;
+mod forwarding;
+mod guarded;
+mod life;
+mod pass;
+mod pool;
+mod websocket;
