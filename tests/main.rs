@@ -1,5 +1,8 @@
 //! The integration tests, one binary: structure first, then the product from outside in.
 
+// A test that meets the unexpected fails, and says where.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod cli;
 mod config_file;
 mod layout;

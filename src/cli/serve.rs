@@ -2,13 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::args::ServeArgs;
 use super::config_command;
 use super::exit::Exit;
 use super::output::complain;
-use crate::admin::{Ops, Ready};
+use crate::admin::{Ops, OpsError, Ready};
 use crate::config::Config;
 use crate::guard::CAUSES;
 use crate::incidents::recorder::Recorder;
@@ -46,11 +46,11 @@ enum ServeError {
     #[error("the metrics are wrong, which is a bug of twiml-guard: {0}")]
     Metrics(#[from] prometheus::Error),
     /// The ops listener.
-    #[error("can't listen on the ops address: {0}")]
-    Ops(io::Error),
-    /// Signal handlers.
-    #[error("could not watch for signals: {0}")]
-    Signals(io::Error),
+    #[error(transparent)]
+    Ops(#[from] OpsError),
+    /// A thread or signal handlers.
+    #[error("could not start: {0}")]
+    System(#[from] io::Error),
 }
 
 fn serve(config: Config) -> Result<(), ServeError> {
@@ -58,12 +58,12 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
     let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
     let metrics = Metrics::new(&slots, &causes)?;
-    let shutdown = Shutdown::on_signals().map_err(ServeError::Signals)?;
-    let (recorder, records) = Recorder::start(config.log, metrics.clone());
+    let shutdown = Shutdown::on_signals()?;
+    let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone());
     let config = Arc::new(config);
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
-    let ops = Ops::bind(config.ops, metrics, ready.clone()).map_err(ServeError::Ops)?;
+    let ops = Ops::bind(config.ops, metrics, ready.clone())?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
@@ -73,12 +73,33 @@ fn serve(config: Config) -> Result<(), ServeError> {
         observe,
         "listening"
     );
-    ready.set();
+    let ops = match ops {
+        Some(ops) => {
+            tracing::info!(listener = "ops", server.address = %ops.local_addr(), "listening");
+            Some(ops.spawn()?)
+        }
+        None => None,
+    };
+    ready.set_ready();
+    drain_on(&shutdown, ready)?;
     let summary = proxy.run(shutdown);
-    drop(ops);
-    records.finish(FLUSH);
+    if let Some(ops) = ops {
+        ops.stop();
+    }
+    records.finish(Instant::now() + FLUSH);
     say(&summary, observe);
     log.flush(FLUSH);
+    Ok(())
+}
+
+/// Readiness ends with the wish to stop, before the last request does.
+fn drain_on(shutdown: &Shutdown, ready: Ready) -> io::Result<()> {
+    let shutdown = shutdown.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    std::thread::Builder::new().name("readiness".to_owned()).spawn(move || {
+        runtime.block_on(shutdown.raised());
+        ready.set_draining();
+    })?;
     Ok(())
 }
 

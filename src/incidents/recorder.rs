@@ -77,6 +77,14 @@ impl Recorder {
         Self { queue, bytes: Arc::default(), dropped: Arc::default(), metrics }
     }
 
+    /// A recorder whose incidents are taken by hand.
+    pub fn tapped(metrics: Metrics) -> (Self, Tap) {
+        let (queue, items) = sync_channel(QUEUE);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let tap = Tap { items, bytes: Arc::clone(&bytes) };
+        (Self { queue, bytes, dropped: Arc::default(), metrics }, tap)
+    }
+
     /// Offers an incident; when the queue is full it is dropped, counted and said.
     pub fn offer(&self, incident: Incident) {
         let size = weight(&incident);
@@ -87,6 +95,26 @@ impl Recorder {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
             self.metrics.incident_dropped();
+        }
+    }
+}
+
+/// Takes incidents by hand instead of writing them.
+#[derive(Debug)]
+pub struct Tap {
+    items: Receiver<Item>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Tap {
+    /// The oldest incident that waits, if one does.
+    pub fn next(&self) -> Option<Incident> {
+        match self.items.try_recv() {
+            Ok(Item::Incident(incident)) => {
+                self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
+                Some(*incident)
+            }
+            Ok(Item::Finish(_)) | Err(_) => None,
         }
     }
 }

@@ -248,6 +248,8 @@ mod tests {
         }
     }
 
+    type Change = fn(&mut HeaderMap);
+
     fn code(response: &Response, slot: Slot) -> Option<u32> {
         accepts(response, slot).err().map(|refused| refused.code)
     }
@@ -286,7 +288,7 @@ mod tests {
             change(&mut response.headers);
             code(&response, Slot::Voice)
         };
-        let refusals: [(fn(&mut HeaderMap), u32); 5] = [
+        let refusals: [(Change, u32); 5] = [
             (|headers| drop(headers.remove(CONTENT_LENGTH)), 11206),
             (|headers| drop(headers.insert(SET_COOKIE, HeaderValue::from_static("=x"))), 11206),
             (|headers| drop(headers.remove(CONTENT_TYPE)), 12300),

@@ -5,9 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
@@ -15,7 +14,7 @@ use crate::config::route::{PathPattern, Route};
 use crate::config::{self, Config, Flags, LogBody, LogConfig, Sources, Upstream};
 use crate::guard::{CAUSES, Judgement};
 use crate::incidents::Incident;
-use crate::incidents::recorder::{Recorder, RecorderHandle};
+use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
 use crate::probe::Response;
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
@@ -32,9 +31,6 @@ pub(super) const PUBLIC_HOST: &str = "pbx.example.com";
 /// Where the guard listens if nobody wishes otherwise and nobody else is there.
 const USUAL: &str = "127.0.0.1:8080";
 
-/// Incidents that may wait to be looked at.
-const QUEUE: usize = 1_024;
-
 /// How long a recorded incident may be on its way.
 const RECORD_WAIT: Duration = Duration::from_millis(500);
 
@@ -46,7 +42,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(super) struct Guarded {
     /// Where it listens.
     pub address: SocketAddr,
-    incidents: Receiver<Incident>,
+    incidents: Tap,
     log: Option<(Recorder, RecorderHandle)>,
     shutdown: Shutdown,
     thread: JoinHandle<Summary>,
@@ -92,12 +88,11 @@ impl Guarded {
         let metrics = Metrics::new(&slots, &causes)?;
         let log = log.then(|| {
             let config = LogConfig { format: None, body: LogBody::Preview };
-            telemetry::init(config);
-            Recorder::start(config, metrics.clone())
+            Recorder::start(config, telemetry::init(config), metrics.clone())
         });
         let shutdown = Shutdown::on_signals()?;
         let mut config = configuration(backend, nobody)?;
-        let (recorder, incidents) = Recorder::channel(QUEUE);
+        let (recorder, incidents) = Recorder::tapped(metrics.clone());
         let proxy = match listen {
             Some(address) => {
                 config.listen = address;
@@ -129,7 +124,7 @@ impl Guarded {
 
     /// An incident that nobody has looked at yet.
     pub(super) fn next(&mut self) -> Option<Incident> {
-        let incident = self.incidents.try_recv().ok()?;
+        let incident = self.incidents.next()?;
         if let Some((recorder, _)) = &self.log {
             recorder.offer(incident.clone());
         }
@@ -166,7 +161,7 @@ impl Guarded {
             let _ = thread.join();
             if let Some((recorder, handle)) = log {
                 drop(recorder);
-                handle.finish(RECORD_WAIT);
+                handle.finish(Instant::now() + RECORD_WAIT);
             }
         })
         .await;
@@ -209,7 +204,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
     let default = Arc::clone(&config.default_route);
     let route = |name: &str, pattern, slot, upstream: &Upstream| {
         let mut route = Route::clone(&default);
-        route.name = name.to_owned();
+        name.clone_into(&mut route.name);
         route.pattern = pattern;
         route.slot = SlotSetting::Fixed(slot);
         route.upstream = upstream.clone();

@@ -238,10 +238,11 @@ scenarios! {
 
 /// `/`: the list of routes.
 pub(super) fn index() -> Vec<Step> {
-    let list: String = SCENARIOS
+    let lines: Vec<_> = SCENARIOS
         .iter()
         .map(|scenario| format!("{:24} {}\n", scenario.path, scenario.says))
         .collect();
+    let list = lines.concat();
     plain("200 OK", &list)
 }
 

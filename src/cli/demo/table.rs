@@ -1,5 +1,7 @@
 //! The live table of the walk: at most 100 columns.
 
+use std::fmt::Write;
+
 use anstyle::{AnsiColor, Style};
 
 use super::scenarios::Scenario;
@@ -55,7 +57,8 @@ impl Row<'_> {
         };
         if let Some(why) = why {
             let style = refused();
-            line += &format!("  {style}not accepted:{style:#} {}\n", visible_bounded(&why, 80));
+            let why = visible_bounded(&why, 80);
+            let _ = writeln!(line, "  {style}not accepted:{style:#} {why}");
         }
         line
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::guard::causes::Level;
 use crate::guard::explain::Explanation;
 use crate::guard::explain::paste::Paste;
-use crate::guard::{Delivery, Finding};
+use crate::guard::{Delivery, Finding, Grade};
 
 /// One JSON object, ending in a line end.
 pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
@@ -45,7 +45,7 @@ fn finding(finding: &Finding) -> Value {
         "remedy": finding.cause.remedy,
         "evidence": finding.evidence,
         "place": place,
-        "repair": finding.repair.map(|grade| grade.name()),
+        "repair": finding.repair.map(Grade::name),
     })
 }
 

@@ -66,7 +66,7 @@ impl Reading {
         }
         let head = match last {
             Some(head) => head,
-            None if input.starts_with(b"HTTP/") => return self.no_status(input),
+            None if input.starts_with(b"HTTP/") => return no_status(input),
             None => self.headless(input),
         };
         Outcome::Answered(self.answer(head, error))
@@ -126,15 +126,6 @@ impl Reading {
         }
     }
 
-    /// `HTTP/` with something else than a status behind it.
-    fn no_status(&mut self, input: &[u8]) -> Outcome {
-        let first = bare(lines(input).next().unwrap_or_default());
-        Outcome::Failed(Failure::NotHttp {
-            received: Bytes::copy_from_slice(first),
-            detail: "expected `HTTP/1.1` and a status of three digits".into(),
-        })
-    }
-
     /// Headers without a status line, or a bare body.
     fn headless<'a>(&mut self, input: &'a [u8]) -> Head<'a> {
         let line = "HTTP/1.1 200 OK".to_owned();
@@ -189,6 +180,15 @@ impl Reading {
         }
         Answer { status: head.status, headers: head.headers, body: Bytes::from(body), end }
     }
+}
+
+/// `HTTP/` with something else than a status behind it.
+fn no_status(input: &[u8]) -> Outcome {
+    let first = bare(lines(input).next().unwrap_or_default());
+    Outcome::Failed(Failure::NotHttp {
+        received: Bytes::copy_from_slice(first),
+        detail: "expected `HTTP/1.1` and a status of three digits".into(),
+    })
 }
 
 fn status_of(line: &[u8]) -> Option<StatusCode> {
