@@ -33,7 +33,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// Time for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for a whole connection: probes and scrapes are short.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The bound ops listener.
 #[derive(Debug)]
@@ -135,13 +135,10 @@ async fn serve(ops: Ops) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(_) => {
-                // Out of descriptors, or a client that left: a moment later it may work again.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, or a client that left: a moment later it may work again.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
         };
         let state = Arc::clone(&state);
         tokio::spawn(async move {

@@ -132,7 +132,7 @@ impl Leads<'_> {
                 .filter(|route| route.slot != SlotSetting::Pass)
                 .find_map(|user| self.leads_back(fallback, user));
             if let Some(why) = back {
-                errors.push(at(key, entry.span.clone(), self.text, why, help()));
+                errors.push(at(key, entry.span.clone(), self.text, why, Some(help())));
             }
         }
         for ((route, span), (entries, _)) in self.routes.iter().zip(&self.entries.routes) {
@@ -143,7 +143,7 @@ impl Leads<'_> {
             };
             if let Some(why) = self.leads_back(fallback, route) {
                 let span = entry.span.clone().unwrap_or_else(|| span.clone());
-                errors.push(at("route.fallback", Some(span), self.text, why, help()));
+                errors.push(at("route.fallback", Some(span), self.text, why, Some(help())));
             }
         }
     }
@@ -185,9 +185,6 @@ impl Leads<'_> {
     }
 }
 
-fn help() -> Option<String> {
-    Some(
-        "speak, hang up, or redirect to another host or to a route with its own `upstream`"
-            .to_owned(),
-    )
+fn help() -> String {
+    "speak, hang up, or redirect to another host or to a route with its own `upstream`".to_owned()
 }

@@ -91,15 +91,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     }
     layers.environment(&sources.env);
     flags(&mut layers, &sources.flags);
-    if !layers.entries.contains_key("state_dir") {
-        if let Some((path, variable)) = default_state_dir(&sources.env) {
-            let entry = Entry {
-                value: Value::Path(path),
-                origin: Origin::Variable(variable.to_owned()),
-                span: None,
-            };
-            layers.entries.insert("state_dir", entry);
-        }
+    if !layers.entries.contains_key("state_dir")
+        && let Some((path, variable)) = default_state_dir(&sources.env)
+    {
+        let entry = Entry {
+            value: Value::Path(path),
+            origin: Origin::Variable(variable.to_owned()),
+            span: None,
+        };
+        layers.entries.insert("state_dir", entry);
     }
     let config = resolve::resolve(&mut layers, &text);
     match config {

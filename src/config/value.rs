@@ -103,9 +103,8 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
     };
     let fault = || expected(&describe(kind));
     match kind {
-        Kind::Address => address(&text).map(Value::Address).ok_or_else(fault),
         Kind::AddressOrOff if text == "off" => Ok(Value::Off),
-        Kind::AddressOrOff => address(&text).map(Value::Address).ok_or_else(fault),
+        Kind::Address | Kind::AddressOrOff => address(&text).map(Value::Address).ok_or_else(fault),
         Kind::Duration(min, max) => match duration(&text) {
             Some(duration) if (min..=max).contains(&duration) => Ok(Value::Duration(duration)),
             _ => Err(fault()),
@@ -284,10 +283,10 @@ fn pattern(text: &str) -> Result<String, &'static str> {
     if text.contains(['?', '#']) || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it is a path alone: no query, no blanks");
     }
-    if let Some(at) = text.find('*') {
-        if !text.ends_with("/*") || at + 1 != text.len() {
-            return Err("`*` stands at the end only, after a slash; use {name} for one segment");
-        }
+    if let Some(at) = text.find('*')
+        && (!text.ends_with("/*") || at + 1 != text.len())
+    {
+        return Err("`*` stands at the end only, after a slash; use {name} for one segment");
     }
     let whole = |segment: &str| {
         !segment.contains(['{', '}'])

@@ -1,5 +1,7 @@
 //! The log event of one incident, for people and as JSON.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -121,7 +123,8 @@ impl Incident {
         );
         let codes = self.codes();
         if !codes.is_empty() {
-            head.push_str(&format!("  twilio={codes}"));
+            // Writing to a String can't fail.
+            let _ = write!(head, "  twilio={codes}");
         }
         let mut lines = vec![head];
         lines.push(format!(
@@ -148,11 +151,13 @@ impl Incident {
             ("message", self.param("MessageSid").or_else(|| self.param("SmsSid"))),
         ] {
             if let Some(value) = value {
-                ids.push_str(&format!(" {name}={}", visible(&redact::short_sid(value))));
+                // Writing to a String can't fail.
+                let _ = write!(ids, " {name}={}", visible(&redact::short_sid(value)));
             }
         }
         if let Some(from) = self.param("From") {
-            ids.push_str(&format!(" from={}", visible(&redact::param("From", from))));
+            // Writing to a String can't fail.
+            let _ = write!(ids, " from={}", visible(&redact::param("From", from)));
         }
         lines.push(ids);
         cut(lines.join("\n"))

@@ -23,7 +23,7 @@ const QUEUE: usize = 1_024;
 /// Bytes of bodies that they may hold.
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// The same is said once in this time.
-const ONCE: Duration = Duration::from_secs(60);
+const ONCE: Duration = Duration::from_mins(1);
 /// Bodies and repetitions that are remembered.
 const REMEMBERED: usize = 1_024;
 
@@ -133,11 +133,11 @@ impl RecorderHandle {
             item = back;
             std::thread::sleep(Duration::from_millis(5));
         }
-        if finished.recv_timeout(left()).is_ok() {
-            if let Some(thread) = self.thread {
-                // The writer said that it is done: it ends at once.
-                let _ = thread.join();
-            }
+        if finished.recv_timeout(left()).is_ok()
+            && let Some(thread) = self.thread
+        {
+            // The writer said that it is done: it ends at once.
+            let _ = thread.join();
         }
         self.log.flush(left());
     }

@@ -1,6 +1,8 @@
 //! What may be kept or logged: numbers but for their last four, no credentials, nothing keyed or
 //! spoken.
 
+use std::fmt::Write as _;
+
 use http::{HeaderMap, HeaderName};
 
 /// Headers of a record, one `name: value` each, credentials masked.
@@ -175,7 +177,8 @@ fn numbers(text: &str) -> String {
         } else {
             ""
         };
-        masked.push_str(&format!("{}{head}…{tail}", if plus { "+" } else { "" }));
+        // Writing to a String can't fail.
+        let _ = write!(masked, "{}{head}…{tail}", if plus { "+" } else { "" });
         at = end;
     }
     masked
