@@ -142,7 +142,7 @@ async fn exchange(
             loop {
                 ask(worker, route, &mut out, &mut gathered, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
-                if route.policy.observe {
+                if route.policy.observe || start.elapsed() >= worker.config.budget {
                     break;
                 }
                 let Some(second) = follow_up(request, attempts, outcome, &route.policy) else {
