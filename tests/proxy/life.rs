@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use twiml_guard::incidents::instruments;
 use twiml_guard::incidents::recorder::Recorder;
 use twiml_guard::proxy::Proxy;
-use twiml_guard::telemetry::metrics::Metrics;
 
 use crate::support::backend::{Backend, answer, twiml};
 use crate::support::client::{CALL, Client, ask, get, post};
@@ -18,9 +18,13 @@ fn a_taken_address_is_named_with_what_to_do() {
     let backend = Backend::always(twiml("hi"));
     let mut config = config(backend.address);
     config.listen = backend.address;
-    let error = Proxy::bind(Arc::new(config), Recorder::default(), Metrics::default())
-        .unwrap_err()
-        .to_string();
+    let error = Proxy::bind(
+        Arc::new(config),
+        Recorder::without_writer(instruments().unwrap()),
+        instruments().unwrap(),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(error.contains(&backend.address.to_string()) && error.contains("--listen"), "{error}");
 }
 

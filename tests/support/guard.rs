@@ -9,10 +9,10 @@ use http::Method;
 use twiml_guard::config::route::{PathPattern, Route};
 use twiml_guard::config::{Config, LogBody, LogConfig, OpsListener, Upstream};
 use twiml_guard::guard::Policy;
+use twiml_guard::incidents::instruments;
 use twiml_guard::incidents::recorder::Recorder;
 use twiml_guard::proxy::{Proxy, Summary};
 use twiml_guard::shutdown::Shutdown;
-use twiml_guard::telemetry::metrics::Metrics;
 use twiml_guard::twilio::SlotSetting;
 
 /// A running guard; stops when dropped.
@@ -30,7 +30,12 @@ impl Guard {
 
     /// With a configuration.
     pub fn with(config: Config) -> Self {
-        let proxy = Proxy::bind(Arc::new(config), Recorder::default(), Metrics::default()).unwrap();
+        let proxy = Proxy::bind(
+            Arc::new(config),
+            Recorder::without_writer(instruments().unwrap()),
+            instruments().unwrap(),
+        )
+        .unwrap();
         let (address, shutdown) = (proxy.local_addr(), Shutdown::new());
         let raised = shutdown.clone();
         let running = Some(thread::spawn(move || proxy.run(raised)));
