@@ -62,7 +62,7 @@ pub(super) async fn answer(
         _ => judgement.verdict.name(),
     };
     worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
-    if judgement.verdict == Verdict::Untouched {
+    if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
         return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
     }
     let (id, now) = new_id();
