@@ -4,12 +4,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::tally::Open;
 use super::upstream::{Lease, chain};
@@ -102,11 +102,10 @@ impl Pulse {
     pub(super) async fn stops(&self, limit: Duration) {
         loop {
             let last = self.0.0 + Duration::from_millis(self.0.1.load(Relaxed));
-            let until = last + limit;
-            if until <= Instant::now() {
+            if last + limit <= Instant::now() {
                 return;
             }
-            tokio::time::sleep_until(until.into()).await;
+            sleep_until(last + limit).await;
         }
     }
 }
@@ -180,7 +179,7 @@ impl Streamed {
             }
             Poll::Pending => {
                 let idle = self.idle;
-                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
                 ready!(timer.as_mut().poll(cx));
                 self.cut(StreamError::Idle(idle))
             }
@@ -273,4 +272,23 @@ pub(super) async fn collect(
         }
     };
     (all.map_or(first, BytesMut::freeze), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pulse_stops_only_when_nothing_has_moved_for_the_whole_time() {
+        let (pulse, start) = (Pulse::new(), Instant::now());
+        let other = pulse.clone();
+        tokio::spawn(async move {
+            for _ in 0..4 {
+                sleep(Duration::from_secs(40)).await;
+                other.beat();
+            }
+        });
+        pulse.stops(Duration::from_mins(1)).await;
+        assert_eq!(start.elapsed().as_secs(), 4 * 40 + 60);
+    }
 }

@@ -13,6 +13,9 @@ use tokio::time::sleep;
 /// Open client connections of all workers together; beyond, new ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 10_000;
 
+/// Open files that are not for connections: listeners, logs, state, runtimes.
+const OTHER_FILES: usize = 64;
+
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
 
@@ -32,6 +35,23 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// How many client connections may be open: each may need a second one, to the backend, and a
+/// webhook must never fail because idle clients hold every file that may be open.
+pub(super) fn max_connections() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    MAX_CONNECTIONS.min(share_of(open_files(&limits).unwrap_or(usize::MAX)))
+}
+
+fn share_of(files: usize) -> usize {
+    (files.saturating_sub(OTHER_FILES) / 2).max(16)
+}
+
+/// The soft limit in Linux' table of a process's limits; `None` if unlimited or unknown.
+fn open_files(limits: &str) -> Option<usize> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
 /// Accepts connections, never more than its share, and rests when the system has no more to give.
 #[derive(Debug)]
 pub(super) struct Acceptor {
@@ -41,11 +61,11 @@ pub(super) struct Acceptor {
 }
 
 impl Acceptor {
-    /// For one of `workers` workers; needs a runtime.
-    pub(super) fn new(listener: TcpListener, workers: usize) -> io::Result<Self> {
+    /// Holds at most `connections` open; needs a runtime.
+    pub(super) fn new(listener: TcpListener, connections: usize) -> io::Result<Self> {
         Ok(Self {
             listener: tokio::net::TcpListener::from_std(listener)?,
-            permits: Arc::new(Semaphore::new((MAX_CONNECTIONS / workers.max(1)).max(1))),
+            permits: Arc::new(Semaphore::new(connections.max(1))),
             pause: FIRST_PAUSE,
         })
     }
@@ -90,4 +110,24 @@ fn is_of_one_client(error: &io::Error) -> bool {
             | io::ErrorKind::ConnectionRefused
             | io::ErrorKind::Interrupted
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_files_for_the_backend() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max processes             31000                31000                processes \n\
+                      Max open files            1024                 524288               files     \n";
+        assert_eq!(open_files(limits), Some(1024));
+        assert_eq!(share_of(1024), 480);
+        assert_eq!(share_of(0), 16);
+        assert_eq!(
+            open_files("Max open files            unlimited            unlimited            files"),
+            None
+        );
+        assert_eq!(open_files(""), None);
+    }
 }

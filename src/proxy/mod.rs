@@ -13,6 +13,7 @@ mod forward;
 mod guarded;
 mod headers;
 mod hint;
+mod judging;
 mod listener;
 mod pass;
 mod refuse;

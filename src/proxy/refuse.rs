@@ -1,6 +1,6 @@
 //! Plain answers of the guard itself, and the requests that are refused at the door.
 
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -28,6 +28,12 @@ pub(super) fn check<B>(request: &Request<B>, has_one_length: bool) -> Result<(),
         return Err(Refusal { status: StatusCode::NOT_IMPLEMENTED, why });
     }
     let headers = request.headers();
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|only| !only.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err(bad("expected Transfer-Encoding: chunked or none, found another"));
+    }
     if !has_one_length {
         return Err(bad("Transfer-Encoding and Content-Length exclude each other; send one"));
     }
@@ -142,6 +148,8 @@ mod tests {
             &[("host", "a b")],
             &[("host", "a/x")],
             &[("host", "user@a")],
+            &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
+            &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
         ] {
             assert_eq!(check(&request("/", lines), true).unwrap_err().status, 400, "{lines:?}");
         }

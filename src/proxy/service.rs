@@ -123,8 +123,11 @@ async fn recognised(
         }
         read = bytes;
     }
-    if recognise::recognise(&routing::params(&parts, &read)).is_some() {
-        let inbound = Inbound { parts, body: InboundBody::Read(read), sender, start };
+    // Twilio posts forms, and nothing but forms.
+    let is_candidate = reads_form || parts.method == Method::GET;
+    if is_candidate && recognise::recognise(&routing::params(&parts, &read)).is_some() {
+        let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
+        let inbound = Inbound { parts, body, sender, start };
         return guarded::answer(worker, route, inbound, recognise::recognise)
             .await
             .unwrap_or_else(gone);

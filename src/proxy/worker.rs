@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::headers::PublicFace;
 use super::hint::Hints;
-use super::listener::Acceptor;
+use super::listener::{self, Acceptor};
 use super::service;
 use super::steering::Steering;
 use super::tally::{OpenCount, Tally};
@@ -33,9 +33,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 
 /// Bytes that a connection buffers at most; a larger head is refused with 431.
 const MAX_BUFFER: usize = 64 * 1024;
-
-/// Headers of a request at most.
-const MAX_HEADERS: usize = 128;
 
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -95,7 +92,7 @@ pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutd
     let worker = Arc::new(Worker::new(shared));
     runtime.block_on(async {
         let workers = worker.config.workers.max(1);
-        match Acceptor::new(listener, workers) {
+        match Acceptor::new(listener, listener::max_connections() / workers) {
             Ok(acceptor) => serve(&worker, acceptor, shutdown).await,
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
@@ -120,7 +117,6 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_BUFFER)
         .preserve_header_case(true)
         .title_case_headers(true)

@@ -104,6 +104,77 @@ fn a_chunked_form_arrives_with_its_length() {
 }
 
 #[test]
+fn disguised_lengths_reach_the_backend_as_one_plain_length_or_not_at_all() {
+    let disguises = [
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked, identity",
+        "Transfer-Encoding: identity, chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: \"chunked\"",
+        "Transfer-Encoding:\tchunked",
+        "Transfer-Encoding: chunked;q=1",
+        "Transfer-Encoding: CHUNKED",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding:\u{b}chunked",
+        "Transfer-Encoding\r\n : chunked",
+        " Transfer-Encoding: chunked",
+        "Transfer_Encoding: chunked",
+        "X: y\nTransfer-Encoding: chunked",
+        "Content-Length: +46",
+        "Content-Length: 0x2e",
+        "Content-Length: 46, 46",
+        "Content-Length: 46\r\nContent-Length: 046",
+        "Content-Length: -1",
+        "Content-Length:",
+        "Content-Length: 99999999999999999999",
+        "Content_Length: 3",
+    ];
+    let body = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n";
+    for disguise in disguises {
+        for length in ["Content-Length: 46\r\n", ""] {
+            let backend = Backend::always(twiml("hi"));
+            let guard = Guard::before(backend.address);
+            let mut client = Client::to(guard.address);
+            client.say(format!("PUT /up HTTP/1.1\r\nHost: a\r\n{disguise}\r\n{length}\r\n{body}"));
+            client.socket().shutdown(std::net::Shutdown::Write).unwrap();
+            client.rest();
+            for seen in backend.requests() {
+                let head = seen.split("\r\n\r\n").next().unwrap().to_ascii_lowercase();
+                let framings: Vec<&str> = head
+                    .lines()
+                    .filter(|line| {
+                        let line = line.replace('_', "-");
+                        line.contains("transfer-encoding") || line.contains("content-length")
+                    })
+                    .collect();
+                assert!(
+                    matches!(
+                        framings[..],
+                        [] | ["content-length: 46" | "transfer-encoding: chunked"]
+                    ),
+                    "{disguise:?} {length:?}: {framings:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_webhook_in_the_query_keeps_its_body() {
+    let backend = Backend::always(twiml("hi"));
+    let guard = Guard::before(backend.address);
+    for (method, content) in [("POST", "application/json"), ("GET", "text/plain")] {
+        let request = format!(
+            "{method} /voice?{CALL} HTTP/1.1\r\nHost: a\r\nContent-Type: {content}\r\nContent-Length: 7\r\n\r\n{{\"a\":1}}"
+        );
+        assert_eq!(ask(guard.address, request).status(), 200);
+        assert!(backend.requests().pop().unwrap().ends_with("\r\n\r\n{\"a\":1}"), "{method}");
+    }
+}
+
+#[test]
 fn the_public_url_is_what_the_backend_is_told() {
     let backend = Backend::always(twiml("hi"));
     let mut config = config(backend.address);

@@ -172,6 +172,50 @@ fn an_answer_over_the_bound_gets_a_fallback() {
 }
 
 #[test]
+fn a_client_that_shut_its_side_down_still_gets_its_answer() {
+    let backend = Backend::start(|connection| {
+        connection.request();
+        connection.rest(200);
+        connection.say(twiml("still"));
+    });
+    let guard = Guard::before(backend.address);
+    let mut client = Client::to(guard.address);
+    client.say(post("/voice", CALL));
+    client.socket().shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(client.answer().text().contains("still"));
+}
+
+#[test]
+fn requests_in_one_packet_are_answered_in_their_order() {
+    let backend = Backend::start(|connection| {
+        while let Some(request) = connection.request() {
+            if request.starts_with("POST /one") {
+                connection.rest(100);
+            }
+            connection.say(twiml(request.split(' ').nth(1).unwrap()));
+        }
+    });
+    let guard = Guard::before(backend.address);
+    let mut client = Client::to(guard.address);
+    client.say(post("/one", CALL) + &get("/two") + &post("/three", CALL));
+    for own in ["/one", "/two", "/three"] {
+        assert!(client.answer().text().contains(own), "{own}");
+    }
+}
+
+#[test]
+fn a_front_end_of_http_1_0_is_served() {
+    let backend = Backend::always(twiml("hi"));
+    let guard = Guard::before(backend.address);
+    let mut client = Client::to(guard.address);
+    client.say(post("/voice", CALL).replace("HTTP/1.1", "HTTP/1.0"));
+    let got = client.answer();
+    assert!(got.head.starts_with("HTTP/1.0 200 OK\r\n"), "{}", got.head);
+    assert_eq!(got.header("content-length"), Some(got.body.len().to_string().as_str()));
+    assert_eq!(client.rest(), (Vec::new(), true), "the connection ends with the answer");
+}
+
+#[test]
 fn head_gets_headers_and_no_body() {
     let backend =
         Backend::always("HTTP/1.1 500 X\r\nContent-Type: text/html\r\nContent-Length: 99\r\n\r\n");

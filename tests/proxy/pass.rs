@@ -133,6 +133,19 @@ fn events_arrive_at_once() {
 }
 
 #[test]
+fn trailers_pass_to_who_asked_for_them() {
+    let backend = Backend::always(
+        "HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n",
+    );
+    let guard = Guard::before(backend.address);
+    let mut client = Client::to(guard.address);
+    client.say("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE, close\r\n\r\n");
+    let (got, _) = client.rest();
+    let got = String::from_utf8(got).unwrap().to_ascii_lowercase();
+    assert!(got.ends_with("2\r\nhi\r\n0\r\nx-sum: 7\r\n\r\n"), "{got}");
+}
+
+#[test]
 fn an_upload_streams_before_it_is_complete() {
     let backend = Backend::start(|connection| {
         connection.head();

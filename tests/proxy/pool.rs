@@ -86,6 +86,58 @@ fn a_late_answer_never_reaches_another_caller() {
     }
 }
 
+/// Many callers, and a backend that answers, lingers, cuts, babbles and leaves in turn.
+#[test]
+fn nobody_gets_the_answer_of_another_call() {
+    let turn = std::sync::atomic::AtomicUsize::new(0);
+    let backend = Backend::start(move |connection| {
+        while let Some(request) = connection.request() {
+            let own = request.rsplit("Token=").next().unwrap().to_owned();
+            let good = twiml(&own);
+            match turn.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 11 {
+                0 => return connection.say(good),
+                1 => connection.say(good + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+                2 => return connection.say(&good[..good.len() - 12]),
+                3 => return connection.reset(),
+                4 => {
+                    connection.rest(30);
+                    connection.say(good);
+                }
+                5 => return,
+                6 => {
+                    connection.say(good);
+                    connection.rest(2);
+                    connection.say("x");
+                }
+                _ => connection.say(good),
+            }
+        }
+    });
+    let guard = Guard::before(backend.address);
+    let address = guard.address;
+    let callers: Vec<_> = (0..16)
+        .map(|caller| {
+            thread::spawn(move || {
+                let mut client = Client::to(address);
+                let mut own = 0;
+                for n in 0..60 {
+                    let token = format!("_{caller}-{n}_");
+                    client.say(post("/voice", &format!("{CALL}&Token={token}")));
+                    let text = client.answer().text();
+                    if text.contains(&token) {
+                        own += 1;
+                    } else {
+                        assert!(text.contains("technical problem"), "{token}: {text}");
+                    }
+                }
+                own
+            })
+        })
+        .collect();
+    let own: usize = callers.into_iter().map(|caller| caller.join().unwrap()).sum();
+    assert!(own > 16 * 60 / 2, "only {own} of 960 got their own answer");
+}
+
 #[test]
 fn a_post_that_reached_the_backend_is_not_sent_again() {
     let backend = Backend::start(|connection| {

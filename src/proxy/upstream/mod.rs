@@ -81,7 +81,6 @@ impl Client {
             .ignore_invalid_headers_in_responses(true)
             .preserve_header_case(true)
             .title_case_headers(true)
-            .max_headers(256)
             .max_buf_size(MAX_BUFFER);
         Self { builder, resolver: Resolver::default(), connect_timeout, pools: Mutex::default() }
     }
