@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod cli;
+mod config_file;
 mod layout;
 mod proxy;
 mod support;

@@ -4,13 +4,14 @@ pub mod error;
 mod fallbacks;
 pub mod keys;
 mod languages;
-mod layers;
+pub mod layers;
 mod load;
 mod resolve;
 pub mod route;
 mod schema;
-mod value;
+pub mod value;
 
+pub use error::ConfigErrors;
 pub use load::{Flags, Loaded, Sources, load};
 pub use schema::schema;
 

@@ -4,6 +4,7 @@ import pytest
 
 import contract
 from faults import FAULTS
+from guard import Guard
 from twilio_side import CALL, MESSAGE, call
 
 PARAMETERS = {
@@ -12,6 +13,13 @@ PARAMETERS = {
     "dial-completed": CALL | {"CallStatus": "in-progress", "DialCallStatus": "completed", "DialCallSid": "CA" + "1" * 32},
     "gather-completed": CALL | {"CallStatus": "completed", "Digits": "1"},
 }
+
+
+@pytest.fixture
+def fresh_guard(binary, flask):
+    """One that has not yet printed anything: the same body on the same route is printed once a minute."""
+    with Guard(f"http://127.0.0.1:{flask}") as running:
+        yield running
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.row}-{fault.name}")
@@ -42,9 +50,9 @@ def test_an_incident_is_counted(guard):
     assert guard.count(cause=cause) >= 1
 
 
-def test_the_log_holds_the_original_answer(guard):
-    reply = call(guard.port, "/fault/2/traceback-500")
-    event = contract.assert_logged(guard, reply, "replaced", 500)
+def test_the_log_holds_the_original_answer(fresh_guard):
+    reply = call(fresh_guard.port, "/fault/2/traceback-500")
+    event = contract.assert_logged(fresh_guard, reply, "replaced", 500)
     assert "psycopg2.OperationalError: could not connect" in event["backend.body"]
     assert "text/plain" in str(event["backend.headers"])
     assert event.get("twilio.code"), event
