@@ -373,12 +373,45 @@ fn the_demo_walks_once_and_every_delivery_is_accepted() {
     assert_eq!(stderr(&output), "", "the walk makes no noise");
 }
 
+/// Rows without their last column, which is never the same.
+fn rows(text: &str) -> Vec<&str> {
+    text.lines()
+        .skip_while(|line| !line.starts_with("route "))
+        .take_while(|line| !line.starts_with("Still serving") && !line.starts_with("```"))
+        .map(|line| match line.rsplit_once(' ') {
+            Some((row, last)) if line.starts_with('/') && last.parse::<f64>().is_ok() => {
+                row.trim_end()
+            }
+            _ => line.trim_end(),
+        })
+        .collect()
+}
+
+#[test]
+fn the_readme_shows_the_demo_as_it_is() {
+    const BEGIN: &str = "<!-- demo:begin -->\n";
+    const END: &str = "<!-- demo:end -->";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = readme.split_once(BEGIN).unwrap();
+    let (inside, after) = rest.split_once(END).unwrap();
+    let walk = stdout(&run(&["demo", "--once", "--listen", "127.0.0.1:0"]));
+    if std::env::var_os("UPDATE").is_some() {
+        let closing = walk.lines().last().unwrap();
+        let summary = format!("<details><summary>The walk: {closing}</summary>");
+        let block = format!("{summary}\n\n```text\n{}\n```\n\n</details>\n", walk.trim_end());
+        std::fs::write(&path, [before, BEGIN, &block, END, after].concat()).unwrap();
+        return;
+    }
+    assert_eq!(rows(inside), rows(&walk), "run this test with UPDATE=1");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_demo_keeps_serving_until_it_is_stopped() {
     let mut demo = Running::start(&["demo", "--listen", "127.0.0.1:0"]);
     let mut lines = BufReader::new(demo.child.stdout.take().unwrap()).lines();
-    let first = lines.next().unwrap().unwrap();
+    let first = lines.nth(1).unwrap().unwrap();
     let guard =
         first.split("guard http://").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
     let guard: SocketAddr = guard.parse().unwrap();

@@ -78,7 +78,8 @@ async fn walk(
     backend: SocketAddr,
 ) -> Result<Option<Vec<Row<'static>>>, DemoError> {
     let intro = format!(
-        "backend http://{backend}   guard http://{}   budget {} ms\n\n{}",
+        "A misbehaving backend, the guard in front of it, and a simulated Twilio that calls every route.\n\
+         backend http://{backend}   guard http://{}   budget {} ms\n\n{}",
         guarded.address,
         guarded::BUDGET.as_millis(),
         table::head(),
@@ -116,13 +117,14 @@ async fn walk(
 
 async fn keep_serving(guarded: &mut Guarded, backend: SocketAddr) -> Result<(), DemoError> {
     let guard = guarded.address;
+    let own = std::env::args_os().next().unwrap_or_default();
+    let own = own.to_string_lossy();
     let hint = format!(
         "\nStill serving. Try:\n  \
-         curl -i http://{guard}/                                   all routes\n  \
-         curl -i -X POST http://{guard}/voice/html-500             through the guard\n  \
-         curl -i -X POST http://{backend}/voice/html-500           what the backend really says\n  \
-         curl -i -X POST http://{guard}/voice/bare-amp\n  \
-         curl -is -X POST http://{backend}/voice/bare-amp | twiml-guard explain\n\
+         curl -i http://{guard}/                      all routes\n  \
+         curl -i -X POST http://{guard}/voice/bom     through the guard\n  \
+         curl -i -X POST http://{backend}/voice/bom     what the backend really says\n  \
+         curl -is -X POST http://{backend}/voice/bare-amp | {own} explain\n\
          Ctrl-C ends it.\n"
     );
     let mut written = say(&hint)?;

@@ -1,6 +1,7 @@
 //! The live table of the walk: at most 100 columns.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
@@ -42,14 +43,14 @@ impl Row<'_> {
 
     /// The row as printed, with its line end.
     pub(super) fn line(&self) -> String {
-        let ms = self.response.as_ref().map_or(0, |response| response.elapsed.as_millis());
+        let took = self.response.as_ref().map_or(Duration::ZERO, |response| response.elapsed);
         let style = if self.is_accepted() { style_of(self.verdict()) } else { refused() };
         let does = match &self.response {
             Ok(response) => delivered(self.judgement.as_deref(), &response.body),
             Err(_) => "nothing".to_owned(),
         };
         let logs = would_log(self.judgement.as_deref());
-        let mut line = line(self.scenario.path, self.scenario.says, &logs, (style, &does), ms);
+        let mut line = line(self.scenario.path, self.scenario.says, &logs, (style, &does), took);
         let why = match (&self.response, &self.accepted) {
             (Err(error), _) => Some(error.to_string()),
             (_, Err(why)) => Some(why.to_string()),
@@ -74,14 +75,30 @@ pub(super) fn live(incident: &Incident) -> String {
     let path = incident.exchange.request.target.split('?').next().unwrap_or_default();
     let does = delivered(Some(judgement), &judgement.delivery.body);
     let style = style_of(judgement.verdict);
-    let ms = incident.exchange.elapsed.as_millis();
-    line(&visible(path), &says, &would_log(Some(judgement)), (style, &does), ms)
+    let took = incident.exchange.elapsed;
+    line(&visible(path), &says, &would_log(Some(judgement)), (style, &does), took)
 }
 
-fn line(path: &str, says: &str, logs: &str, (style, does): (Style, &str), ms: u128) -> String {
+fn line(
+    path: &str,
+    says: &str,
+    logs: &str,
+    (style, does): (Style, &str),
+    took: Duration,
+) -> String {
     let [path, says] = [fitted(path, PATH), fitted(says, SAYS)];
     let [logs, does] = [fitted(logs, LOGS), fitted(does, DOES)];
-    format!("{path} {says} {logs} {style}{does}{style:#} {ms:>4}\n")
+    format!("{path} {says} {logs} {style}{does}{style:#} {:>4}\n", millis(took))
+}
+
+/// Four characters, with a decimal where it says something.
+fn millis(took: Duration) -> String {
+    let tenths = took.as_micros() / 100;
+    if tenths < 100 {
+        format!("{}.{}", tenths / 10, tenths % 10)
+    } else {
+        (tenths / 10).to_string()
+    }
 }
 
 fn would_log(judgement: Option<&Judgement>) -> String {
@@ -110,7 +127,7 @@ pub(super) fn head() -> String {
     let bold = Style::new().bold();
     let line = format!(
         "{:PATH$} {:SAYS$} {:LOGS$} {:DOES$} {:>4}",
-        "route", "what the backend said", "Twilio would have logged", "the guard", "ms"
+        "route", "what the backend said", "Twilio would have logged", "guard delivered", "ms"
     );
     format!("{bold}{line}{bold:#}\n")
 }
@@ -192,6 +209,13 @@ mod tests {
             assert!(scenario.path.len() <= PATH, "{}", scenario.path);
             assert!(scenario.says.chars().count() <= SAYS, "{}", scenario.says);
         }
+    }
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(millis(Duration::from_micros(449)), "0.4");
+        assert_eq!(millis(Duration::from_micros(9_990)), "9.9");
+        assert_eq!(millis(Duration::from_millis(1_002)), "1002");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::telemetry::visible::{visible, visible_bounded};
 /// Lines shown before and after the one in question.
 const AROUND: usize = 2;
 /// Characters shown before and after the place in a long line.
-const REACH: usize = 56;
+const REACH: usize = 44;
 
 /// A finding with its place, notes and remedy; ends in a line end.
 pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
@@ -95,7 +95,8 @@ impl Window {
         self.start = self.text.len();
         self.text.push_str(&shown(here));
         self.end = self.text.len();
-        self.text.push_str(&clipped_end(after, REACH));
+        let shown_before = String::from_utf8_lossy(before).chars().count().min(REACH);
+        self.text.push_str(&clipped_end(after, 2 * REACH - shown_before));
     }
 }
 

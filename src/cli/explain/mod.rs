@@ -56,12 +56,17 @@ fn answer(args: &ExplainArgs) -> Result<(String, Exit), Refusal> {
         return Ok((catalogue::page(cause), Exit::Fine));
     }
     let (asked, policy) = circumstances(args)?;
-    let explanation_of = paste::read(&input(args.subject.as_deref())?);
-    let explanation = explain(&explanation_of, &asked, &policy);
+    let mut pasted = paste::read(&input(args.subject.as_deref())?);
+    let explanation = explain(&pasted, &asked, &policy);
+    if args.url.is_none() && explanation.depends_on_the_own_host() {
+        pasted.notes.push(
+            "which host is the backend's own decides here; --url URL (what was asked) tells".into(),
+        );
+    }
     let text = if args.json {
-        json::render(&explanation_of, &explanation)
+        json::render(&pasted, &explanation)
     } else {
-        report::render(&explanation_of, &explanation)
+        report::render(&pasted, &explanation)
     };
     Ok((text, if explanation.found_something() { Exit::Found } else { Exit::Fine }))
 }

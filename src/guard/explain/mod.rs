@@ -10,7 +10,7 @@ mod terminal;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 
 use super::causes::{self, Level, Stage};
 use super::{
@@ -39,6 +39,14 @@ impl Explanation {
         self.second.is_some()
             || self.judgement.verdict != Verdict::Untouched
             || self.faults().next().is_some()
+    }
+
+    /// Whether it matters which host the answer came from: a redirect to a whole URL, or an odd
+    /// link.
+    pub fn depends_on_the_own_host(&self) -> bool {
+        let location = self.exchange.attempts.first().and_then(|first| first.location.as_deref());
+        location.is_some_and(|location| location.contains("://"))
+            || self.judgement.findings.iter().any(|finding| finding.cause.stage == Stage::Links)
     }
 
     /// The findings that make Twilio's caller suffer.
@@ -130,6 +138,10 @@ fn sentence(judgement: &Judgement) -> String {
         return format!("Breaks {place}: {}.", said_of(finding));
     }
     match (judgement.verdict, judgement.findings.first()) {
+        (Verdict::Untouched, None) if judgement.delivery.status == StatusCode::UNAUTHORIZED => {
+            "Twilio answers this challenge if its URL carries credentials; else it logs 11200."
+                .to_owned()
+        }
         (Verdict::Untouched, None) => "Twilio takes this answer as it is.".to_owned(),
         (Verdict::Untouched, Some(warning)) => {
             format!("Twilio takes this answer as it is; beware: {}.", said_of(warning))
@@ -218,6 +230,19 @@ mod tests {
             assert!(!explanation.sentence.contains('\n'));
             assert_eq!(explanation.found_something(), !expected.ends_with("as it is."));
         }
+    }
+
+    #[test]
+    fn a_challenge_is_not_simply_fine() {
+        let challenge = "HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Basic realm=\"x\"\n\n";
+        assert!(explained(challenge).sentence.contains("challenge"));
+    }
+
+    #[test]
+    fn whose_host_it_is_matters_for_whole_urls() {
+        let redirect = |to: &str| explained(&format!("HTTP/1.1 301 Moved\nLocation: {to}\n\n"));
+        assert!(redirect("https://pbx.example.com/").depends_on_the_own_host());
+        assert!(!redirect("/voice/").depends_on_the_own_host());
     }
 
     #[test]
