@@ -34,6 +34,18 @@ fn mistakes(text: &str) -> String {
     errors.render(false).replace(&folder.path().display().to_string(), "")
 }
 
+fn toml_string(text: &str) -> String {
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| match c {
+            '"' | '\\' => vec!['\\', c],
+            c if c.is_control() => vec![' '],
+            c => vec![c],
+        })
+        .collect();
+    format!("\"{escaped}\"")
+}
+
 #[test]
 fn the_manual_stands_at_the_defaults() {
     let manual = fs::read_to_string(root().join("config.toml")).unwrap();
@@ -217,6 +229,82 @@ fn fallbacks_that_lead_back_are_mistakes() {
 }
 
 #[test]
+fn words_that_can_not_be_spoken_are_mistakes() {
+    for words in ["", "   ", "\\u0001"] {
+        let shown = mistakes(&format!("[fallback]\ntext = \"{words}\"\n"));
+        assert!(shown.contains("fallback.text"), "{words}: {shown}");
+    }
+    loaded("[fallback]\ntext = \"]]> is spoken <too>\"\n");
+}
+
+#[test]
+fn addresses_that_can_not_go_together_are_mistakes() {
+    for (text, part) in [
+        (
+            "listen = \"127.0.0.1:5000\"\nupstream = \"http://localhost:5000\"\n",
+            "expected the backend, found the guard itself",
+        ),
+        ("[[route]]\npath = \"/a\"\nupstream = \"http://127.0.0.1:8080\"\n", "route.upstream"),
+        (
+            "[ops]\nlisten = \"127.0.0.1:8080\"\n",
+            "expected an address of its own for health and metrics",
+        ),
+    ] {
+        let shown = mistakes(text);
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+    }
+    // A default backend that the moved listener takes is told too.
+    let (_folder, mut sources) = sources(None);
+    sources.flags.listen = Some("127.0.0.1:5000".to_owned());
+    assert!(load(&sources).unwrap_err().render(false).contains("found the guard itself"));
+}
+
+#[test]
+fn credentials_in_a_url_are_not_shown() {
+    let shown = mistakes("upstream = \"http://user:secret@app:5000\"\n");
+    assert!(
+        shown.contains("credentials do not belong here") && !shown.contains("secret"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_text_is_a_mistake() {
+    let (folder, sources) = sources(None);
+    fs::write(folder.path().join("config.toml"), b"listen = \"\xff\"\n").unwrap();
+    let shown = load(&sources).unwrap_err().render(false);
+    assert!(shown.contains("expected a readable configuration file"), "{shown}");
+    assert!(!shown.contains("TWIML_GUARD_CONFIG"), "{shown}");
+}
+
+#[test]
+fn deep_nesting_is_a_mistake_not_a_crash() {
+    for (open, close) in [("[", "]"), ("{a=", "}")] {
+        let text = format!("workers = {}{}\n", open.repeat(50_000), close.repeat(50_000));
+        assert!(mistakes(&text).contains("not TOML"));
+        assert!(mistakes(&format!("{}listen = 1\n", "[".repeat(50_000))).contains("not TOML"));
+    }
+}
+
+#[test]
+fn a_mistake_is_drawn_at_its_place() {
+    assert_eq!(
+        mistakes("[ops]\nlisten = 9900\n"),
+        "error: expected an address and port like \"127.0.0.1:9900\", or \"off\", found `9900`\n --> /config.toml:2:10\n  |\n2 | listen = 9900\n  |          ^^^^ ops.listen\n\n1 mistake in the configuration; nothing was started"
+    );
+}
+
+#[test]
+fn a_printed_configuration_says_the_same() {
+    let text = "public_url = \"https://pbx.example.com\"\nother_method = \"never\"\n[fallback]\nlanguage = \"he\"\nvoice = \"\"\"\n<Response>\n  <Say>It's \\\"down\\\" # \u{5d0}</Say>\n</Response>\"\"\"\n[[route]]\npath = \"/x/{id}\"\nmethod = \"POST\"\nslow_after = \"500ms\"\nfallback = '<Response><Say voice=\"alice\">a</Say></Response>'\n";
+    for text in [text, ""] {
+        let first = loaded(text);
+        let again = loaded(&first.print());
+        assert_eq!(format!("{:#?}", again.config), format!("{:#?}", first.config));
+    }
+}
+
+#[test]
 fn a_file_that_is_named_must_be_there() {
     let (_folder, mut sources) = sources(None);
     sources.flags.config = Some("nowhere.toml".into());
@@ -250,6 +338,38 @@ fn every_language_has_its_words() {
 }
 
 proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let (folder, sources) = sources(None);
+        fs::write(folder.path().join("config.toml"), bytes).unwrap();
+        if let Err(errors) = load(&sources) {
+            prop_assert!(!errors.render(false).is_empty());
+        }
+    }
+
+    #[test]
+    fn no_value_panics(at in 0..KEYS.len() + ROUTE_KEYS.len(), value in prop_oneof![
+        "\\PC{0,40}".prop_map(|text| toml_string(&text)),
+        "-?[0-9]{1,30}",
+        "[0-9.]{1,25}(ms|s|m|min|B|kB|KiB|MB|MiB)".prop_map(|text| toml_string(&text)),
+        "(http|https)://[a-z0-9:@/\\[\\]%.]{0,20}".prop_map(|text| toml_string(&text)),
+        "/[a-z/*{}]{0,12}".prop_map(|text| toml_string(&text)),
+        "<Response>[<>/&a-zA-Z= ]{0,30}</Response>".prop_map(|text| toml_string(&text)),
+    ]) {
+        let text = match KEYS.get(at) {
+            Some(key) => format!("{} = {value}\n", key.path),
+            None => format!("[[route]]\npath = \"/x\"\n{} = {value}\n", ROUTE_KEYS[at - KEYS.len()].path),
+        };
+        let (_folder, sources) = sources(Some(&text));
+        match load(&sources) {
+            Ok(first) => {
+                let again = loaded(&first.print());
+                prop_assert_eq!(format!("{:?}", again.config), format!("{:?}", first.config));
+            }
+            Err(errors) => prop_assert!(!errors.render(false).is_empty()),
+        }
+    }
+
     #[test]
     fn no_text_panics(text in "[a-z\\[\\]=\"{}.*/ \n0-9#]{0,200}") {
         let (_folder, sources) = sources(Some(&text));

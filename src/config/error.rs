@@ -6,6 +6,8 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::value::without_credentials;
+
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
@@ -69,15 +71,16 @@ impl ConfigErrors {
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
+        let text = without_credentials(&self.text);
         let mut drawn: Vec<String> =
-            self.errors.iter().map(|error| self.draw(error, &renderer)).collect();
+            self.errors.iter().map(|error| self.draw(error, &text, &renderer)).collect();
         let count = self.errors.len();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
         drawn.push(format!("{count} {noun} in the configuration; nothing was started"));
         drawn.join("\n\n")
     }
 
-    fn draw(&self, error: &ConfigError, renderer: &Renderer) -> String {
+    fn draw(&self, error: &ConfigError, text: &str, renderer: &Renderer) -> String {
         let title = match &error.origin {
             Origin::Flag(flag) => format!("{flag}: {}", error.message),
             Origin::Variable(name) => format!("{name}: {}", error.message),
@@ -85,11 +88,10 @@ impl ConfigErrors {
         };
         let mut group = Group::with_title(Level::ERROR.primary_title(title.as_str()));
         if let Some(span) = &error.span {
-            let span = span.start.min(self.text.len())..span.end.min(self.text.len());
+            let span = span.start.min(text.len())..span.end.min(text.len());
             let annotation = AnnotationKind::Primary.span(span).label(error.key.as_str());
-            group = group.element(
-                Snippet::source(self.text.as_str()).path(self.file.as_str()).annotation(annotation),
-            );
+            group = group
+                .element(Snippet::source(text).path(self.file.as_str()).annotation(annotation));
         }
         if let Some(help) = &error.help {
             group = group.element(Level::HELP.message(help.as_str()));

@@ -42,6 +42,21 @@ pub(super) fn apply_global(
     }
 }
 
+/// The spoken apology with words of the operator's own must be as fit as any fallback.
+pub(super) fn check_words(
+    spoken: &Fallbacks,
+    entries: &Entries,
+    text: &str,
+    errors: &mut Vec<ConfigError>,
+) {
+    let key = "fallback.text";
+    let Some(entry) = entries.get(key) else { return };
+    let document = String::from_utf8_lossy(&spoken.voice.body);
+    if let Err(error) = Fallback::compile(key, &document, Slot::Voice) {
+        errors.push(at(key, entry.span.clone(), text, error.to_string(), None));
+    }
+}
+
 /// Puts a route's own fallback in place. On an `auto` route it stands in for voice and action;
 /// what is recognised as another slot there keeps that slot's fallback.
 pub(super) fn apply_route(

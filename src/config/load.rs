@@ -56,11 +56,10 @@ pub struct Loaded {
 
 /// Loads a configuration; every mistake of every layer is reported at once.
 pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
-    let named = sources
-        .flags
-        .config
-        .clone()
-        .or_else(|| sources.env.get("TWIML_GUARD_CONFIG").map(PathBuf::from));
+    let named = sources.flags.config.clone().or_else(|| {
+        let path = sources.env.get("TWIML_GUARD_CONFIG").filter(|path| !path.is_empty());
+        path.map(PathBuf::from)
+    });
     let found = named
         .clone()
         .or_else(|| Some(sources.cwd.join("config.toml")).filter(|path| path.exists()));
@@ -74,10 +73,10 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
                 text = read;
             }
             Err(error) => layers.errors.push(ConfigError {
-                origin: if sources.flags.config.is_some() {
-                    Origin::Flag("--config")
-                } else {
-                    Origin::Variable("TWIML_GUARD_CONFIG".to_owned())
+                origin: match (&sources.flags.config, &named) {
+                    (Some(_), _) => Origin::Flag("--config"),
+                    (None, Some(_)) => Origin::Variable("TWIML_GUARD_CONFIG".to_owned()),
+                    (None, None) => Origin::Default,
                 },
                 key: String::new(),
                 message: format!(
@@ -155,9 +154,13 @@ impl Loaded {
                 table = own_table;
                 lines.push(format!("\n[{table}]"));
             }
+            // Written out, a default ops address would count as configured: taken, it would be an
+            // error instead of a warning.
+            let mark =
+                if key.path == "ops.listen" && entry.origin == Origin::Default { "# " } else { "" };
             lines.push(format!(
                 "{:<56} # {}",
-                format!("{name} = {}", entry.value.written()),
+                format!("{mark}{name} = {}", entry.value.written()),
                 entry.origin
             ));
         }

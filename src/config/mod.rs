@@ -5,6 +5,7 @@ mod fallbacks;
 pub mod keys;
 mod languages;
 pub mod layers;
+mod listeners;
 mod load;
 mod resolve;
 pub mod route;

@@ -11,6 +11,7 @@ use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
+use super::listeners;
 use super::route::{PathPattern, Route};
 use super::value::Value;
 use super::{Config, LogBody, LogConfig, LogFormat, OpsListener, Upstream};
@@ -27,6 +28,7 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
     let language = languages::language(&own.text("fallback.language")?);
     let words = own.text("fallback.text").unwrap_or_else(|| language.text.to_owned());
     let plain = Arc::new(Fallbacks::spoken(language.say, language.voice, &words));
+    fallbacks::check_words(&plain, &layers.entries, text, &mut errors);
     let mut fallbacks = (*plain).clone();
     fallbacks::apply_global(&mut fallbacks, &layers.entries, text, &mut errors);
     let fallbacks = Arc::new(fallbacks);
@@ -63,6 +65,7 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         }
         (_, Some(address)) => OpsListener::Configured(address),
     };
+    listeners::check(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
         ops,

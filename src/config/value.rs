@@ -26,6 +26,7 @@ impl Raw {
             Self::Flag(flag) => format!("`{flag}`"),
             Self::Number(number) => format!("`{number}`"),
             Self::Text(text) | Self::Word(text) => {
+                let text = without_credentials(text);
                 format!("`{}`", text.chars().take(80).collect::<String>().escape_debug())
             }
         }
@@ -184,6 +185,24 @@ pub fn describe(kind: Kind) -> String {
     }
 }
 
+/// The text with what stands between `://` and `@` of one URL starred out, byte for byte, so that
+/// places in it stay true.
+pub(super) fn without_credentials(text: &str) -> String {
+    let mut rest = text;
+    let mut shown = String::with_capacity(text.len());
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + "://".len());
+        shown.push_str(head);
+        let end = tail.find(|c: char| c.is_whitespace() || "\"'/?#<>".contains(c));
+        let authority = tail.get(..end.unwrap_or(tail.len())).unwrap_or_default();
+        let secret = authority.rfind('@').unwrap_or(0);
+        shown.push_str(&"*".repeat(secret));
+        rest = tail.get(secret..).unwrap_or_default();
+    }
+    shown.push_str(rest);
+    shown
+}
+
 fn address(text: &str) -> Option<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
@@ -198,12 +217,19 @@ fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(split);
     let number: f64 = number.parse().ok()?;
     let factor = match unit.trim() {
-        "ms" => 0.001,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
+        "ms" => 1.0,
+        "s" => 1000.0,
+        "m" | "min" => 60_000.0,
         _ => return None,
     };
-    Duration::try_from_secs_f64(number * factor).ok()
+    // Whole milliseconds only, so that what `config print` writes is the value.
+    let scaled = number * factor;
+    let whole = scaled.round();
+    if (scaled - whole).abs() < 1e-6 {
+        Duration::try_from_secs_f64(whole / 1000.0).ok()
+    } else {
+        None
+    }
 }
 
 fn write_duration(duration: Duration) -> String {
@@ -283,6 +309,9 @@ fn pattern(text: &str) -> Result<String, &'static str> {
     if text.contains(['?', '#']) || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err("it is a path alone: no query, no blanks");
     }
+    if text.ends_with('*') && text.contains('{') {
+        return Err("`*` and {name} do not go together; write the prefix up to the first {name}");
+    }
     if let Some(at) = text.find('*')
         && (!text.ends_with("/*") || at + 1 != text.len())
     {
@@ -317,7 +346,8 @@ mod tests {
         assert_eq!(ok(TIME, "13s"), Value::Duration(Duration::from_secs(13)));
         assert_eq!(ok(TIME, "500ms"), Value::Duration(Duration::from_millis(500)));
         assert_eq!(ok(TIME, "1.5s").written(), "\"1500ms\"");
-        for text in ["13", "13 hours", "-1s", "", "s", "20s", "1e3s", "NaNs"] {
+        for text in ["13", "13 hours", "-1s", "", "s", "20s", "1e3s", "NaNs", "1.0005s", "100.5ms"]
+        {
             assert!(err(TIME, text).contains("Twilio gives up after 15 s"), "{text}");
         }
         assert_eq!(ok(Kind::Size(1, 1 << 30), "1MiB"), Value::Size(1 << 20));
@@ -349,11 +379,22 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_never_shown() {
+        let shown = err(Kind::Upstream, "http://user:secret@app:5000");
+        assert!(!shown.contains("secret") && shown.contains("@app:5000"), "{shown}");
+        for text in ["a = \"http://app/x@y\"", "no url", "http://", "é://é@é"] {
+            let shown = without_credentials(text);
+            assert_eq!(shown.len(), text.len(), "{text}");
+            assert!(!text.contains("app") || shown == text, "{text}");
+        }
+    }
+
+    #[test]
     fn patterns_are_paths() {
         for text in ["/voice", "/", "/a/*", "/calls/{id}/menu", "/*"] {
             ok(Kind::Pattern, text);
         }
-        for text in ["voice", "/a*", "/a/*/b", "/a?b", "/a b", "/a/{", "/x{id}"] {
+        for text in ["voice", "/a*", "/a/*/b", "/a?b", "/a b", "/a/{", "/x{id}", "/a/{id}/*"] {
             err(Kind::Pattern, text);
         }
     }
