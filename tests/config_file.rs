@@ -278,6 +278,57 @@ fn a_file_that_is_no_text_is_a_mistake() {
 }
 
 #[test]
+fn each_kind_of_mistake_has_its_words() {
+    for (text, part) in [
+        ("upstream = \"https://app\"\n", "TLS to the backend is not spoken"),
+        ("upstream = \"http://app/x\"\n", "a path does not belong here"),
+        (
+            "listen = \"127.0.0.1\"\n",
+            "expected an address and port like \"127.0.0.1:8080\", found `127.0.0.1`",
+        ),
+        ("observe = \"yes\"\n", "expected true or false, without quotes, found `yes`"),
+        ("observe = true\nobserve = false\n", "duplicate key"),
+        (
+            "max_answer_body = \"1GB\"\n",
+            "expected a size like \"1MiB\" or \"64kB\" from 1KiB to 64MiB, found `1GB`",
+        ),
+        ("workers = [1]\n", "found an array"),
+        ("public_url = \"pbx.example.com\"\n", "found `pbx.example.com`"),
+        ("log = \"json\"\n", "expected a table [log]"),
+        ("[ops]\nlisen = \"off\"\n", "did you mean `listen`?"),
+        ("[route]\npath = \"/a\"\n", "write [[route]], with two brackets"),
+        ("[[route]]\npath = \"/a\"\nmethod = \"FETCH\"\n", "found `FETCH`"),
+        ("[[route]]\npath = \"/a/{id}/*\"\n", "`*` and {name} do not go together"),
+        ("[[route]]\npath = \"/a\"\n[[route]]\npath = \"/a\"\n", "never matches: `/a` in line 1"),
+        ("[fallback]\nvoice = { path = \"x\" }\n", "expected { file = \"…\" } and nothing else"),
+    ] {
+        let shown = mistakes(text);
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+        assert!(shown.ends_with("1 mistake in the configuration; nothing was started"), "{shown}");
+    }
+    let (_folder, mut sources) = sources(None);
+    for (name, value) in [
+        ("TWIML_GUARD_LISTEN", "127.0.0.1:1"),
+        ("TWIML_GUARD_LISTEN_FILE", "x"),
+        ("TWIML_GUARD_BUDGET", "1h"),
+        ("TWIML_GUARD_OPS_FILE", "/nonexistent"),
+    ] {
+        sources.env.insert(name.to_owned(), value.to_owned());
+    }
+    sources.flags.public_url = Some("x".to_owned());
+    let shown = load(&sources).unwrap_err().render(false);
+    for part in [
+        "expected TWIML_GUARD_LISTEN or TWIML_GUARD_LISTEN_FILE, found both; unset one",
+        "TWIML_GUARD_BUDGET: expected a duration",
+        "TWIML_GUARD_OPS_FILE: expected a readable file, found `/nonexistent`",
+        "--public-url: expected",
+        "4 mistakes",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+    }
+}
+
+#[test]
 fn deep_nesting_is_a_mistake_not_a_crash() {
     for (open, close) in [("[", "]"), ("{a=", "}")] {
         let text = format!("workers = {}{}\n", open.repeat(50_000), close.repeat(50_000));

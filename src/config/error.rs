@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::value::without_credentials;
+use super::url::without_credentials;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod load;
 mod resolve;
 pub mod route;
 mod schema;
+mod url;
 pub mod value;
 
 pub use error::ConfigErrors;
