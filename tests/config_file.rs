@@ -157,6 +157,7 @@ fn every_mistake_is_reported_at_once_with_its_place() {
         "expected `path` in this [[route]], found none",
         "it begins with /",
         "did you mean `voice`?",
+        "^^^^^^^ route.slot",
         "unknown key `mehod`",
         "did you mean `method`?",
         "8 mistakes in the configuration",

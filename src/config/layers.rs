@@ -63,7 +63,7 @@ impl Layers {
                 span,
             });
         }
-        let mut reader = FileReader { text, folder, errors: Vec::new() };
+        let mut reader = FileReader { text, folder, within: "", errors: Vec::new() };
         for (name, value) in table.get_ref() {
             if name.get_ref() == "route" {
                 self.routes.extend(reader.routes(value));
@@ -125,6 +125,8 @@ fn bare(origin: Origin, key: &str, message: String) -> ConfigError {
 struct FileReader<'f> {
     text: &'f str,
     folder: &'f Path,
+    /// What stands before keys in messages: inside a `[[route]]`, its name.
+    within: &'static str,
     errors: Vec<ConfigError>,
 }
 
@@ -133,7 +135,7 @@ impl FileReader<'_> {
         let origin = Origin::File(line_of(self.text, span.start));
         self.errors.push(ConfigError {
             origin,
-            key: key.to_owned(),
+            key: format!("{}{key}", self.within),
             message,
             help,
             span: Some(span),
@@ -174,8 +176,9 @@ impl FileReader<'_> {
                     .iter()
                     .filter_map(|key| key.path.strip_prefix(prefix))
                     .map(|rest| rest.split('.').next().unwrap_or(rest));
-                let siblings: Vec<&str> =
-                    siblings.chain(prefix.is_empty().then_some("route")).collect();
+                let siblings: Vec<&str> = siblings
+                    .chain((prefix.is_empty() && self.within.is_empty()).then_some("route"))
+                    .collect();
                 let help =
                     did_you_mean(name.get_ref(), siblings.iter().copied()).unwrap_or_else(|| {
                         let mut names: Vec<&str> = siblings.clone();
@@ -210,9 +213,11 @@ impl FileReader<'_> {
                 continue;
             };
             let mut entries = Entries::new();
+            self.within = "route.";
             for (name, value) in table {
                 self.keys(&mut entries, ROUTE_KEYS, "", name, value);
             }
+            self.within = "";
             if !table.iter().any(|(name, _)| name.get_ref() == "path") {
                 self.error(
                     "route.path",
