@@ -172,3 +172,20 @@ fn an_answer_before_the_upload_ends_does_not_spoil_the_connection() {
         assert_eq!(ask(guard.address, get("/")).text(), "no");
     }
 }
+
+#[test]
+fn a_backend_that_closes_what_it_promised_to_keep_gets_no_second_request_on_a_connection() {
+    let backend = Backend::start(|connection| {
+        connection.request();
+        connection.say(twiml("menu"));
+        // No `Connection: close`: whoever sends at once loses its request.
+        thread::sleep(Duration::from_millis(30));
+    });
+    let guard = Guard::before(backend.address);
+    ask(guard.address, post("/voice", CALL));
+    thread::sleep(Duration::from_millis(80));
+    for n in 0..10 {
+        assert!(ask(guard.address, post("/voice", CALL)).text().contains("menu"), "request {n}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}

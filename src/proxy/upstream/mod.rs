@@ -36,6 +36,9 @@ pub(super) const ANY_AGE: Duration = pool::MAX_AGE;
 /// Bytes that the reader of answers buffers at most.
 const MAX_BUFFER: usize = 256 * 1024;
 
+/// Headers of an answer at most; hyper's own 100 are too few for a backend that sets cookies.
+const MAX_HEADERS: usize = 256;
+
 /// Sends requests to backends.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -81,6 +84,7 @@ impl Client {
             .ignore_invalid_headers_in_responses(true)
             .preserve_header_case(true)
             .title_case_headers(true)
+            .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER);
         Self { builder, resolver: Resolver::default(), connect_timeout, pools: Mutex::default() }
     }
@@ -112,6 +116,10 @@ impl Client {
                 }
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) if !is_new => request = unsent,
+                    _ if !is_new && lease.tap.received().is_empty() => {
+                        pool.distrust();
+                        return Err(failure::before_head(&refused.into_error(), &lease.tap));
+                    }
                     _ => return Err(failure::before_head(&refused.into_error(), &lease.tap)),
                 },
             }
