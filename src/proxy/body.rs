@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::activity::Busy;
 use super::tally::Open;
 use super::upstream::{Lease, chain};
 use super::witness::Witness;
@@ -115,6 +116,7 @@ impl Pulse {
 pub(super) struct ResponseBody {
     kind: Kind,
     _open: Option<Open>,
+    _busy: Option<Busy>,
 }
 
 #[derive(Debug)]
@@ -135,7 +137,11 @@ struct Streamed {
 
 impl ResponseBody {
     pub(super) fn full(body: Bytes) -> Self {
-        Self { kind: Kind::Full(Some(body).filter(|body| !body.is_empty())), _open: None }
+        Self {
+            kind: Kind::Full(Some(body).filter(|body| !body.is_empty())),
+            _open: None,
+            _busy: None,
+        }
     }
 
     /// Streams a backend's body; nothing for `idle` cuts it.
@@ -150,7 +156,14 @@ impl ResponseBody {
     ) -> Self {
         let mut streamed = Streamed { body, lease: Some(lease), idle, timer: None, reset_when_cut };
         streamed.give_back_at_end();
-        Self { kind: Kind::Stream(streamed), _open: Some(open) }
+        Self { kind: Kind::Stream(streamed), _open: Some(open), _busy: None }
+    }
+}
+
+impl ResponseBody {
+    /// The connection is busy as long as this body is not handed on.
+    pub(super) fn keeping(self, busy: Busy) -> Self {
+        Self { _busy: Some(busy), ..self }
     }
 }
 

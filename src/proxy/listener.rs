@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::sleep;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
 
 /// Open client connections of all workers together; beyond, new ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 10_000;
@@ -18,6 +18,9 @@ const OTHER_FILES: usize = 64;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1_024;
+
+/// How often idle connections are asked to make room.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Pause after an accept that failed, doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -57,6 +60,7 @@ fn open_files(limits: &str) -> Option<usize> {
 pub(super) struct Acceptor {
     listener: tokio::net::TcpListener,
     permits: Arc<Semaphore>,
+    crowd: Arc<Notify>,
     pause: Duration,
 }
 
@@ -66,14 +70,33 @@ impl Acceptor {
         Ok(Self {
             listener: tokio::net::TcpListener::from_std(listener)?,
             permits: Arc::new(Semaphore::new(connections.max(1))),
+            crowd: Arc::default(),
             pause: FIRST_PAUSE,
         })
+    }
+
+    /// Notified when every connection is taken: whoever is idle makes room then.
+    pub(super) fn crowd(&self) -> Arc<Notify> {
+        Arc::clone(&self.crowd)
+    }
+
+    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Some(permit);
+        }
+        loop {
+            self.crowd.notify_waiters();
+            let permit = Arc::clone(&self.permits).acquire_owned();
+            if let Ok(permit) = timeout(ASK_AGAIN, permit).await {
+                return permit.ok();
+            }
+        }
     }
 
     /// The next connection, with TCP_NODELAY, and the permit to be held while it is open.
     pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
         loop {
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
+            let Some(permit) = self.permit().await else {
                 // Nobody closes the semaphore.
                 std::future::pending::<()>().await;
                 continue;

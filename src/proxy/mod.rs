@@ -7,6 +7,7 @@
 //! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
 //! pool of connections.
 
+mod activity;
 mod body;
 mod deliver;
 mod forward;

@@ -1,6 +1,5 @@
 //! One request, from its head to the answer.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -47,14 +46,14 @@ pub(super) async fn handle(
     peer: SocketAddr,
     request: Request<Incoming>,
     witness: &Witness,
-) -> Result<Response<ResponseBody>, Infallible> {
+) -> Response<ResponseBody> {
     let start = Instant::now();
     let response = match refuse::check(&request, witness.has_one_length(&request)) {
         Ok(()) => dispatch(&worker, peer, request, start, witness).await,
         Err(refusal) => refusal.into_response(),
     };
     witness.watch();
-    Ok(response)
+    response
 }
 
 async fn dispatch(

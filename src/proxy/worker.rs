@@ -1,9 +1,9 @@
 //! One serving thread: a current-thread runtime, its connections and its way to the backends.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -11,9 +11,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::activity::{Activity, Busy};
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
@@ -37,8 +39,13 @@ const MAX_BUFFER: usize = 64 * 1024;
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// At the drain, how long a connection without a request (half a head, a slow reader) may stay.
-const IDLE_GRACE: Duration = Duration::from_secs(3);
+/// How long a connection without a request (half a head, a slow reader) may stay when the guard
+/// drains or others have no room.
+const IDLE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a connection must have been without a request to make room for others: never one that
+/// has just been opened, whose request is on its way.
+const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 #[derive(Debug, Clone)]
@@ -122,6 +129,7 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
         .title_case_headers(true)
         // A client that shuts its writing side down after the request still wants the answer.
         .half_close(true);
+    let crowd = acceptor.crowd();
     let mut stop = pin!(shutdown.raised());
     let mut sweep = interval(SWEEP);
     loop {
@@ -129,10 +137,11 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
             biased;
             () = &mut stop => return,
             (stream, peer, permit) = acceptor.accept() => {
-                let (worker, builder, shutdown) = (Arc::clone(worker), builder.clone(), shutdown.clone());
+                let (worker, builder) = (Arc::clone(worker), builder.clone());
+                let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
                 let tracker = worker.tracker.clone();
                 tracker.spawn(async move {
-                    connection(worker, &builder, stream, peer, &shutdown).await;
+                    connection(worker, &builder, stream, peer, &shutdown, &crowd).await;
                     drop(permit);
                 });
             }
@@ -141,60 +150,53 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
     }
 }
 
-/// Serves one connection to its end, or to the end of its last request at the drain.
+/// Serves one connection to its end: the client's, or that of its last request once the guard
+/// drains or others have no room.
 async fn connection(
     worker: Arc<Worker>,
     builder: &http1::Builder,
     stream: TcpStream,
     peer: SocketAddr,
     shutdown: &Shutdown,
+    crowd: &Notify,
 ) {
-    let in_flight = Arc::new(AtomicUsize::new(0));
+    let activity = Arc::new(Activity::new());
     let (stream, witness) = Witnessed::new(stream);
     let service = service_fn(|request| {
-        let (worker, in_flight) = (Arc::clone(&worker), Arc::clone(&in_flight));
+        let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
         let witness = witness.clone();
         async move {
-            let _busy = Busy::new(in_flight);
-            service::handle(worker, peer, request, &witness).await
+            let busy = Busy::new(activity);
+            let response = service::handle(worker, peer, request, &witness).await;
+            Ok::<_, Infallible>(response.map(|body| body.keeping(busy)))
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => Some(ended),
-        () = shutdown.raised() => None,
-    };
-    let ended = if let Some(ended) = ended {
-        ended
-    } else {
-        connection.as_mut().graceful_shutdown();
-        loop {
+    let mut ended = None;
+    {
+        let mut stop = pin!(shutdown.raised());
+        while ended.is_none() {
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => break ended,
-                () = sleep(IDLE_GRACE) => if in_flight.load(Relaxed) == 0 { return },
+                end = connection.as_mut() => ended = Some(end),
+                () = &mut stop => break,
+                () = crowd.notified() => if activity.is_idle_for(IDLE_IN_A_CROWD) { break },
             }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(client = %peer, error = super::upstream::chain(&error), "a client's connection failed");
     }
-}
-
-/// A request that is being answered on a connection.
-struct Busy(Arc<AtomicUsize>);
-
-impl Busy {
-    fn new(count: Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(count)
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
     }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+    while ended.is_none() {
+        tokio::select! {
+            biased;
+            end = connection.as_mut() => ended = Some(end),
+            () = sleep(IDLE_GRACE) => if activity.is_idle_for(IDLE_GRACE) { return },
+        }
+    }
+    if let Some(Err(error)) = ended {
+        let error = super::upstream::chain(&error);
+        tracing::debug!(client = %peer, error, "a client's connection failed");
     }
 }

@@ -72,6 +72,27 @@ fn idle_and_half_open_connections_do_not_hold_the_stop_up() {
 }
 
 #[test]
+fn an_answer_that_streams_through_the_stop_is_finished() {
+    let backend = Backend::start(|connection| {
+        connection.request();
+        connection.say("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n");
+        for _ in 0..20 {
+            connection.rest(250);
+            connection.say("x");
+        }
+    });
+    let mut config = config(backend.address);
+    config.drain_timeout = Duration::from_secs(20);
+    let guard = Guard::with(config);
+    let mut client = Client::to(guard.address);
+    client.say(get("/slow"));
+    client.head();
+    guard.begin_stop();
+    assert_eq!(client.exactly(20), [b'x'; 20]);
+    assert_eq!(guard.stop().lost_at_deadline, 0);
+}
+
+#[test]
 fn a_stuck_exchange_is_cut_at_the_deadline() {
     let backend = Backend::start(|connection| {
         connection.request();

@@ -4,6 +4,7 @@ mod failures;
 mod forwarding;
 mod guarded;
 mod life;
+mod limits;
 mod pass;
 mod pool;
 mod websocket;

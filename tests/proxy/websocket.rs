@@ -82,6 +82,25 @@ fn a_refusal_passes_and_what_was_sent_ahead_goes_nowhere() {
 }
 
 #[test]
+fn bytes_ahead_of_the_switch_wait_for_it_and_none_is_lost() {
+    let backend = Backend::start(|connection| {
+        connection.request();
+        let patience = Some(Duration::from_millis(200));
+        connection.socket().set_read_timeout(patience).unwrap();
+        let early = connection.exactly(1);
+        connection.socket().set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        connection.say(format!("{SWITCH}{}", if early.is_some() { "early" } else { "hello" }));
+        let ping = connection.exactly(4).unwrap_or_default();
+        connection.say(ping);
+    });
+    let guard = Guard::before(backend.address);
+    let mut client = Client::to(guard.address);
+    client.say(format!("{HANDSHAKE}ping"));
+    assert!(client.head().starts_with("HTTP/1.1 101 "));
+    assert_eq!(client.exactly(9), b"helloping");
+}
+
+#[test]
 fn only_websockets_switch() {
     let backend = Backend::always(answer("200 OK", "", "plain"));
     let guard = Guard::before(backend.address);

@@ -127,6 +127,7 @@ impl Connection {
     }
 
     /// Waits.
+    #[allow(clippy::unused_self, reason = "a script reads as what the backend does")]
     pub fn rest(&self, millis: u64) {
         thread::sleep(Duration::from_millis(millis));
     }

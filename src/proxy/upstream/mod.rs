@@ -160,3 +160,73 @@ impl Client {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// What one request gives at a backend that says `answer` and closes, or resets.
+    async fn failure(answer: &'static [u8], resets: bool) -> Failure {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).unwrap();
+            stream.write_all(answer).unwrap();
+            if resets {
+                // Time for the client to read what came before.
+                std::thread::sleep(Duration::from_millis(50));
+                let socket = socket2::SockRef::from(&stream);
+                socket.set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        });
+        ask(port).await.unwrap_err()
+    }
+
+    async fn ask(port: u16) -> Result<Head, Failure> {
+        let upstream = Upstream { host: "127.0.0.1".to_owned(), port };
+        let body = RequestBody::full(Bytes::from_static(b"a=b"));
+        let request = Request::post("/voice").header("host", "a").body(body).unwrap();
+        let client = Client::new(Duration::from_secs(1));
+        client.send(&upstream, request, FRESH, &Progress::default()).await
+    }
+
+    fn not_http(failure: &Failure) -> &[u8] {
+        let Failure::NotHttp { received, detail } = failure else { panic!("{failure:?}") };
+        assert!(!detail.is_empty());
+        received
+    }
+
+    #[tokio::test]
+    async fn the_first_bytes_of_what_is_not_http_are_kept() {
+        let page = b"<html><body>It works!</body></html>";
+        assert_eq!(not_http(&failure(page, false).await), page);
+        assert_eq!(not_http(&failure(b"HTP", false).await), b"HTP");
+        let doubled = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(not_http(&failure(doubled, false).await), doubled);
+        static LONG: [u8; 10_000] = [b'x'; 10_000];
+        let kept = failure(&LONG, false).await;
+        assert!((1..=4096).contains(&not_http(&kept).len()));
+    }
+
+    #[tokio::test]
+    async fn an_early_end_keeps_what_came_before() {
+        for start in [&b""[..], b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\nContent-Type: text/x"] {
+            let expected = Failure::ClosedEarly { received: Bytes::from_static(start) };
+            assert_eq!(failure(start, false).await, expected);
+        }
+        assert_eq!(failure(b"", true).await, Failure::Reset);
+        assert_eq!(failure(b"HTTP/1.1 200 OK\r\nConten", true).await, Failure::Reset);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_named() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let expected = Failure::Refused { address: free.to_string() };
+        assert_eq!(ask(free.port()).await.unwrap_err(), expected);
+    }
+}
