@@ -5,6 +5,7 @@
 
 mod cli;
 mod config_file;
+mod conformance;
 mod layout;
 mod proxy;
 mod support;
