@@ -231,6 +231,7 @@ impl Assessor<'_> {
         let foreign = Foreign {
             text,
             content_type: &self.content_type,
+            headers: &self.answer.headers,
             status: self.answer.status,
             roots: nothing.roots,
             quoted: nothing.quoted,
