@@ -496,7 +496,9 @@ fn adversarial() -> Vec<(&'static str, Vec<u8>)> {
 fn large_inputs_made_to_be_slow_are_judged_in_time() {
     let mut slow = Vec::new();
     for (piece, body) in adversarial() {
-        for content_type in ["text/xml", "text/plain"] {
+        // As text/plain, only what holds no document gets as far as being read for prose.
+        let plain = !body.windows(9).any(|window| window == b"<Response");
+        for content_type in ["text/xml", "text/plain"].into_iter().take(1 + usize::from(plain)) {
             let headers = typed(content_type, &body);
             let exchange = exchange(Slot::Voice, 200, headers, body.clone(), BodyEnd::Complete);
             let start = Instant::now();
