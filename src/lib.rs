@@ -16,10 +16,13 @@
 //! The pure core ([`guard`], [`twilio`]) decides and does no IO; everything else is the shell
 //! around it.
 
+pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod guard;
 pub mod incidents;
+pub mod probe;
 pub mod proxy;
 pub mod shutdown;
 pub mod telemetry;

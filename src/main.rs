@@ -1,1 +1,7 @@
-fn main() {}
+//! The `twiml-guard` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twiml_guard::cli::main()
+}

@@ -1,7 +1,14 @@
 //! The integration tests, one binary: structure first, then the product from outside in.
 
+// A test that meets the unexpected fails, and says where.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod cases;
+mod cli;
+mod config_file;
 mod kit;
 mod layout;
 mod pages;
 mod properties;
+mod proxy;
+mod support;

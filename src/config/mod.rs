@@ -1,6 +1,21 @@
 //! Configuration: raw (as typed) to resolved (valid by construction).
 
+pub mod error;
+mod fallbacks;
+pub mod keys;
+mod languages;
+pub mod layers;
+mod listeners;
+mod load;
+mod resolve;
 pub mod route;
+mod schema;
+mod url;
+pub mod value;
+
+pub use error::ConfigErrors;
+pub use load::{Flags, Loaded, Sources, load};
+pub use schema::schema;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

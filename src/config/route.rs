@@ -57,4 +57,48 @@ impl PathPattern {
             }
         }
     }
+
+    /// Whether every path of `other` fits this one too.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Exact(path)) => self.matches(path),
+            (Self::Prefix(own), Self::Prefix(other)) => other.starts_with(own),
+            (Self::Prefix(own), Self::Segments(segments)) => {
+                let fixed = segments
+                    .iter()
+                    .map_while(Option::as_deref)
+                    .fold(String::new(), |path, segment| format!("{path}/{segment}"));
+                format!("{fixed}/").starts_with(own)
+            }
+            (Self::Segments(own), Self::Segments(other)) => {
+                own.len() == other.len()
+                    && own.iter().zip(other).all(|(own, other)| own.is_none() || own == other)
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_what_they_say() {
+        let prefix = PathPattern::Prefix("/a/".to_owned());
+        assert!(
+            prefix.matches("/a/b/c")
+                && prefix.matches("/a/")
+                && prefix.matches("/a")
+                && !prefix.matches("/ab")
+        );
+        let segments =
+            PathPattern::Segments(vec![Some("calls".to_owned()), None, Some("menu".to_owned())]);
+        assert!(
+            segments.matches("/calls/7/menu")
+                && !segments.matches("/calls//menu")
+                && !segments.matches("/calls/7/menu/x")
+        );
+        assert!(prefix.covers(&PathPattern::Exact("/a/x".to_owned())) && !segments.covers(&prefix));
+    }
 }

@@ -46,7 +46,7 @@ impl Fallbacks {
     ///
     /// `text` must be plain prose; `language` and `voice` a pair that Twilio's `<Say>` has.
     pub fn spoken(language: &str, voice: &str, text: &str) -> Self {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
+        let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let say = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Say language=\"{language}\" voice=\"{voice}\">{text}</Say></Response>"
         );

@@ -11,6 +11,7 @@ pub mod coding;
 mod deliver;
 mod edit;
 pub mod exchange;
+pub mod explain;
 pub mod fallback;
 pub mod finding;
 mod follow_up;

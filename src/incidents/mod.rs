@@ -1,6 +1,8 @@
 //! Incidents: what is recorded of one verdict that was not `untouched`.
 
+mod event;
 pub mod recorder;
+pub mod redact;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +10,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::config::route::Route;
-use crate::guard::{Exchange, Judgement};
+use crate::guard::{CAUSES, Exchange, Judgement};
+use crate::telemetry::metrics::Metrics;
+use crate::twilio::Slot;
 
 /// What is recorded of one judged answer.
 #[derive(Debug, Clone)]
@@ -27,4 +31,11 @@ pub struct Incident {
     pub upstream_duration: Duration,
     /// Of the budget, when the delivery was decided.
     pub budget_left: Duration,
+}
+
+/// Instruments with a label for every slot and every cause.
+pub fn instruments() -> prometheus::Result<Metrics> {
+    let slots = Slot::ALL.map(Slot::name);
+    let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
+    Metrics::new(&slots, &causes)
 }

@@ -4,15 +4,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::activity::Busy;
 use super::tally::Open;
 use super::upstream::{Lease, chain};
+use super::witness::Witness;
 use crate::guard::BodyEnd;
 
 /// Why a streamed body ended before its end; whoever reads it sees a cut connection.
@@ -101,11 +103,10 @@ impl Pulse {
     pub(super) async fn stops(&self, limit: Duration) {
         loop {
             let last = self.0.0 + Duration::from_millis(self.0.1.load(Relaxed));
-            let until = last + limit;
-            if until <= Instant::now() {
+            if last + limit <= Instant::now() {
                 return;
             }
-            tokio::time::sleep_until(until.into()).await;
+            sleep_until(last + limit).await;
         }
     }
 }
@@ -115,6 +116,7 @@ impl Pulse {
 pub(super) struct ResponseBody {
     kind: Kind,
     _open: Option<Open>,
+    _busy: Option<Busy>,
 }
 
 #[derive(Debug)]
@@ -130,18 +132,38 @@ struct Streamed {
     lease: Option<Lease>,
     idle: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    reset_when_cut: Option<Witness>,
 }
 
 impl ResponseBody {
     pub(super) fn full(body: Bytes) -> Self {
-        Self { kind: Kind::Full(Some(body).filter(|body| !body.is_empty())), _open: None }
+        Self {
+            kind: Kind::Full(Some(body).filter(|body| !body.is_empty())),
+            _open: None,
+            _busy: None,
+        }
     }
 
     /// Streams a backend's body; nothing for `idle` cuts it.
-    pub(super) fn stream(body: Incoming, lease: Lease, idle: Duration, open: Open) -> Self {
-        let mut streamed = Streamed { body, lease: Some(lease), idle, timer: None };
+    ///
+    /// `reset_when_cut`: the client's connection, if only its reset can say that the body was cut.
+    pub(super) fn stream(
+        body: Incoming,
+        lease: Lease,
+        idle: Duration,
+        open: Open,
+        reset_when_cut: Option<Witness>,
+    ) -> Self {
+        let mut streamed = Streamed { body, lease: Some(lease), idle, timer: None, reset_when_cut };
         streamed.give_back_at_end();
-        Self { kind: Kind::Stream(streamed), _open: Some(open) }
+        Self { kind: Kind::Stream(streamed), _open: Some(open), _busy: None }
+    }
+}
+
+impl ResponseBody {
+    /// The connection is busy as long as this body is not handed on.
+    pub(super) fn keeping(self, busy: Busy) -> Self {
+        Self { _busy: Some(busy), ..self }
     }
 }
 
@@ -161,14 +183,7 @@ impl Streamed {
                 self.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                self.lease = None;
-                tracing::warn!(
-                    error = chain(&error),
-                    "the backend cut a passed answer; the client's connection is cut too"
-                );
-                Poll::Ready(Some(Err(StreamError::Cut(error))))
-            }
+            Poll::Ready(Some(Err(error))) => self.cut(StreamError::Cut(error)),
             Poll::Ready(None) => {
                 if let Some(lease) = self.lease.take() {
                     lease.give_back();
@@ -177,12 +192,23 @@ impl Streamed {
             }
             Poll::Pending => {
                 let idle = self.idle;
-                let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
                 ready!(timer.as_mut().poll(cx));
-                self.lease = None;
-                Poll::Ready(Some(Err(StreamError::Idle(idle))))
+                self.cut(StreamError::Idle(idle))
             }
         }
+    }
+
+    fn cut(&mut self, error: StreamError) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        self.lease = None;
+        if let Some(witness) = &self.reset_when_cut {
+            witness.end_by_reset();
+        }
+        tracing::warn!(
+            error = chain(&error),
+            "a passed answer was cut; the client's connection is cut too"
+        );
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -217,7 +243,8 @@ impl Body for ResponseBody {
 
 /// Reads a body whole: at most `limit` bytes, until `deadline`.
 ///
-/// Whatever came is given, however it ended.
+/// Whatever came is given, however it ended; of a body that is too large, the piece that was one
+/// too many as well, for whoever streams on from there.
 pub(super) async fn collect(
     body: &mut Incoming,
     limit: usize,
@@ -241,22 +268,40 @@ pub(super) async fn collect(
             Some(Err(error)) => break BodyEnd::Truncated { detail: chain(&error) },
         };
         let have = all.as_ref().map_or(first.len(), BytesMut::len);
-        let fits = data.len().min(limit.saturating_sub(have));
-        let part = data.get(..fits).unwrap_or_default();
+        let is_too_large = data.len() > limit.saturating_sub(have);
         match &mut all {
-            Some(all) => all.extend_from_slice(part),
+            Some(all) => all.extend_from_slice(&data),
             // The usual answer comes in one piece and is not copied.
-            None if first.is_empty() => first = data.slice(..fits),
+            None if first.is_empty() => first = data,
             None => {
-                let mut joined = BytesMut::with_capacity((first.len() + part.len()).max(8 * 1024));
+                let mut joined = BytesMut::with_capacity((first.len() + data.len()).max(8 * 1024));
                 joined.extend_from_slice(&first);
-                joined.extend_from_slice(part);
+                joined.extend_from_slice(&data);
                 all = Some(joined);
             }
         }
-        if fits < data.len() {
+        if is_too_large {
             break BodyEnd::TooLarge { limit };
         }
     };
     (all.map_or(first, BytesMut::freeze), end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pulse_stops_only_when_nothing_has_moved_for_the_whole_time() {
+        let (pulse, start) = (Pulse::new(), Instant::now());
+        let other = pulse.clone();
+        tokio::spawn(async move {
+            for _ in 0..4 {
+                sleep(Duration::from_secs(40)).await;
+                other.beat();
+            }
+        });
+        pulse.stops(Duration::from_mins(1)).await;
+        assert_eq!(start.elapsed().as_secs(), 4 * 40 + 60);
+    }
 }

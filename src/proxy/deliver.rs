@@ -1,7 +1,7 @@
 //! A delivery becomes a response: framing, marks, and nothing else.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_LENGTH, HeaderName};
 use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 use uuid::Uuid;
@@ -9,11 +9,7 @@ use uuid::Uuid;
 use super::body::ResponseBody;
 use super::headers::end_to_end;
 use crate::guard::causes::Stage;
-use crate::guard::policy::OnFault;
-use crate::guard::{
-    BodyEnd, Delivery, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy,
-};
-use crate::twilio::Slot;
+use crate::guard::{BodyEnd, Delivery, Exchange, Failure, Judgement, Outcome};
 
 const INCIDENT: HeaderName = HeaderName::from_static("twiml-guard-incident");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
@@ -118,25 +114,4 @@ fn set_length(
         return;
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-}
-
-/// What is delivered when even judging a failure failed.
-pub(super) fn last_resort(slot: Slot, policy: &Policy) -> Delivery {
-    let mut headers = HeaderMap::new();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if policy.observe || policy.on_fault == OnFault::Fail {
-        let status = StatusCode::BAD_GATEWAY;
-        return Delivery { status, headers, body: Bytes::new(), kind: DeliveryKind::Refusal };
-    }
-    let Some(fallback) = policy.fallbacks.of(slot) else {
-        let status = StatusCode::NO_CONTENT;
-        return Delivery { status, headers, body: Bytes::new(), kind: DeliveryKind::Empty };
-    };
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=utf-8"));
-    Delivery {
-        status: StatusCode::OK,
-        headers,
-        body: fallback.body.clone(),
-        kind: DeliveryKind::Fallback(fallback.name.clone()),
-    }
 }

@@ -1,5 +1,7 @@
 //! The requests that a guarded request becomes at the backend.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -13,7 +15,6 @@ use super::worker::Worker;
 use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::{AttemptReason, RequestBody as SecondBody, SecondRequest};
-use std::time::Duration;
 
 /// A request to the backend of a guarded route.
 #[derive(Debug)]
@@ -21,10 +22,10 @@ pub(super) struct Outbound {
     pub(super) method: Method,
     pub(super) target: PathAndQuery,
     pub(super) reason: AttemptReason,
-    headers: HeaderMap,
-    body: Bytes,
-    spelling: Extensions,
     first: (HeaderMap, Bytes),
+    /// Of a further request, where it differs from the first.
+    further: Option<(HeaderMap, Bytes)>,
+    spelling: Extensions,
 }
 
 impl Outbound {
@@ -47,9 +48,8 @@ impl Outbound {
             method: parts.method,
             target,
             reason: AttemptReason::First,
-            first: (headers.clone(), body.clone()),
-            headers,
-            body,
+            first: (headers, body),
+            further: None,
             spelling: parts.extensions,
         }
     }
@@ -58,7 +58,7 @@ impl Outbound {
     pub(super) fn become_second(&mut self, second: SecondRequest) -> bool {
         let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
         let (mut headers, first_body) = self.first.clone();
-        self.body = match second.body {
+        let body = match second.body {
             SecondBody::Same => first_body,
             SecondBody::Empty => {
                 headers = headers::without_body(headers);
@@ -75,7 +75,7 @@ impl Outbound {
         if second.as_https {
             headers::set_https(&mut headers);
         }
-        self.headers = headers;
+        self.further = Some((headers, body));
         self.method = second.method;
         self.target = target;
         self.reason = second.reason;
@@ -84,11 +84,12 @@ impl Outbound {
 
     /// The request, ready to be sent.
     pub(super) fn request(&self) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::full(self.body.clone()));
+        let (headers, body) = self.further.as_ref().unwrap_or(&self.first);
+        let mut request = Request::new(RequestBody::full(body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = Uri::from(self.target.clone());
         *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = self.headers.clone();
+        *request.headers_mut() = headers.clone();
         *request.extensions_mut() = self.spelling.clone();
         request
     }

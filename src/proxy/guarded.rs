@@ -1,11 +1,9 @@
 //! A guarded request: forward, collect, judge, deliver, record.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, HOST, HeaderName, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Response, StatusCode};
@@ -17,12 +15,12 @@ use super::forward::Outbound;
 use super::service::{Inbound, InboundBody};
 use super::upstream::{Client, Progress};
 use super::worker::Worker;
-use super::{deliver, routing};
+use super::{deliver, judging, routing};
 use crate::clock;
 use crate::config::route::Route;
 use crate::guard::{
-    Answer, Attempt, BodyEnd, CallFacts, Delivery, DeliveryKind, Exchange, Failure, Judgement,
-    Outcome, Policy, RequestFacts, Verdict, follow_up, judge,
+    Answer, Attempt, BodyEnd, CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome,
+    Policy, RequestFacts, Verdict, follow_up, judge,
 };
 use crate::incidents::Incident;
 use crate::twilio::{Params, Slot};
@@ -47,12 +45,12 @@ pub(super) async fn answer(
     inbound: Inbound,
     slot_of: impl FnOnce(&Params) -> Option<Slot>,
 ) -> Option<Response<ResponseBody>> {
-    let _open = worker.tally.open();
+    let _open = worker.open.mark();
     let start = inbound.start;
     let Gathered { exchange, upstream, spelling } =
         exchange(worker, route, inbound, slot_of).await?;
     let policy = &*route.policy;
-    let (judgement, exchange) = judge_safely(exchange, policy);
+    let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
     let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
     if is_changed {
         note_steering(worker, policy, &exchange, &judgement);
@@ -64,7 +62,7 @@ pub(super) async fn answer(
         _ => judgement.verdict.name(),
     };
     worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
-    if judgement.verdict == Verdict::Untouched {
+    if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
         return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
     }
     let (id, now) = new_id();
@@ -142,12 +140,11 @@ async fn exchange(
             loop {
                 ask(worker, route, &mut out, &mut gathered, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
-                if route.policy.observe {
+                if route.policy.observe || start.elapsed() >= worker.config.budget {
                     break;
                 }
-                let Some(second) = follow_up(request, attempts, outcome, &route.policy) else {
-                    break;
-                };
+                let decide = || follow_up(request, attempts, outcome, &route.policy);
+                let Some(second) = judging::or_none(decide) else { break };
                 if !out.become_second(second) {
                     break;
                 }
@@ -218,39 +215,6 @@ async fn attempt(
     }
     let answer = Answer { status: parts.status, headers: parts.headers, body: bytes, end };
     (Outcome::Answered(answer), parts.extensions)
-}
-
-/// Judges; a judge that panics must not cost the call.
-fn judge_safely(exchange: Exchange, policy: &Policy) -> (Judgement, Exchange) {
-    let attempt = |exchange: &Exchange| catch_unwind(AssertUnwindSafe(|| judge(exchange, policy)));
-    let panic = match attempt(&exchange) {
-        Ok(judgement) => return (judgement, exchange),
-        Err(panic) => panic,
-    };
-    let what = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    tracing::error!(panic = what, "the judge panicked; please report it with the answer's bytes");
-    if let (true, Outcome::Answered(answer)) = (policy.observe, &exchange.outcome) {
-        let delivery = Delivery {
-            status: answer.status,
-            headers: answer.headers.clone(),
-            body: answer.body.clone(),
-            kind: DeliveryKind::Original,
-        };
-        return (bare(Verdict::Untouched, delivery), exchange);
-    }
-    let failure = Failure::Internal { detail: format!("the judge panicked: {what}") };
-    let exchange = Exchange { outcome: Outcome::Failed(failure), ..exchange };
-    let judgement = attempt(&exchange)
-        .unwrap_or_else(|_| bare(Verdict::Replaced, deliver::last_resort(exchange.slot, policy)));
-    (judgement, exchange)
-}
-
-fn bare(verdict: Verdict, delivery: Delivery) -> Judgement {
-    Judgement { verdict, findings: Vec::new(), delivery, withheld: None, decoded: Bytes::new() }
 }
 
 /// Counts a fallback that steers the call, for the call-loop rule.

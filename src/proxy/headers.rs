@@ -105,6 +105,7 @@ impl PublicFace {
         let mut headers = without(end_to_end(headers), is_alias);
         if wants_trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
+            headers.insert(CONNECTION, HeaderValue::from_static("TE"));
         }
         self.set_origin(&mut headers, sender.ip);
         append_to_list(&mut headers, FORWARDED_FOR, &sender.ip.to_canonical().to_string());

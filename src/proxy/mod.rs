@@ -7,12 +7,14 @@
 //! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
 //! pool of connections.
 
+mod activity;
 mod body;
 mod deliver;
 mod forward;
 mod guarded;
 mod headers;
 mod hint;
+mod judging;
 mod listener;
 mod pass;
 mod refuse;
@@ -22,6 +24,7 @@ mod steering;
 mod tally;
 mod upgrade;
 mod upstream;
+mod witness;
 mod worker;
 
 use std::io;
@@ -116,6 +119,7 @@ impl Proxy {
 
     /// Serves until the shutdown is raised and everything in flight is done, or the drain deadline
     /// is over. Blocks, and must not be called from within a runtime.
+    #[allow(clippy::needless_pass_by_value)] // one clone fewer to think of for the caller
     pub fn run(self, shutdown: Shutdown) -> Summary {
         let Self { workers, shared, .. } = self;
         let tally = Arc::clone(&shared.tally);
@@ -124,7 +128,7 @@ impl Proxy {
                 let (shared, shutdown) = (shared.clone(), shutdown.clone());
                 let started = thread::Builder::new()
                     .name(format!("worker-{n}"))
-                    .spawn_scoped(scope, move || worker::run(runtime, listener, shared, shutdown));
+                    .spawn_scoped(scope, move || worker::run(runtime, listener, shared, &shutdown));
                 if let Err(error) = started {
                     tracing::error!(%error, "a worker could not be started; the others serve on");
                 }

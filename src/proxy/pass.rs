@@ -6,21 +6,26 @@ use std::time::Duration;
 use http::header::CONNECTION;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 
 use super::body::{Pulse, RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
 use super::upstream::{ANY_AGE, Head, Progress};
+use super::witness::Witness;
 use super::worker::Worker;
 use super::{forward, hint, refuse, upgrade};
 use crate::config::route::Route;
 use crate::guard::Failure;
+use crate::twilio::{Slot, SlotSetting};
 
 /// Longest wait for the first byte of an answer while nothing of the request moves either.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
+const FIRST_BYTE: Duration = Duration::from_mins(1);
 
 /// Longest silence within an answer.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
+
+const STREAM: SlotSetting = SlotSetting::Fixed(Slot::Stream);
 
 /// Passes a request on and its answer back.
 ///
@@ -32,16 +37,18 @@ pub(super) async fn answer(
     body: RequestBody,
     sender: Sender,
     switch: Option<OnUpgrade>,
+    witness: &Witness,
 ) -> Response<ResponseBody> {
     worker.tally.passed();
     worker.metrics.passed();
-    let open = worker.tally.open();
+    let open = worker.open.mark();
     let suspect = parts.method != Method::HEAD && hint::looks_like_twilio(&parts.headers);
     let suspect = suspect.then(|| (parts.method.clone(), parts.uri.path().to_owned()));
     let pulse = match &body {
         RequestBody::Stream { pulse, .. } => pulse.clone(),
         RequestBody::Full(_) => Pulse::new(),
     };
+    let is_stream = switch.is_some() && (suspect.is_some() || route.slot == STREAM);
     let request = outbound(worker, route, parts, body, sender, switch.is_some());
     let progress = Progress::default();
     let sent = tokio::select! {
@@ -51,7 +58,16 @@ pub(super) async fn answer(
     };
     let head = match sent {
         Ok(head) => head,
-        Err(failure) => return refuse::no_answer(&route.upstream, &failure),
+        Err(failure) => {
+            if is_stream {
+                tracing::warn!(
+                    route = route.name,
+                    failure = ?failure,
+                    "a stream could not be opened: the backend gave no answer"
+                );
+            }
+            return refuse::no_answer(&route.upstream, &failure);
+        }
     };
     if let Some((method, path)) = &suspect
         && hint::is_page(head.response.headers())
@@ -63,7 +79,17 @@ pub(super) async fn answer(
     }
     let Head { response, lease } = head;
     let (parts, body) = response.into_parts();
-    let mut response = Response::new(ResponseBody::stream(body, lease, IDLE, open));
+    if is_stream {
+        tracing::warn!(
+            route = route.name,
+            backend.status = parts.status.as_u16(),
+            "a stream could not be opened: the backend refused the WebSocket"
+        );
+    }
+    let ends_by_close = sender.version == Version::HTTP_10 && body.size_hint().exact().is_none();
+    let reset_when_cut = ends_by_close.then(|| witness.clone());
+    let body = ResponseBody::stream(body, lease, IDLE, open, reset_when_cut);
+    let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = end_to_end(parts.headers);
     *response.extensions_mut() = parts.extensions;

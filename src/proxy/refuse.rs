@@ -1,8 +1,6 @@
 //! Plain answers of the guard itself, and the requests that are refused at the door.
 
-use http::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING,
-};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 
@@ -22,13 +20,21 @@ const fn bad(why: &'static str) -> Refusal {
 }
 
 /// Refuses what two readers could understand differently, and what no webhook needs.
-pub(super) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
+///
+/// `has_one_length`: whether its head says in one way only how long its body is.
+pub(super) fn check<B>(request: &Request<B>, has_one_length: bool) -> Result<(), Refusal> {
     if matches!(*request.method(), Method::CONNECT | Method::TRACE) {
         let why = "this method is not served here";
         return Err(Refusal { status: StatusCode::NOT_IMPLEMENTED, why });
     }
     let headers = request.headers();
-    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|only| !only.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || codings.next().is_some()
+    {
+        return Err(bad("expected Transfer-Encoding: chunked or none, found another"));
+    }
+    if !has_one_length {
         return Err(bad("Transfer-Encoding and Content-Length exclude each other; send one"));
     }
     let mut hosts = headers.get_all(HOST).iter();
@@ -129,9 +135,9 @@ mod tests {
     #[test]
     fn one_fitting_host_is_taken() {
         for host in ["a", "a:80", "127.0.0.1:5000", "[::1]:5000", ""] {
-            assert_eq!(check(&request("/", &[("host", host)])), Ok(()), "{host}");
+            assert_eq!(check(&request("/", &[("host", host)]), true), Ok(()), "{host}");
         }
-        assert_eq!(check(&request("http://A:80/x", &[("host", "a:80")])), Ok(()));
+        assert_eq!(check(&request("http://A:80/x", &[("host", "a:80")]), true), Ok(()));
     }
 
     #[test]
@@ -142,17 +148,19 @@ mod tests {
             &[("host", "a b")],
             &[("host", "a/x")],
             &[("host", "user@a")],
-            &[("host", "a"), ("content-length", "1"), ("transfer-encoding", "chunked")],
+            &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
+            &[("host", "a"), ("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
         ] {
-            assert_eq!(check(&request("/", lines)).unwrap_err().status, 400, "{lines:?}");
+            assert_eq!(check(&request("/", lines), true).unwrap_err().status, 400, "{lines:?}");
         }
-        assert_eq!(check(&request("http://b/", &[("host", "a")])).unwrap_err().status, 400);
+        assert_eq!(check(&request("http://b/", &[("host", "a")]), true).unwrap_err().status, 400);
     }
 
     #[test]
     fn methods_that_no_webhook_needs_are_refused() {
         let mut trace = request("/", &[("host", "a")]);
         *trace.method_mut() = Method::TRACE;
-        assert_eq!(check(&trace).unwrap_err().status, 501);
+        assert_eq!(check(&trace, true).unwrap_err().status, 501);
+        assert_eq!(check(&request("/", &[("host", "a")]), false).unwrap_err().status, 400);
     }
 }

@@ -1,6 +1,5 @@
 //! One request, from its head to the answer.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use tokio::time::sleep_until;
 use super::body::{Pulse, RequestBody, ResponseBody, collect};
 use super::headers::Sender;
 use super::routing::{self, Plan};
+use super::witness::Witness;
 use super::worker::Worker;
 use super::{guarded, pass, refuse, upgrade};
 use crate::guard::BodyEnd;
@@ -45,12 +45,15 @@ pub(super) async fn handle(
     worker: Arc<Worker>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<Response<ResponseBody>, Infallible> {
+    witness: &Witness,
+) -> Response<ResponseBody> {
     let start = Instant::now();
-    Ok(match refuse::check(&request) {
-        Ok(()) => dispatch(&worker, peer, request, start).await,
+    let response = match refuse::check(&request, witness.has_one_length(&request)) {
+        Ok(()) => dispatch(&worker, peer, request, start, witness).await,
         Err(refusal) => refusal.into_response(),
-    })
+    };
+    witness.watch();
+    response
 }
 
 async fn dispatch(
@@ -58,6 +61,7 @@ async fn dispatch(
     peer: SocketAddr,
     mut request: Request<Incoming>,
     start: Instant,
+    witness: &Witness,
 ) -> Response<ResponseBody> {
     let sender = Sender { ip: peer.ip(), version: request.version() };
     let wants_websocket = upgrade::is_websocket(&request);
@@ -71,11 +75,13 @@ async fn dispatch(
                 .await
                 .unwrap_or_else(gone)
         }
-        Plan::Recognise if !wants_websocket => recognised(worker, parts, body, sender, start).await,
+        Plan::Recognise if !wants_websocket => {
+            recognised(worker, parts, body, sender, start, witness).await
+        }
         Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
             let switch = wants_websocket.then_some(switch);
-            pass::answer(worker, route, parts, body, sender, switch).await
+            pass::answer(worker, route, parts, body, sender, switch, witness).await
         }
     }
 }
@@ -87,6 +93,7 @@ async fn recognised(
     mut body: Incoming,
     sender: Sender,
     start: Instant,
+    witness: &Witness,
 ) -> Response<ResponseBody> {
     let route = &worker.config.default_route;
     let announced: Option<usize> =
@@ -104,7 +111,7 @@ async fn recognised(
             BodyEnd::TooLarge { .. } => {
                 let body =
                     RequestBody::Stream { read: Some(bytes), rest: body, pulse: Pulse::new() };
-                return pass::answer(worker, route, parts, body, sender, None).await;
+                return pass::answer(worker, route, parts, body, sender, None, witness).await;
             }
             BodyEnd::TooLate => {
                 let why = "the request's body did not come in time";
@@ -115,8 +122,11 @@ async fn recognised(
         }
         read = bytes;
     }
-    if recognise::recognise(&routing::params(&parts, &read)).is_some() {
-        let inbound = Inbound { parts, body: InboundBody::Read(read), sender, start };
+    // Twilio posts forms, and nothing but forms.
+    let is_candidate = reads_form || parts.method == Method::GET;
+    if is_candidate && recognise::recognise(&routing::params(&parts, &read)).is_some() {
+        let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
+        let inbound = Inbound { parts, body, sender, start };
         return guarded::answer(worker, route, inbound, recognise::recognise)
             .await
             .unwrap_or_else(gone);
@@ -126,7 +136,7 @@ async fn recognised(
     } else {
         RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() }
     };
-    pass::answer(worker, route, parts, body, sender, None).await
+    pass::answer(worker, route, parts, body, sender, None, witness).await
 }
 
 /// The answer to a client that left or broke off in the middle of its request; nobody reads it.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const MAX_CALLS: usize = 10_000;
 
 /// Twilio's own bound on the length of a call (Twilio docs, `<Dial timeLimit>`: 4 hours).
-const MAX_AGE: Duration = Duration::from_secs(4 * 3600);
+const MAX_AGE: Duration = Duration::from_hours(4);
 
 /// Longest CallSid that is kept; real ones have 34 characters.
 const MAX_SID: usize = 64;

@@ -32,7 +32,7 @@ pub(super) struct Tally {
     replaced: AtomicU64,
     passed: AtomicU64,
     would_have: AtomicU64,
-    open: AtomicU64,
+    lost: AtomicU64,
 }
 
 impl Tally {
@@ -52,13 +52,12 @@ impl Tally {
         self.passed.fetch_add(1, Relaxed);
     }
 
-    /// Counts an exchange or a tunnel as open until the mark is dropped.
-    pub(super) fn open(self: &Arc<Self>) -> Open {
-        self.open.fetch_add(1, Relaxed);
-        Open(Arc::clone(self))
+    /// Counts what the drain deadline cut.
+    pub(super) fn lost(&self, open: u64) {
+        self.lost.fetch_add(open, Relaxed);
     }
 
-    /// The counts; what is open now counts as lost.
+    /// The counts.
     pub(super) fn summary(&self) -> Summary {
         let untouched = self.untouched.load(Relaxed);
         let repaired = self.repaired.load(Relaxed);
@@ -71,17 +70,34 @@ impl Tally {
             replaced,
             passed: self.passed.load(Relaxed),
             would_have,
-            lost_at_deadline: self.open.load(Relaxed),
+            lost_at_deadline: self.lost.load(Relaxed),
         }
+    }
+}
+
+/// How many exchanges and tunnels of one worker are not over yet.
+#[derive(Debug, Default)]
+pub(super) struct OpenCount(Arc<AtomicU64>);
+
+impl OpenCount {
+    /// Counts one more until the mark is dropped.
+    pub(super) fn mark(&self) -> Open {
+        self.0.fetch_add(1, Relaxed);
+        Open(Arc::clone(&self.0))
+    }
+
+    /// How many there are now.
+    pub(super) fn now(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 }
 
 /// An exchange or a tunnel that is not over yet.
 #[derive(Debug)]
-pub(super) struct Open(Arc<Tally>);
+pub(super) struct Open(Arc<AtomicU64>);
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Relaxed);
+        self.0.fetch_sub(1, Relaxed);
     }
 }

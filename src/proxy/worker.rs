@@ -1,9 +1,9 @@
 //! One serving thread: a current-thread runtime, its connections and its way to the backends.
 
+use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -11,16 +11,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use super::activity::{Activity, Busy};
 use super::headers::PublicFace;
 use super::hint::Hints;
-use super::listener::Acceptor;
+use super::listener::{self, Acceptor};
 use super::service;
 use super::steering::Steering;
-use super::tally::Tally;
+use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
+use super::witness::Witnessed;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::shutdown::Shutdown;
@@ -33,14 +36,16 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 /// Bytes that a connection buffers at most; a larger head is refused with 431.
 const MAX_BUFFER: usize = 64 * 1024;
 
-/// Headers of a request at most.
-const MAX_HEADERS: usize = 128;
-
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// At the drain, how long a connection without a request (half a head, a slow reader) may stay.
-const IDLE_GRACE: Duration = Duration::from_secs(3);
+/// How long a connection without a request (half a head, a slow reader) may stay when the guard
+/// drains or others have no room.
+const IDLE_GRACE: Duration = Duration::from_secs(2);
+
+/// How long a connection must have been without a request to make room for others: never one that
+/// has just been opened, whose request is on its way.
+const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 #[derive(Debug, Clone)]
@@ -60,6 +65,8 @@ pub(super) struct Worker {
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
     pub(super) tally: Arc<Tally>,
+    /// Exchanges and tunnels that are not over yet.
+    pub(super) open: OpenCount,
     pub(super) steering: Arc<Steering>,
     pub(super) hints: Arc<Hints>,
     pub(super) client: Client,
@@ -75,6 +82,7 @@ impl Worker {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
             tracker: TaskTracker::new(),
+            open: OpenCount::default(),
             config,
             recorder,
             metrics,
@@ -86,13 +94,13 @@ impl Worker {
 }
 
 /// Serves on this thread until the shutdown, then drains.
-pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: Shutdown) {
+pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: &Shutdown) {
     let drain_timeout = shared.config.drain_timeout;
     let worker = Arc::new(Worker::new(shared));
     runtime.block_on(async {
         let workers = worker.config.workers.max(1);
-        match Acceptor::new(listener, workers) {
-            Ok(acceptor) => serve(&worker, acceptor, &shutdown).await,
+        match Acceptor::new(listener, listener::max_connections() / workers) {
+            Ok(acceptor) => serve(&worker, acceptor, shutdown).await,
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
                 return;
@@ -100,6 +108,7 @@ pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutd
         }
         worker.tracker.close();
         if timeout(drain_timeout, worker.tracker.wait()).await.is_err() {
+            worker.tally.lost(worker.open.now());
             tracing::warn!(
                 connections = worker.tracker.len(),
                 "the drain deadline is over; what is still open is cut"
@@ -115,12 +124,12 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_BUFFER)
         .preserve_header_case(true)
         .title_case_headers(true)
         // A client that shuts its writing side down after the request still wants the answer.
         .half_close(true);
+    let crowd = acceptor.crowd();
     let mut stop = pin!(shutdown.raised());
     let mut sweep = interval(SWEEP);
     loop {
@@ -128,10 +137,11 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
             biased;
             () = &mut stop => return,
             (stream, peer, permit) = acceptor.accept() => {
-                let (worker, builder, shutdown) = (Arc::clone(worker), builder.clone(), shutdown.clone());
+                let (worker, builder) = (Arc::clone(worker), builder.clone());
+                let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
                 let tracker = worker.tracker.clone();
                 tracker.spawn(async move {
-                    connection(worker, &builder, stream, peer, &shutdown).await;
+                    connection(worker, &builder, stream, peer, &shutdown, &crowd).await;
                     drop(permit);
                 });
             }
@@ -140,58 +150,53 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
     }
 }
 
-/// Serves one connection to its end, or to the end of its last request at the drain.
+/// Serves one connection to its end: the client's, or that of its last request once the guard
+/// drains or others have no room.
 async fn connection(
     worker: Arc<Worker>,
     builder: &http1::Builder,
     stream: TcpStream,
     peer: SocketAddr,
     shutdown: &Shutdown,
+    crowd: &Notify,
 ) {
-    let in_flight = Arc::new(AtomicUsize::new(0));
+    let activity = Arc::new(Activity::new());
+    let (stream, witness) = Witnessed::new(stream);
     let service = service_fn(|request| {
-        let (worker, in_flight) = (Arc::clone(&worker), Arc::clone(&in_flight));
+        let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
+        let witness = witness.clone();
         async move {
-            let _busy = Busy::new(in_flight);
-            service::handle(worker, peer, request).await
+            let busy = Busy::new(activity);
+            let response = service::handle(worker, peer, request, &witness).await;
+            Ok::<_, Infallible>(response.map(|body| body.keeping(busy)))
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        ended = connection.as_mut() => Some(ended),
-        () = shutdown.raised() => None,
-    };
-    let ended = if let Some(ended) = ended {
-        ended
-    } else {
-        connection.as_mut().graceful_shutdown();
-        loop {
+    let mut ended = None;
+    {
+        let mut stop = pin!(shutdown.raised());
+        while ended.is_none() {
             tokio::select! {
                 biased;
-                ended = connection.as_mut() => break ended,
-                () = sleep(IDLE_GRACE) => if in_flight.load(Relaxed) == 0 { return },
+                end = connection.as_mut() => ended = Some(end),
+                () = &mut stop => break,
+                () = crowd.notified() => if activity.is_idle_for(IDLE_IN_A_CROWD) { break },
             }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(client = %peer, error = super::upstream::chain(&error), "a client's connection failed");
     }
-}
-
-/// A request that is being answered on a connection.
-struct Busy(Arc<AtomicUsize>);
-
-impl Busy {
-    fn new(count: Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(count)
+    if ended.is_none() {
+        connection.as_mut().graceful_shutdown();
     }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+    while ended.is_none() {
+        tokio::select! {
+            biased;
+            end = connection.as_mut() => ended = Some(end),
+            () = sleep(IDLE_GRACE) => if activity.is_idle_for(IDLE_GRACE) { return },
+        }
+    }
+    if let Some(Err(error)) = ended {
+        let error = super::upstream::chain(&error);
+        tracing::debug!(client = %peer, error, "a client's connection failed");
     }
 }

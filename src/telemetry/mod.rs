@@ -1,4 +1,9 @@
 //! Logs, metrics and their names.
 
+pub mod fields;
+pub mod log;
 pub mod metrics;
 pub mod settings;
+pub mod visible;
+
+pub use log::init;

@@ -103,11 +103,11 @@ class Guard:
                 out.append((found.group(1), labels, float(found.group(3))))
         return out
 
-    def count(self, **labels):
-        """Sum of the counters whose labels include these."""
+    def count(self, what, **labels):
+        """Sum of the samples of `twiml_guard_WHAT_total` whose labels include these."""
         return sum(
             value for name, own, value in self.samples()
-            if name.endswith("_total") and all(own.get(key) == wanted for key, wanted in labels.items())
+            if name == f"twiml_guard_{what}_total" and all(own.get(key) == wanted for key, wanted in labels.items())
         )
 
     def terminate(self, timeout=30):

@@ -161,6 +161,8 @@ class Backend:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self):
+        # Without the shutdown a thread that waits in accept() would take one more connection.
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
 
     def _accept(self):
@@ -180,7 +182,9 @@ class Backend:
             path = request.split(b" ", 2)[1].decode("latin-1").split("?")[0]
             kind, _, name = path.removeprefix("/").partition("/")
             if kind == "page":
-                conn.sendall((PAGES / f"{name}.http").read_bytes())
+                # As taken, they say nothing of the connection, which ends here.
+                page = (PAGES / f"{name}.http").read_bytes()
+                conn.sendall(page.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             elif kind == "raw":
                 (RAW.get(name) or SLOW[name]).run(conn)
             else:

@@ -54,6 +54,7 @@ def document_guard(binary):
     """A backend that answers with the document that the query names, in a guard that knows each slot's route."""
     class Documents(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
@@ -148,12 +149,14 @@ def test_conditions_and_ranges_do_not_reach_a_guarded_route(raw_guard, backend):
 
 def test_hop_by_hop_headers_end_here(raw_guard, backend):
     backend.seen.clear()
-    sent = webhook("/other", headers=[("Connection", "X-Secret"), ("X-Secret", "1"), ("Keep-Alive", "timeout=5"), ("TE", "trailers"),
+    sent = webhook("/other", headers=[("Connection", "X-Secret"), ("X-Secret", "1"), ("Keep-Alive", "timeout=5"), ("TE", "trailers, deflate;q=0.5"),
                                       ("Proxy-Connection", "keep-alive"), ("Via", "1.0 edge"), ("X-Forwarded-For", "198.51.100.7")])
     assert exchange(raw_guard.port, sent).status == 200
     _, headers, _ = received(backend)
     got = {name.lower(): value for name, value in headers}
-    assert not {"x-secret", "keep-alive", "te", "proxy-connection"} & set(got)
+    assert {"x-secret", "keep-alive", "proxy-connection"} & set(got) == set()
+    # What the guard itself can read is its own to say.
+    assert got.get("te") in (None, "trailers")
     assert got["x-forwarded-for"].replace(" ", "") == "198.51.100.7,127.0.0.1"
     assert got["via"].startswith("1.0 edge, 1.1 ")
 

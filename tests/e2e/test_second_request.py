@@ -74,7 +74,7 @@ def test_redirect_to_https_of_the_same_url(binary, flask, seen):
 def test_redirect_whose_target_refuses_the_signature_is_left_to_twilio(guard, seen):
     """Twilio signs the target's own URL; the guard can't."""
     reply = call(guard.port, "/redirect/307/signed")
-    contract.assert_outcome(reply, "repaired", f"<Response><Redirect>https://{HOST}/signed/again</Redirect></Response>".encode())
+    contract.assert_outcome(reply, "repaired", f"<Response><Redirect method=\"POST\">https://{HOST}/signed/again</Redirect></Response>".encode())
     again = call(guard.port, "/signed/again")
     contract.assert_outcome(again, "untouched")
 

@@ -36,6 +36,9 @@ pub(super) const ANY_AGE: Duration = pool::MAX_AGE;
 /// Bytes that the reader of answers buffers at most.
 const MAX_BUFFER: usize = 256 * 1024;
 
+/// Headers of an answer at most; hyper's own 100 are too few for a backend that sets cookies.
+const MAX_HEADERS: usize = 256;
+
 /// Sends requests to backends.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -81,7 +84,7 @@ impl Client {
             .ignore_invalid_headers_in_responses(true)
             .preserve_header_case(true)
             .title_case_headers(true)
-            .max_headers(256)
+            .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER);
         Self { builder, resolver: Resolver::default(), connect_timeout, pools: Mutex::default() }
     }
@@ -113,6 +116,10 @@ impl Client {
                 }
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) if !is_new => request = unsent,
+                    _ if !is_new && lease.tap.received().is_empty() => {
+                        pool.distrust();
+                        return Err(failure::before_head(&refused.into_error(), &lease.tap));
+                    }
                     _ => return Err(failure::before_head(&refused.into_error(), &lease.tap)),
                 },
             }
@@ -151,5 +158,75 @@ impl Client {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Upstream, Arc<Pool>>> {
         self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// What one request gives at a backend that says `answer` and closes, or resets.
+    async fn failure(answer: &'static [u8], resets: bool) -> Failure {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request).unwrap();
+            stream.write_all(answer).unwrap();
+            if resets {
+                // Time for the client to read what came before.
+                std::thread::sleep(Duration::from_millis(50));
+                let socket = socket2::SockRef::from(&stream);
+                socket.set_linger(Some(Duration::ZERO)).unwrap();
+            }
+        });
+        ask(port).await.unwrap_err()
+    }
+
+    async fn ask(port: u16) -> Result<Head, Failure> {
+        let upstream = Upstream { host: "127.0.0.1".to_owned(), port };
+        let body = RequestBody::full(Bytes::from_static(b"a=b"));
+        let request = Request::post("/voice").header("host", "a").body(body).unwrap();
+        let client = Client::new(Duration::from_secs(1));
+        client.send(&upstream, request, FRESH, &Progress::default()).await
+    }
+
+    fn not_http(failure: &Failure) -> &[u8] {
+        let Failure::NotHttp { received, detail } = failure else { panic!("{failure:?}") };
+        assert!(!detail.is_empty());
+        received
+    }
+
+    #[tokio::test]
+    async fn the_first_bytes_of_what_is_not_http_are_kept() {
+        let page = b"<html><body>It works!</body></html>";
+        assert_eq!(not_http(&failure(page, false).await), page);
+        assert_eq!(not_http(&failure(b"HTP", false).await), b"HTP");
+        let doubled = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab";
+        assert_eq!(not_http(&failure(doubled, false).await), doubled);
+        static LONG: [u8; 10_000] = [b'x'; 10_000];
+        let kept = failure(&LONG, false).await;
+        assert!((1..=4096).contains(&not_http(&kept).len()));
+    }
+
+    #[tokio::test]
+    async fn an_early_end_keeps_what_came_before() {
+        for start in [&b""[..], b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\nContent-Type: text/x"] {
+            let expected = Failure::ClosedEarly { received: Bytes::from_static(start) };
+            assert_eq!(failure(start, false).await, expected);
+        }
+        assert_eq!(failure(b"", true).await, Failure::Reset);
+        assert_eq!(failure(b"HTTP/1.1 200 OK\r\nConten", true).await, Failure::Reset);
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_named() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let expected = Failure::Refused { address: free.to_string() };
+        assert_eq!(ask(free.port()).await.unwrap_err(), expected);
     }
 }

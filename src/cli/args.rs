@@ -1,0 +1,184 @@
+//! The command line as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::twilio::{Slot, SlotSetting};
+
+/// Reverse proxy between Twilio and your backend: passes good TwiML, repairs what can be
+/// repaired, replaces the rest.
+#[derive(Debug, Parser)]
+#[command(
+    name = "twiml-guard",
+    version,
+    max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  twiml-guard --upstream http://127.0.0.1:5000        guard a backend, no config needed
+  twiml-guard demo                                    see every cause repaired or replaced
+  curl -i -X POST http://127.0.0.1:5000/voice | twiml-guard explain
+  twiml-guard explain html-page                       what a cause is, and how to fix it
+  twiml-guard config check                            before a restart
+
+Exit codes: 0 fine, 1 something was found, 2 usage, 69 unavailable, 74 IO, 78 configuration."
+)]
+pub struct Cli {
+    /// What to do; without a command: serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The flags of `serve`.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Guard a backend (the same as no command at all).
+    Serve(ServeArgs),
+    /// Walk a simulated Twilio caller through a misbehaving backend, with the guard in front.
+    Demo(DemoArgs),
+    /// Say where an answer breaks (`curl -i` output), or what a cause is.
+    Explain(ExplainArgs),
+    /// Check, print or describe the configuration.
+    Config {
+        /// Which of them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+/// Flags of `serve`. Each overrides its `TWIML_GUARD_…` variable, which overrides the file.
+#[derive(Debug, Default, Args)]
+pub struct ServeArgs {
+    /// Where Twilio's requests arrive [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// The backend, `http://host:port` [default: http://127.0.0.1:5000].
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    /// The address that Twilio knows, such as `https://pbx.example.com`.
+    #[arg(long, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Where /livez, /readyz and /metrics are, or `off` [default: 127.0.0.1:9900].
+    #[arg(long, value_name = "ADDRESS|off")]
+    pub ops: Option<String>,
+    /// Where state is kept.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+    /// The configuration [default: ./config.toml where there is one].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How log lines look [default: human on a terminal, else json].
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub log_format: Option<LogFormatArg>,
+    /// Judge and record everything, change nothing.
+    #[arg(long)]
+    pub observe: bool,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormatArg {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormatArg {
+    /// The word in config and environment.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// End after the walk; exit code 0 only if every delivery was accepted.
+    #[arg(long)]
+    pub once: bool,
+    /// Where the guard listens [default: 127.0.0.1:8080 if free, else any port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// Show the incident log as well, on standard error.
+    #[arg(long)]
+    pub log: bool,
+}
+
+/// Flags of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A saved answer, `-` for standard input, or the slug of a cause.
+    #[arg(value_name = "FILE|SLUG")]
+    pub subject: Option<String>,
+    /// What Twilio does with the answer.
+    #[arg(long, value_name = "SLOT", default_value = "voice", value_parser = twiml_slot)]
+    pub slot: Slot,
+    /// The URL that was asked: decides which links and redirects are the backend's own.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// List all causes.
+    #[arg(long, conflicts_with_all = ["subject", "json", "markdown", "url"])]
+    pub list: bool,
+    /// Print all causes as a Markdown table.
+    #[arg(long, hide = true, conflicts_with_all = ["subject", "json", "url"])]
+    pub markdown: bool,
+}
+
+/// What to do with the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say everything that is wrong with it; exit code 78 if anything is.
+    Check(ServeArgs),
+    /// Print every value that holds, with its source.
+    Print(ServeArgs),
+    /// Print the JSON schema of config.toml.
+    Schema,
+}
+
+fn twiml_slot(word: &str) -> Result<Slot, String> {
+    match word.parse::<SlotSetting>() {
+        Ok(SlotSetting::Fixed(slot)) if slot != Slot::Stream => Ok(slot),
+        Ok(_) => Err(format!("an answer in slot `{word}` is never judged")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn bare_and_serve_take_the_same_flags() {
+        let bare = Cli::try_parse_from(["twiml-guard", "--upstream", "http://x:1"]).unwrap();
+        assert_eq!(bare.serve.upstream.as_deref(), Some("http://x:1"));
+        let named =
+            Cli::try_parse_from(["twiml-guard", "serve", "--upstream", "http://x:1"]).unwrap();
+        assert!(matches!(named.command, Some(Command::Serve(args)) if args.upstream.is_some()));
+    }
+
+    #[test]
+    fn slots_without_a_judgement_are_refused() {
+        for slot in ["stream", "pass", "auto", "nonsense"] {
+            let parsed = Cli::try_parse_from(["twiml-guard", "explain", "--slot", slot]);
+            assert_eq!(parsed.unwrap_err().exit_code(), 2, "{slot}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `config`: checks, prints and describes the configuration.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use super::args::{LogFormatArg, ServeArgs};
+use super::exit::Exit;
+use super::output::{complain, out};
+use crate::config::{self, Flags, Loaded, Sources};
+
+/// Says everything that is wrong, or that nothing is.
+pub(super) fn check(args: &ServeArgs) -> Exit {
+    with_loaded(args, |loaded| match &loaded.file {
+        Some(file) => format!("{}: fine\n", file.display()),
+        None => "no configuration file; the defaults are fine\n".to_owned(),
+    })
+}
+
+/// Prints every value with its source.
+pub(super) fn print(args: &ServeArgs) -> Exit {
+    with_loaded(args, Loaded::print)
+}
+
+/// Prints the JSON schema of `config.toml`.
+pub(super) fn schema() -> Exit {
+    printed(&config::schema())
+}
+
+/// Loads what file, environment and flags say; the mistakes are told on standard error.
+pub(super) fn load(args: &ServeArgs) -> Result<Loaded, Exit> {
+    let cwd = std::env::current_dir().map_err(|error| {
+        complain(&format!("twiml-guard: could not find the working directory: {error}\n"));
+        Exit::Io
+    })?;
+    // Names and values that are no text can't be ours.
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    config::load(&Sources { flags: flags(args), env, cwd }).map_err(|errors| {
+        complain(&format!("{}\n", errors.render(std::io::stderr().is_terminal())));
+        Exit::Config
+    })
+}
+
+fn flags(args: &ServeArgs) -> Flags {
+    Flags {
+        config: args.config.clone(),
+        listen: args.listen.clone(),
+        upstream: args.upstream.clone(),
+        public_url: args.public_url.clone(),
+        ops: args.ops.clone(),
+        state_dir: args.state_dir.clone(),
+        log_format: args.log_format.map(LogFormatArg::name).map(str::to_owned),
+        observe: args.observe,
+    }
+}
+
+fn with_loaded(args: &ServeArgs, say: impl FnOnce(&Loaded) -> String) -> Exit {
+    match load(args) {
+        Ok(loaded) => printed(&say(&loaded)),
+        Err(exit) => exit,
+    }
+}
+
+fn printed(text: &str) -> Exit {
+    match out(text) {
+        Ok(_) => Exit::Fine,
+        Err(error) => {
+            complain(&format!("twiml-guard: could not write to standard output: {error}\n"));
+            Exit::Io
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `demo`: a misbehaving backend, the guard in front of it, a simulated Twilio that calls.
+
+mod answers;
+mod backend;
+mod guarded;
+mod scenarios;
+mod table;
+
+use std::io;
+use std::net::SocketAddr;
+
+use super::args::DemoArgs;
+use super::exit::Exit;
+use super::output::{Written, complain, out};
+use crate::probe::{Refused, Webhook, accepts};
+use guarded::{Guarded, StartError};
+use scenarios::SCENARIOS;
+use table::Row;
+
+/// Runs the command: 0 if every delivery was accepted, 1 if one was not.
+pub fn run(args: &DemoArgs) -> Exit {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(DemoError::Runtime).and_then(|runtime| runtime.block_on(demo(args))) {
+        Ok(exit) => exit,
+        Err(error) => {
+            complain(&format!("twiml-guard: {error}\n"));
+            error.exit()
+        }
+    }
+}
+
+/// Why the demo did not run.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    /// No backend.
+    #[error("could not start the demo's backend: {0}")]
+    Backend(io::Error),
+    /// No output.
+    #[error("could not write to standard output: {0}")]
+    Output(io::Error),
+    /// No runtime.
+    #[error("could not start: {0}")]
+    Runtime(io::Error),
+    /// No guard.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl DemoError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Start(error) => error.exit(),
+            Self::Backend(_) | Self::Output(_) | Self::Runtime(_) => Exit::Io,
+        }
+    }
+}
+
+async fn demo(args: &DemoArgs) -> Result<Exit, DemoError> {
+    let backend = backend::start().await.map_err(DemoError::Backend)?;
+    let nobody = backend::nobody().await.map_err(DemoError::Backend)?;
+    let mut guarded = Guarded::start(args.listen, backend, nobody, args.log)?;
+    let Some(rows) = walk(&mut guarded, backend).await? else {
+        guarded.stop().await;
+        return Ok(Exit::Fine);
+    };
+    let exit = if rows.iter().all(Row::is_accepted) { Exit::Fine } else { Exit::Found };
+    let closing = format!("\n{}", table::closing(&rows));
+    if say(&closing)? == Written::Read && !args.once {
+        keep_serving(&mut guarded, backend).await?;
+    }
+    guarded.stop().await;
+    Ok(exit)
+}
+
+/// All rows, or `None` when nobody reads any more or the demo was ended.
+async fn walk(
+    guarded: &mut Guarded,
+    backend: SocketAddr,
+) -> Result<Option<Vec<Row<'static>>>, DemoError> {
+    let intro = format!(
+        "A misbehaving backend, the guard in front of it, and a simulated Twilio that calls every route.\n\
+         backend http://{backend}   guard http://{}   budget {} ms\n\n{}",
+        guarded.address,
+        guarded::BUDGET.as_millis(),
+        table::head(),
+    );
+    if say(&intro)? == Written::Closed {
+        return Ok(None);
+    }
+    let mut rows: Vec<Row<'static>> = Vec::with_capacity(SCENARIOS.len());
+    for scenario in SCENARIOS {
+        if guarded.is_stopped() {
+            return Ok(None);
+        }
+        let new_kind = rows.last().is_none_or(|last| last.scenario.kind != scenario.kind);
+        let heading = if new_kind { table::heading(scenario.kind) } else { String::new() };
+        let response = Webhook::new(scenario.slot, scenario.path)
+            .host(guarded::PUBLIC_HOST)
+            .send(guarded.address)
+            .await;
+        let accepted = match &response {
+            Ok(response) => accepts(response, scenario.slot),
+            Err(error) => Err(Refused { code: 11200, why: error.to_string() }),
+        };
+        let judgement = match &response {
+            Ok(response) => guarded.record_of(response).await,
+            Err(_) => None,
+        };
+        let row = Row { scenario, response, accepted, judgement };
+        if say(&(heading + &row.line()))? == Written::Closed {
+            return Ok(None);
+        }
+        rows.push(row);
+    }
+    Ok(Some(rows))
+}
+
+async fn keep_serving(guarded: &mut Guarded, backend: SocketAddr) -> Result<(), DemoError> {
+    let guard = guarded.address;
+    let own = std::env::args_os().next().unwrap_or_default();
+    let own = own.to_string_lossy();
+    let hint = format!(
+        "\nStill serving. Try:\n  \
+         curl -i http://{guard}/                      all routes\n  \
+         curl -i -X POST http://{guard}/voice/bom     through the guard\n  \
+         curl -i -X POST http://{backend}/voice/bom     what the backend really says\n  \
+         curl -is -X POST http://{backend}/voice/bare-amp | {own} explain\n\
+         Ctrl-C ends it.\n"
+    );
+    let mut written = say(&hint)?;
+    while written == Written::Read {
+        let Some(incident) = guarded.wait().await else { break };
+        written = say(&table::live(&incident))?;
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> Result<Written, DemoError> {
+    out(text).map_err(DemoError::Output)
+}

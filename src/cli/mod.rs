@@ -1,0 +1,44 @@
+//! The command line: arguments, start and drain order, output.
+
+mod args;
+mod config_command;
+pub mod demo;
+mod exit;
+mod explain;
+pub mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, ConfigCommand};
+pub use exit::Exit;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a closed pipe is nobody's.
+            let _ = error.print();
+            let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.number());
+            return ExitCode::from(code);
+        }
+    };
+    run(cli).into()
+}
+
+fn run(cli: Cli) -> Exit {
+    match cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Serve(args)) => serve::run(&args),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Config { command }) => match command {
+            ConfigCommand::Check(args) => config_command::check(&args),
+            ConfigCommand::Print(args) => config_command::print(&args),
+            ConfigCommand::Schema => config_command::schema(),
+        },
+    }
+}

@@ -1,0 +1,122 @@
+//! `serve`: the order in which the guard starts, and in which it ends.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::args::ServeArgs;
+use super::config_command;
+use super::exit::Exit;
+use super::output::complain;
+use crate::admin::{Ops, OpsError, Ready};
+use crate::config::Config;
+use crate::guard::CAUSES;
+use crate::incidents::recorder::Recorder;
+use crate::proxy::{BindError, Proxy, Summary};
+use crate::shutdown::Shutdown;
+use crate::telemetry;
+use crate::telemetry::metrics::Metrics;
+use crate::twilio::Slot;
+
+/// Time for the last records to be written.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// Runs the guard until a signal ends it.
+pub(super) fn run(args: &ServeArgs) -> Exit {
+    let config = match config_command::load(args) {
+        Ok(loaded) => loaded.config,
+        Err(exit) => return exit,
+    };
+    match serve(config) {
+        Ok(()) => Exit::Fine,
+        Err(error) => {
+            complain(&format!("twiml-guard: {error}\n"));
+            Exit::Io
+        }
+    }
+}
+
+/// Why the guard did not start.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    /// The public listener.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// Instruments that contradict each other.
+    #[error("the metrics are wrong, which is a bug of twiml-guard: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The ops listener.
+    #[error(transparent)]
+    Ops(#[from] OpsError),
+    /// A thread or signal handlers.
+    #[error("could not start: {0}")]
+    System(#[from] io::Error),
+}
+
+fn serve(config: Config) -> Result<(), ServeError> {
+    let log = telemetry::init(config.log);
+    let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
+    let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
+    let metrics = Metrics::new(&slots, &causes)?;
+    let shutdown = Shutdown::on_signals()?;
+    let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone());
+    let config = Arc::new(config);
+    let ready = Ready::default();
+    let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
+    let ops = Ops::bind(config.ops, metrics, ready.clone())?;
+    let observe = is_observing(&config);
+    tracing::info!(
+        listener = "public",
+        server.address = %proxy.local_addr(),
+        backend.address = config.default_route.upstream.authority(),
+        routes = config.routes.len(),
+        observe,
+        "listening"
+    );
+    let ops = match ops {
+        Some(ops) => {
+            tracing::info!(listener = "ops", server.address = %ops.local_addr(), "listening");
+            Some(ops.spawn()?)
+        }
+        None => None,
+    };
+    ready.set_ready();
+    drain_on(&shutdown, ready)?;
+    let summary = proxy.run(shutdown);
+    if let Some(ops) = ops {
+        ops.stop();
+    }
+    records.finish(Instant::now() + FLUSH);
+    say(&summary, observe);
+    log.flush(FLUSH);
+    Ok(())
+}
+
+/// Readiness ends with the wish to stop, before the last request does.
+fn drain_on(shutdown: &Shutdown, ready: Ready) -> io::Result<()> {
+    let shutdown = shutdown.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    std::thread::Builder::new().name("readiness".to_owned()).spawn(move || {
+        runtime.block_on(shutdown.raised());
+        ready.set_draining();
+    })?;
+    Ok(())
+}
+
+fn is_observing(config: &Config) -> bool {
+    let routes = config.routes.iter().chain([&config.default_route]);
+    routes.into_iter().any(|route| route.policy.observe)
+}
+
+fn say(summary: &Summary, observe: bool) {
+    tracing::info!(
+        answers = summary.answers,
+        untouched = summary.untouched,
+        repaired = summary.repaired,
+        replaced = summary.replaced,
+        passed = summary.passed,
+        would_have_saved = observe.then_some(summary.would_have),
+        lost_at_deadline = (summary.lost_at_deadline > 0).then_some(summary.lost_at_deadline),
+        "stopped"
+    );
+}

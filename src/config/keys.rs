@@ -1,0 +1,224 @@
+//! The table of every key: reading, errors, schema and `config print` all walk it.
+
+use std::time::Duration;
+
+use crate::twilio::{Slot, SlotSetting};
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its dotted path from the top of the file (or of a `[[route]]`).
+    pub path: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Its default as it would be written, where it has one.
+    pub default: Option<&'static str>,
+    /// One line: what it is.
+    pub doc: &'static str,
+}
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `127.0.0.1:8080`.
+    Address,
+    /// An address, or `off`.
+    AddressOrOff,
+    /// A whole number in this range.
+    Count(usize, usize),
+    /// `13s`, `500ms`, in this range.
+    Duration(Duration, Duration),
+    /// `true` or `false`.
+    Flag,
+    /// GET, POST, …
+    Method,
+    /// A path of the file system.
+    Path,
+    /// A pattern of request paths.
+    Pattern,
+    /// `https://pbx.example.com`.
+    PublicUrl,
+    /// `1MiB`, `64kB`, `65536`, in this range of bytes.
+    Size(usize, usize),
+    /// Any text.
+    Text,
+    /// TwiML for this slot; `None`: for the route's own.
+    Twiml(Option<Slot>),
+    /// `http://127.0.0.1:5000`.
+    Upstream,
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+impl Key {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        let name = if self.path == "ops.listen" { "ops" } else { self.path };
+        format!("TWIML_GUARD_{}", name.replace('.', "_").to_uppercase())
+    }
+
+    /// Whether the environment may set it; TwiML and words for callers live in the file.
+    pub fn has_variable(&self) -> bool {
+        !self.path.starts_with("fallback.") || self.path == "fallback.language"
+    }
+}
+
+const fn key(
+    path: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    doc: &'static str,
+) -> Key {
+    Key { path, kind, default, doc }
+}
+
+const fn span(from_ms: u64, to_ms: u64) -> Kind {
+    Kind::Duration(Duration::from_millis(from_ms), Duration::from_millis(to_ms))
+}
+
+const MIB: usize = 1024 * 1024;
+const ON_FAULT: Kind = Kind::Word(&["fallback", "fail"]);
+const PLAIN_TEXT: Kind = Kind::Word(&["pass", "replace"]);
+const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
+const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
+const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
+/// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
+const LONGEST_BUDGET: u64 = 14_500;
+
+/// Keys outside routes, in the order in which they are printed.
+pub static KEYS: &[Key] = &[
+    key("listen", Kind::Address, Some("127.0.0.1:8080"), "where Twilio's requests arrive"),
+    key("upstream", Kind::Upstream, Some("http://127.0.0.1:5000"), "the backend"),
+    key(
+        "public_url",
+        Kind::PublicUrl,
+        None,
+        "scheme and host under which Twilio reaches the guard",
+    ),
+    key("observe", Kind::Flag, Some("false"), "judge and record, deliver the original"),
+    key(
+        "budget",
+        span(100, LONGEST_BUDGET),
+        Some("13s"),
+        "time for one webhook in all, connect included",
+    ),
+    key(
+        "connect_timeout",
+        span(10, LONGEST_BUDGET),
+        Some("3s"),
+        "time for a TCP connect to the backend",
+    ),
+    key(
+        "drain_timeout",
+        span(0, 3_600_000),
+        Some("15s"),
+        "time that requests in flight have after SIGTERM",
+    ),
+    key(
+        "max_answer_body",
+        Kind::Size(1024, 64 * MIB),
+        Some("1MiB"),
+        "largest body of a guarded answer, as received",
+    ),
+    key(
+        "max_decoded_body",
+        Kind::Size(1024, 64 * MIB),
+        Some("1MiB"),
+        "largest body of a guarded answer, decompressed",
+    ),
+    key(
+        "max_request_body",
+        Kind::Size(1024, 64 * MIB),
+        Some("1MiB"),
+        "largest body of a guarded request",
+    ),
+    key("workers", Kind::Count(1, 64), Some("1"), "threads that serve"),
+    key("state_dir", Kind::Path, None, "folder for state"),
+    key(
+        "on_fault",
+        ON_FAULT,
+        Some("fallback"),
+        "what takes the place of an answer that can't be repaired",
+    ),
+    key(
+        "plain_text",
+        PLAIN_TEXT,
+        Some("pass"),
+        "prose in text/plain, which Twilio speaks or texts",
+    ),
+    key("repairs", REPAIRS, Some("all"), "which repairs are accepted"),
+    key("redirects", REDIRECTS, Some("follow"), "redirects of the backend to itself"),
+    key("other_method", OTHER_METHOD, Some("405"), "when the other method is tried"),
+    key(
+        "slow_after",
+        span(100, 15_000),
+        Some("10s"),
+        "an answer that took longer carries a warning",
+    ),
+    key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
+    key("log.format", Kind::Word(&["auto", "human", "json"]), Some("auto"), "how log lines look"),
+    key(
+        "log.body",
+        Kind::Word(&["full", "preview", "none"]),
+        Some("full"),
+        "how much of an original body is logged",
+    ),
+    key(
+        "fallback.language",
+        Kind::Word(super::languages::NAMES),
+        Some("en-US"),
+        "language of the spoken apology",
+    ),
+    key("fallback.text", Kind::Text, None, "words of the spoken apology"),
+    key("fallback.voice", Kind::Twiml(Some(Slot::Voice)), None, "TwiML in place, slot voice"),
+    key("fallback.action", Kind::Twiml(Some(Slot::Action)), None, "TwiML in place, slot action"),
+    key("fallback.whisper", Kind::Twiml(Some(Slot::Whisper)), None, "TwiML in place, slot whisper"),
+    key("fallback.wait", Kind::Twiml(Some(Slot::Wait)), None, "TwiML in place, slot wait"),
+    key(
+        "fallback.conference_wait",
+        Kind::Twiml(Some(Slot::ConferenceWait)),
+        None,
+        "TwiML in place, slot conference-wait",
+    ),
+    key(
+        "fallback.messaging",
+        Kind::Twiml(Some(Slot::Messaging)),
+        None,
+        "TwiML in place, slot messaging",
+    ),
+];
+
+/// Keys of a `[[route]]`.
+pub static ROUTE_KEYS: &[Key] = &[
+    key("path", Kind::Pattern, None, "`/voice`, `/webhook/*`, `/calls/{id}/menu`"),
+    key("method", Kind::Method, None, "only this method; any if not given"),
+    key("slot", Kind::Word(&SlotSetting::NAMES), Some("auto"), "what Twilio does with the answers"),
+    key("upstream", Kind::Upstream, None, "the route's own backend"),
+    key("fallback", Kind::Twiml(None), None, "TwiML in place"),
+    key("observe", Kind::Flag, None, "as above, for this route"),
+    key("on_fault", ON_FAULT, None, "as above, for this route"),
+    key("plain_text", PLAIN_TEXT, None, "as above, for this route"),
+    key("repairs", REPAIRS, None, "as above, for this route"),
+    key("redirects", REDIRECTS, None, "as above, for this route"),
+    key("other_method", OTHER_METHOD, None, "as above, for this route"),
+    key("slow_after", span(100, 15_000), None, "as above, for this route"),
+];
+
+/// The key of this path, outside routes.
+pub fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_unique() {
+        let mut names: Vec<_> = KEYS.iter().map(Key::variable).collect();
+        names.sort();
+        let before = names.len();
+        names.dedup();
+        assert_eq!(names.len(), before);
+    }
+}

@@ -1,0 +1,97 @@
+//! Addresses that can't go together: two listeners on one, a backend that is the guard itself.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::Upstream;
+use super::error::{ConfigError, Origin};
+use super::layers::{Entries, Entry, Layers, line_of};
+use super::resolve::Values;
+
+/// Reports listeners that take each other's address and backends that are a listener of the guard.
+pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) {
+    let own = Values(&layers.entries);
+    let (Some(listen), ops) = (own.address("listen"), own.address("ops.listen")) else { return };
+    if let (Some(ops), Some(entry)) = (ops, layers.entries.get("ops.listen"))
+        && entry.origin != Origin::Default
+        && clash(listen, ops)
+    {
+        let message = format!(
+            "expected an address of its own for health and metrics, found `{ops}`, where Twilio's requests arrive (`listen`)"
+        );
+        errors.push(mistake("ops.listen", entry, text, message, "choose another port"));
+    }
+    let mut backend = |entries: &Entries, key: &'static str| {
+        let (Some(entry), Some(upstream)) =
+            (entries.get("upstream"), Values(entries).upstream("upstream"))
+        else {
+            return;
+        };
+        if leads_to(&upstream, listen) {
+            let message = format!(
+                "expected the backend, found the guard itself: `{}` is where it listens (`{listen}`)",
+                upstream.authority()
+            );
+            let help = "name the port on which the application listens, or move `listen`";
+            errors.push(mistake(key, entry, text, message, help));
+        }
+    };
+    backend(&layers.entries, "upstream");
+    for (entries, _) in &layers.routes {
+        backend(entries, "route.upstream");
+    }
+}
+
+fn mistake(key: &str, entry: &Entry, text: &str, message: String, help: &str) -> ConfigError {
+    let origin = match &entry.span {
+        Some(span) => Origin::File(line_of(text, span.start)),
+        None => entry.origin.clone(),
+    };
+    ConfigError {
+        origin,
+        key: key.to_owned(),
+        message,
+        help: Some(help.to_owned()),
+        span: entry.span.clone(),
+    }
+}
+
+/// Whether the second listener can't be bound beside the first; port 0 is any free one.
+fn clash(one: SocketAddr, other: SocketAddr) -> bool {
+    one.port() != 0 && one.port() == other.port() && one.ip() == other.ip()
+}
+
+/// Whether a connection to this backend certainly arrives at this listener.
+fn leads_to(upstream: &Upstream, listen: SocketAddr) -> bool {
+    if upstream.port != listen.port() {
+        return false;
+    }
+    if upstream.host.eq_ignore_ascii_case("localhost") {
+        return listen.ip().is_loopback() || listen.ip().is_unspecified();
+    }
+    upstream.host.parse::<IpAddr>().is_ok_and(|address| {
+        address == listen.ip() || (listen.ip().is_unspecified() && address.is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_is_not_its_own_backend() {
+        for (host, port, listen, leads) in [
+            ("127.0.0.1", 8080, "127.0.0.1:8080", true),
+            ("localhost", 8080, "127.0.0.1:8080", true),
+            ("LOCALHOST", 8080, "0.0.0.0:8080", true),
+            ("127.0.0.1", 8080, "0.0.0.0:8080", true),
+            ("::1", 8080, "[::]:8080", true),
+            ("127.0.0.1", 5000, "127.0.0.1:8080", false),
+            ("127.0.0.2", 8080, "127.0.0.1:8080", false),
+            ("app", 8080, "0.0.0.0:8080", false),
+            ("10.0.0.7", 8080, "0.0.0.0:8080", false),
+        ] {
+            let upstream = Upstream { host: host.to_owned(), port };
+            assert_eq!(leads_to(&upstream, listen.parse().unwrap()), leads, "{host} {listen}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! From values to a configuration that is valid by construction.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+
+use super::error::{ConfigError, Origin};
+use super::fallbacks::{self, Leads};
+use super::languages;
+use super::layers::{Entries, Layers, line_of};
+use super::listeners;
+use super::route::{PathPattern, Route};
+use super::value::Value;
+use super::{Config, LogBody, LogConfig, LogFormat, OpsListener, Upstream};
+use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
+use crate::guard::{Fallbacks, Policy};
+use crate::twilio::{Slot, SlotSetting};
+
+/// Resolves all layers; `None` only if a value without default is missing, which can't be.
+pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
+    let own = Values(&layers.entries);
+    let public_url = own.text("public_url");
+    let upstream = own.upstream("upstream")?;
+    let mut errors = Vec::new();
+    let language = languages::language(&own.text("fallback.language")?);
+    let words = own.text("fallback.text").unwrap_or_else(|| language.text.to_owned());
+    let plain = Arc::new(Fallbacks::spoken(language.say, language.voice, &words));
+    fallbacks::check_words(&plain, &layers.entries, text, &mut errors);
+    let mut fallbacks = (*plain).clone();
+    fallbacks::apply_global(&mut fallbacks, &layers.entries, text, &mut errors);
+    let fallbacks = Arc::new(fallbacks);
+    let base = Policy {
+        own_hosts: public_url.iter().filter_map(|url| own_host(url)).collect(),
+        public_origin: public_url.clone(),
+        plain_fallbacks: plain,
+        fallbacks,
+        max_decoded_body: own.size("max_decoded_body")?,
+        ..Policy::default()
+    };
+    let base = policy(base, &own, &upstream);
+    let mut routes = Vec::new();
+    for (entries, span) in &layers.routes {
+        if let Some(route) = route(entries, &base, &upstream, text, span, &mut errors) {
+            routes.push((Arc::new(route), span.clone()));
+        }
+    }
+    shadowed(&routes, text, &mut errors);
+    let default_route = Arc::new(Route {
+        name: "*".to_owned(),
+        pattern: PathPattern::Prefix("/".to_owned()),
+        method: None,
+        slot: SlotSetting::Auto,
+        upstream,
+        policy: Arc::new(base),
+    });
+    Leads { routes: &routes, default_route: &default_route, entries: layers, text }
+        .check(&mut errors);
+    let ops = match (own.0.get("ops.listen"), own.address("ops.listen")) {
+        (_, None) => OpsListener::Off,
+        (Some(entry), Some(address)) if entry.origin == Origin::Default => {
+            OpsListener::Default(address)
+        }
+        (_, Some(address)) => OpsListener::Configured(address),
+    };
+    listeners::check(layers, text, &mut errors);
+    let config = Config {
+        listen: own.address("listen")?,
+        ops,
+        budget: own.duration("budget")?,
+        connect_timeout: own.duration("connect_timeout")?,
+        max_answer_body: own.size("max_answer_body")?,
+        max_request_body: own.size("max_request_body")?,
+        drain_timeout: own.duration("drain_timeout")?,
+        workers: own.count("workers")?,
+        log: log(&own)?,
+        state_dir: own.path("state_dir"),
+        public_url,
+        routes: routes.into_iter().map(|(route, _)| route).collect(),
+        default_route,
+    };
+    layers.errors.append(&mut errors);
+    Some(config)
+}
+
+fn log(own: &Values<'_>) -> Option<LogConfig> {
+    let format = match own.text("log.format")?.as_str() {
+        "human" => Some(LogFormat::Human),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    };
+    let body = match own.text("log.body")?.as_str() {
+        "none" => LogBody::None,
+        "preview" => LogBody::Preview,
+        _ => LogBody::Full,
+    };
+    Some(LogConfig { format, body })
+}
+
+/// Host of a public URL: lower case, without the scheme's own port.
+fn own_host(url: &str) -> Option<String> {
+    let lower = url.to_ascii_lowercase();
+    let (authority, port) = match lower.strip_prefix("https://") {
+        Some(rest) => (rest, ":443"),
+        None => (lower.strip_prefix("http://")?, ":80"),
+    };
+    Some(authority.strip_suffix(port).unwrap_or(authority).to_owned())
+}
+
+/// The policy keys that are there, over a base.
+fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
+    let word = |key: &str| own.text(key);
+    Policy {
+        observe: own.flag("observe").unwrap_or(base.observe),
+        on_fault: word("on_fault").map_or(base.on_fault, |word| {
+            if word == "fail" { OnFault::Fail } else { OnFault::Fallback }
+        }),
+        plain_text: word("plain_text").map_or(base.plain_text, |word| {
+            if word == "replace" { PlainText::Replace } else { PlainText::Pass }
+        }),
+        repairs: word("repairs").map_or(base.repairs, |word| {
+            if word == "lossless" { Repairs::Lossless } else { Repairs::All }
+        }),
+        redirects: word("redirects").map_or(base.redirects, |word| {
+            if word == "replace" { Redirects::Replace } else { Redirects::Follow }
+        }),
+        other_method: word("other_method").map_or(base.other_method, |word| match word.as_str() {
+            "never" => OtherMethod::Never,
+            "missing" => OtherMethod::OnMissing,
+            _ => OtherMethod::On405,
+        }),
+        slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
+        upstream_authority: upstream.authority(),
+        ..base
+    }
+}
+
+fn route(
+    entries: &Entries,
+    base: &Policy,
+    upstream: &Upstream,
+    text: &str,
+    span: &Range<usize>,
+    errors: &mut Vec<ConfigError>,
+) -> Option<Route> {
+    let own = Values(entries);
+    let name = own.text("path")?;
+    let slot: SlotSetting = own.text("slot").and_then(|word| word.parse().ok()).unwrap_or_default();
+    let upstream = own.upstream("upstream").unwrap_or_else(|| upstream.clone());
+    let mut policy = policy(base.clone(), &own, &upstream);
+    fallbacks::apply_route(&mut policy, entries, slot, text, span, errors);
+    Some(Route {
+        pattern: pattern(&name),
+        name,
+        method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
+        slot,
+        upstream,
+        policy: Arc::new(policy),
+    })
+}
+
+fn pattern(text: &str) -> PathPattern {
+    if let Some(prefix) = text.strip_suffix('*') {
+        return PathPattern::Prefix(prefix.to_owned());
+    }
+    if !text.contains('{') {
+        return PathPattern::Exact(text.to_owned());
+    }
+    let segments = text.trim_start_matches('/').split('/');
+    PathPattern::Segments(
+        segments.map(|segment| (!segment.starts_with('{')).then(|| segment.to_owned())).collect(),
+    )
+}
+
+/// A route that an earlier one swallows whole never matches.
+fn shadowed(routes: &[(Arc<Route>, Range<usize>)], text: &str, errors: &mut Vec<ConfigError>) {
+    for (at, (later, span)) in routes.iter().enumerate() {
+        let earlier = routes.iter().take(at).find(|(earlier, _)| {
+            let method = earlier.method.is_none() || earlier.method == later.method;
+            method && earlier.pattern.covers(&later.pattern)
+        });
+        if let Some((earlier, by)) = earlier {
+            errors.push(ConfigError {
+                origin: Origin::File(line_of(text, span.start)),
+                key: "route".to_owned(),
+                message: format!(
+                    "route `{}` never matches: `{}` in line {} takes all of its requests",
+                    later.name,
+                    earlier.name,
+                    line_of(text, by.start)
+                ),
+                help: Some("put the more specific route first, or drop one".to_owned()),
+                span: Some(span.clone()),
+            });
+        }
+    }
+}
+
+/// Typed access.
+pub(super) struct Values<'e>(pub(super) &'e Entries);
+
+macro_rules! typed {
+    ($($name:ident -> $type:ty: $variant:ident),+ $(,)?) => {
+        $(pub(super) fn $name(&self, key: &str) -> Option<$type> {
+            match &self.0.get(key)?.value {
+                Value::$variant(value) => Some(value.clone()),
+                _ => None,
+            }
+        })+
+    };
+}
+
+impl Values<'_> {
+    typed! {
+        address -> std::net::SocketAddr: Address,
+        count -> usize: Count,
+        duration -> Duration: Duration,
+        flag -> bool: Flag,
+        path -> PathBuf: Path,
+        size -> usize: Size,
+        text -> String: Text,
+        upstream -> Upstream: Upstream,
+    }
+}
+
+/// The slots that a fallback of a route may be delivered in.
+pub(super) fn slots_of(setting: SlotSetting) -> Vec<Slot> {
+    match setting {
+        SlotSetting::Auto => vec![Slot::Voice, Slot::Action],
+        SlotSetting::Fixed(slot) => vec![slot],
+        SlotSetting::Pass => Vec::new(),
+    }
+}

@@ -1,0 +1,437 @@
+//! Reading what `curl -i` showed, however it was saved.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::super::{Answer, BodyEnd, Failure, Outcome};
+use super::terminal::{self, CurlError, bare, lines, without_escapes};
+
+/// An answer read from a paste.
+#[derive(Debug, Clone)]
+pub struct Paste {
+    /// What the backend gave.
+    pub outcome: Outcome,
+    /// Status lines of answers that came before it: interim ones and followed redirects.
+    pub earlier: Vec<String>,
+    /// What had to be assumed, one line each.
+    pub notes: Vec<String>,
+}
+
+/// A paste may differ from the declared length by this much, besides its line ends: terminals
+/// and editors lose trailing blanks and invisible characters.
+const LENGTH_SLACK: usize = 8;
+
+/// Most lines of a head.
+const MAX_HEAD_LINES: usize = 500;
+
+/// Reads a paste: `curl -i` or `curl -v` output, a saved answer, a bare body, or what `curl` said
+/// when it got none. Never fails: whatever is no head is a body.
+pub fn read(input: &[u8]) -> Paste {
+    let (input, error) = terminal::strip(input);
+    let mut reading = Reading::default();
+    let outcome = reading.outcome(&input, error.as_ref());
+    Paste { outcome, earlier: reading.earlier, notes: reading.notes }
+}
+
+#[derive(Default)]
+struct Reading {
+    earlier: Vec<String>,
+    notes: Vec<String>,
+}
+
+struct Head<'a> {
+    line: String,
+    status: StatusCode,
+    headers: HeaderMap,
+    crlf: bool,
+    rest: &'a [u8],
+}
+
+impl Reading {
+    fn outcome(&mut self, input: &[u8], error: Option<&CurlError>) -> Outcome {
+        if let Some(error) = error {
+            self.notes.push(format!("curl ended with ({}) {}", error.code, error.message));
+            if input.trim_ascii().is_empty() {
+                return Outcome::Failed(failure(error));
+            }
+        }
+        let mut rest = input;
+        let mut last: Option<Head<'_>> = None;
+        while let Some(head) = self.head(rest) {
+            rest = head.rest;
+            if let Some(before) = last.replace(head) {
+                self.earlier.push(before.line);
+            }
+        }
+        let head = match last {
+            Some(head) => head,
+            None if input.starts_with(b"HTTP/") => return no_status(input),
+            None => self.headless(input),
+        };
+        Outcome::Answered(self.answer(head, error))
+    }
+
+    /// A head that begins with a status line.
+    fn head<'a>(&mut self, input: &'a [u8]) -> Option<Head<'a>> {
+        let first = input.split_inclusive(|&byte| byte == b'\n').next()?;
+        let line = without_escapes(bare(first));
+        let status = status_of(&line)?;
+        let (headers, rest) = self.headers(input.get(first.len()..).unwrap_or_default());
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        Some(Head { line, status, headers, crlf: first.ends_with(b"\r\n"), rest })
+    }
+
+    fn headers<'a>(&mut self, input: &'a [u8]) -> (HeaderMap, &'a [u8]) {
+        let mut headers = HeaderMap::new();
+        let mut last: Option<(HeaderName, Vec<u8>)> = None;
+        let mut used = 0;
+        for raw in lines(input).take(MAX_HEAD_LINES) {
+            let line = without_escapes(bare(raw));
+            if line.is_empty() {
+                used += raw.len();
+                break;
+            }
+            if line.first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) && last.is_some() {
+                if let Some((_, value)) = &mut last {
+                    value.push(b' ');
+                    value.extend_from_slice(line.trim_ascii());
+                }
+            } else if let Some(pair) = header_of(&line) {
+                self.keep(&mut headers, last.replace(pair));
+            } else if line.trim_ascii_start().starts_with(b"<") {
+                self.notes.push("no blank line between headers and body: one was assumed".into());
+                break;
+            } else {
+                self.notes.push(format!(
+                    "this line of the head is no header and was passed over: {}",
+                    String::from_utf8_lossy(&line)
+                ));
+            }
+            used += raw.len();
+        }
+        self.keep(&mut headers, last);
+        (headers, input.get(used..).unwrap_or_default())
+    }
+
+    fn keep(&mut self, headers: &mut HeaderMap, pair: Option<(HeaderName, Vec<u8>)>) {
+        let Some((name, value)) = pair else { return };
+        match HeaderValue::from_bytes(&value) {
+            Ok(value) => {
+                headers.append(name, value);
+            }
+            Err(_) => self.notes.push(format!(
+                "header `{name}` holds control characters: Twilio refuses such an answer (11206)"
+            )),
+        }
+    }
+
+    /// Headers without a status line, or a bare body.
+    fn headless<'a>(&mut self, input: &'a [u8]) -> Head<'a> {
+        let line = "HTTP/1.1 200 OK".to_owned();
+        let crlf = lines(input).next().is_some_and(|line| line.ends_with(b"\r\n"));
+        if has_bare_headers(input) {
+            self.notes.push("no status line: 200 was assumed".into());
+            let (headers, rest) = self.headers(input);
+            return Head { line, status: StatusCode::OK, headers, crlf, rest };
+        }
+        self.notes.push("no head: status 200 and Content-Type text/xml were assumed".into());
+        let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/xml"))].into_iter().collect();
+        Head { line, status: StatusCode::OK, headers, crlf: true, rest: input }
+    }
+
+    fn answer(&mut self, head: Head<'_>, error: Option<&CurlError>) -> Answer {
+        let mut body = dechunk(&head.headers, head.rest).unwrap_or_else(|| head.rest.to_vec());
+        let mut end = BodyEnd::Complete;
+        if let Some(declared) = declared_length(&head.headers) {
+            let lost = declared.saturating_sub(body.len());
+            let line_ends = if head.crlf { 0 } else { memchr::memchr_iter(b'\n', &body).count() };
+            if lost > LENGTH_SLACK + line_ends {
+                end = BodyEnd::Truncated {
+                    detail: format!("Content-Length says {declared}, {} came", body.len()),
+                };
+            } else if head.crlf && body.len() > declared + LENGTH_SLACK {
+                self.notes.push(format!(
+                    "Content-Length says {declared}: Twilio reads no further, {} bytes more are there",
+                    body.len() - declared
+                ));
+                body.truncate(declared);
+            }
+        }
+        if let Some(error) = error.filter(|error| matches!(error.code, 18 | 28 | 56 | 92)) {
+            end = if error.code == 28 {
+                BodyEnd::TooLate
+            } else {
+                BodyEnd::Truncated { detail: error.message.clone() }
+            };
+        }
+        if head.headers.contains_key(http::header::CONTENT_ENCODING) {
+            if body.windows(3).any(|window| window == "\u{fffd}".as_bytes()) {
+                self.notes.push(
+                    "the body went through a terminal, which destroys compressed bytes: save it with `curl -i -o FILE`"
+                        .into(),
+                );
+            } else if body.trim_ascii_start().starts_with(b"<") {
+                self.notes.push(
+                    "with `curl --compressed` the header stays but the body shown is decoded: leave that option out"
+                        .into(),
+                );
+            }
+        }
+        Answer { status: head.status, headers: head.headers, body: Bytes::from(body), end }
+    }
+}
+
+/// `HTTP/` with something else than a status behind it.
+fn no_status(input: &[u8]) -> Outcome {
+    let first = bare(lines(input).next().unwrap_or_default());
+    Outcome::Failed(Failure::NotHttp {
+        received: Bytes::copy_from_slice(first),
+        detail: "expected `HTTP/1.1` and a status of three digits".into(),
+    })
+}
+
+fn status_of(line: &[u8]) -> Option<StatusCode> {
+    let text = std::str::from_utf8(line).ok()?;
+    let mut words = text.strip_prefix("HTTP/")?.split_ascii_whitespace();
+    let version = words.next()?;
+    if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    StatusCode::from_bytes(words.next()?.as_bytes()).ok()
+}
+
+fn header_of(line: &[u8]) -> Option<(HeaderName, Vec<u8>)> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = HeaderName::from_bytes(line.get(..colon)?.trim_ascii()).ok()?;
+    Some((name, line.get(colon + 1..)?.trim_ascii().to_vec()))
+}
+
+/// Header lines up to a blank one, with a name among them that answers carry.
+fn has_bare_headers(input: &[u8]) -> bool {
+    let mut known = false;
+    for line in lines(input).take(MAX_HEAD_LINES) {
+        let line = without_escapes(bare(line));
+        if line.is_empty() {
+            return known;
+        }
+        let Some((name, _)) = header_of(&line) else { return false };
+        known |= matches!(
+            name.as_str(),
+            "content-type" | "content-length" | "date" | "server" | "location" | "connection"
+        );
+    }
+    known
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<usize> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// The body of a raw saved answer with chunks; `curl` has undone them already.
+fn dechunk(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
+    headers.get(TRANSFER_ENCODING)?;
+    let mut out = Vec::with_capacity(body.len());
+    let mut rest = body;
+    loop {
+        let line_end = memchr::memmem::find(rest, b"\r\n")?;
+        let size = std::str::from_utf8(rest.get(..line_end)?).ok()?;
+        let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
+        rest = rest.get(line_end + 2..)?;
+        if size == 0 {
+            return Some(out);
+        }
+        out.extend_from_slice(rest.get(..size)?);
+        rest = rest.get(size..)?.strip_prefix(b"\r\n")?;
+    }
+}
+
+fn failure(error: &CurlError) -> Failure {
+    let detail = error.message.clone();
+    let said = detail.to_ascii_lowercase();
+    match error.code {
+        7 if said.contains("timed out") => Failure::ConnectTimeout,
+        7 => Failure::Refused { address: address_in(&detail) },
+        28 if said.contains("connection timed out") || said.contains("failed to connect") => {
+            Failure::ConnectTimeout
+        }
+        28 => Failure::HeadersTooLate,
+        52 => Failure::ClosedEarly { received: Bytes::new() },
+        55 | 56 => Failure::Reset,
+        1 | 8 => Failure::NotHttp { received: Bytes::new(), detail },
+        _ => Failure::Unreachable { address: address_in(&detail), detail },
+    }
+}
+
+/// `Failed to connect to 127.0.0.1 port 5000 after 0 ms` gives `127.0.0.1:5000`.
+fn address_in(message: &str) -> String {
+    let after = |mark: &str| {
+        message
+            .split_once(mark)
+            .and_then(|(_, rest)| rest.split([' ', ':']).find(|word| !word.is_empty()))
+    };
+    match (after("connect to "), after(" port "), after("host: ")) {
+        (Some(host), Some(port), _) => format!("{host}:{port}"),
+        (Some(host), None, _) | (None, _, Some(host)) => host.to_owned(),
+        _ => "the backend".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(input: &str) -> (Answer, Paste) {
+        let paste = read(input.as_bytes());
+        match paste.outcome.clone() {
+            Outcome::Answered(answer) => (answer, paste),
+            Outcome::Failed(failure) => panic!("{failure:?}"),
+        }
+    }
+
+    fn failed(input: &str) -> Failure {
+        match read(input.as_bytes()).outcome {
+            Outcome::Failed(failure) => failure,
+            Outcome::Answered(answer) => panic!("{answer:?}"),
+        }
+    }
+
+    #[test]
+    fn a_plain_answer_is_read_with_either_line_end() {
+        for end in ["\r\n", "\n"] {
+            let text =
+                ["HTTP/1.1 404 NOT FOUND", "Content-Type: text/html", "", "<p>x</p>"].join(end);
+            let (answer, paste) = answered(&text);
+            assert_eq!(answer.status, 404);
+            assert_eq!(answer.headers["content-type"], "text/html");
+            assert_eq!(answer.body, "<p>x</p>");
+            assert!(paste.notes.is_empty(), "{:?}", paste.notes);
+        }
+    }
+
+    #[test]
+    fn http_2_has_no_reason() {
+        assert_eq!(answered("HTTP/2 503 \ncontent-type: text/html\n\nx").0.status, 503);
+    }
+
+    #[test]
+    fn the_last_of_several_answers_counts() {
+        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 301 Moved\r\nLocation: /x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<Response/>";
+        let (answer, paste) = answered(text);
+        assert_eq!(answer.body, "<Response/>");
+        assert_eq!(paste.earlier, ["HTTP/1.1 100 Continue", "HTTP/1.1 301 Moved"]);
+    }
+
+    #[test]
+    fn headers_alone_and_bare_bodies_are_assumed_to_be_200() {
+        let (answer, paste) = answered("Content-Type: application/json\n\n{}");
+        assert_eq!((answer.status.as_u16(), &answer.body[..]), (200, &b"{}"[..]));
+        assert_eq!(paste.notes.len(), 1);
+        let (answer, _) = answered("\n<Response/>");
+        assert_eq!(answer.headers["content-type"], "text/xml");
+        assert_eq!(answer.body, "\n<Response/>");
+    }
+
+    #[test]
+    fn prose_with_a_colon_is_a_body() {
+        assert_eq!(answered("Error: no database\n\nsorry").0.body, "Error: no database\n\nsorry");
+    }
+
+    #[test]
+    fn a_lost_blank_line_is_assumed() {
+        let (answer, paste) = answered("HTTP/1.1 200 OK\nContent-Type: text/xml\n<Response/>");
+        assert_eq!(answer.body, "<Response/>");
+        assert_eq!(paste.notes.len(), 1);
+    }
+
+    #[test]
+    fn only_a_clearly_shorter_body_is_cut() {
+        let cut = |length: usize| {
+            answered(&format!(
+                "HTTP/1.1 200 OK\nContent-Length: {length}\n\n<Response>\n\n</Response>"
+            ))
+            .0
+            .end != BodyEnd::Complete
+        };
+        assert!(!cut(23), "exact");
+        assert!(!cut(23 + 2 + 8), "CRLF became LF and trailing blanks were lost");
+        assert!(cut(23 + 2 + 9));
+        assert!(!cut(5), "more than declared may be the terminal's doing");
+    }
+
+    #[test]
+    fn a_byte_exact_save_ends_where_content_length_says() {
+        let (answer, paste) =
+            answered("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n<Response/><br>debug</br>");
+        assert_eq!(answer.body, "<Response/>");
+        assert_eq!(paste.notes.len(), 1);
+    }
+
+    #[test]
+    fn chunks_of_a_raw_save_are_joined() {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (raw, _) = answered(&format!("{head}5\r\n<Resp\r\n6\r\nonse/>\r\n0\r\n\r\n"));
+        assert_eq!(raw.body, "<Response/>");
+        assert_eq!(answered(&format!("{head}<Response/>")).0.body, "<Response/>");
+    }
+
+    #[test]
+    fn what_curl_says_of_a_failure_is_understood() {
+        assert_eq!(
+            failed(
+                "curl: (7) Failed to connect to localhost port 5000 after 0 ms: Couldn't connect to server\n"
+            ),
+            Failure::Refused { address: "localhost:5000".into() }
+        );
+        assert!(matches!(
+            failed("curl: (52) Empty reply from server"),
+            Failure::ClosedEarly { .. }
+        ));
+        assert_eq!(failed("curl: (56) Recv failure: Connection reset by peer"), Failure::Reset);
+        assert_eq!(
+            failed("curl: (28) Operation timed out after 15001 milliseconds with 0 bytes received"),
+            Failure::HeadersTooLate
+        );
+        assert!(matches!(
+            failed("curl: (1) Received HTTP/0.9 when not allowed"),
+            Failure::NotHttp { .. }
+        ));
+        assert!(matches!(
+            failed("curl: (6) Could not resolve host: pbx.invalid"),
+            Failure::Unreachable { address, .. } if address == "pbx.invalid"
+        ));
+    }
+
+    #[test]
+    fn an_answer_that_curl_saw_cut_is_cut() {
+        let (answer, _) = answered(
+            "HTTP/1.1 200 OK\nContent-Length: 20\n\n<Response>\ncurl: (18) transfer closed\n",
+        );
+        assert!(matches!(answer.end, BodyEnd::Truncated { .. }));
+    }
+
+    #[test]
+    fn a_status_line_without_status_is_not_http() {
+        assert!(matches!(failed("HTTP/1.1 OK\n\n"), Failure::NotHttp { .. }));
+    }
+
+    #[test]
+    fn any_bytes_are_read() {
+        for seed in 0..2_000u32 {
+            let parts: [&[u8]; 8] =
+                [b"HTTP/1.1 ", b"200", b"\r\n", b"\n", b": ", b"\xff\x00", b"< ", b"curl: ("];
+            let mut input = Vec::new();
+            let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+            for _ in 0..(seed % 12) {
+                state ^= state << 13;
+                state ^= state >> 17;
+                state ^= state << 5;
+                input.extend_from_slice(parts[state as usize % parts.len()]);
+            }
+            let _ = read(&input);
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One webhook request, as Twilio sends it, over a fresh connection.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tokio::net::TcpStream;
+
+use super::params::parameters;
+use crate::twilio::Slot;
+use crate::twilio::limits::WEBHOOK_TIMEOUT;
+
+/// What stays as it is in a form, as Twilio encodes it.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+
+/// A webhook request before it is sent.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    slot: Slot,
+    method: Method,
+    target: String,
+    host: Option<String>,
+    params: Vec<(String, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Status code.
+    pub status: StatusCode,
+    /// All headers, framing included.
+    pub headers: HeaderMap,
+    /// The body, transfer coding undone, content coding not.
+    pub body: Bytes,
+    /// From before the connect to the last byte.
+    pub elapsed: Duration,
+}
+
+/// Why nothing came back.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// No TCP connection.
+    #[error("could not connect to {to}; is something listening there?")]
+    Connect {
+        /// The address.
+        to: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The answer is not HTTP, or is cut.
+    #[error("expected an HTTP answer from {to}, the connection failed")]
+    Http {
+        /// The address.
+        to: SocketAddr,
+        /// Why.
+        source: hyper::Error,
+    },
+    /// Path or header could not be put into a request.
+    #[error("path `{target}` makes no request; give an absolute path such as `/voice`")]
+    Request {
+        /// Path and query.
+        target: String,
+        /// Why.
+        source: http::Error,
+    },
+    /// Twilio's own patience is over.
+    #[error("no whole answer from {to} within {} s", WEBHOOK_TIMEOUT.as_secs())]
+    TooLate {
+        /// The address.
+        to: SocketAddr,
+    },
+}
+
+impl Webhook {
+    /// A POST to `target` (path and query) with the parameters of `slot`.
+    pub fn new(slot: Slot, target: &str) -> Self {
+        Self {
+            slot,
+            method: Method::POST,
+            target: target.to_owned(),
+            host: None,
+            params: parameters(slot),
+            headers: Vec::new(),
+        }
+    }
+
+    /// The slot.
+    pub fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// GET puts the parameters in the query, as Twilio does.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Another Host header than the address.
+    #[must_use]
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
+    }
+
+    /// Sets a parameter; one that is there already changes its value.
+    #[must_use]
+    pub fn param(mut self, name: &str, value: &str) -> Self {
+        match self.params.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => value.clone_into(known),
+            None => self.params.push((name.to_owned(), value.to_owned())),
+        }
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The parameters as a form.
+    pub fn form(&self) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, FORM).to_string().replace("%20", "+");
+        let pairs = self.params.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v)));
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
+    /// Sends the request and reads the whole answer, with Twilio's patience of 15 s.
+    pub async fn send(&self, to: SocketAddr) -> Result<Response, ProbeError> {
+        let request = self
+            .request(to)
+            .map_err(|source| ProbeError::Request { target: self.target.clone(), source })?;
+        tokio::time::timeout(WEBHOOK_TIMEOUT, exchange(to, request))
+            .await
+            .unwrap_or(Err(ProbeError::TooLate { to }))
+    }
+
+    fn request(&self, to: SocketAddr) -> Result<Request<Full<Bytes>>, http::Error> {
+        let form = self.form();
+        let in_query = self.method == Method::GET;
+        let target = if in_query && !form.is_empty() {
+            let joint = if self.target.contains('?') { '&' } else { '?' };
+            format!("{}{joint}{form}", self.target)
+        } else {
+            self.target.clone()
+        };
+        let host = self.host.clone().unwrap_or_else(|| to.to_string());
+        let mut builder = Request::builder()
+            .method(self.method.clone())
+            .uri(target)
+            .header(HOST, host)
+            .header("i-twilio-idempotency-token", uuid::Uuid::now_v7().to_string())
+            .header(ACCEPT, "*/*")
+            .header("x-home-region", "us1")
+            .header(USER_AGENT, "TwilioProxy/1.1");
+        if !in_query {
+            builder =
+                builder.header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8");
+        }
+        for (name, value) in &self.headers {
+            builder = builder.header(name, value);
+        }
+        builder.body(Full::new(if in_query { Bytes::new() } else { Bytes::from(form) }))
+    }
+}
+
+async fn exchange(to: SocketAddr, request: Request<Full<Bytes>>) -> Result<Response, ProbeError> {
+    let start = Instant::now();
+    let stream =
+        TcpStream::connect(to).await.map_err(|source| ProbeError::Connect { to, source })?;
+    let failed = |source| ProbeError::Http { to, source };
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
+    let driver = tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(failed)?;
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await.map_err(failed)?.to_bytes();
+    let elapsed = start.elapsed();
+    drop(sender);
+    driver.abort();
+    Ok(Response { status: head.status, headers: head.headers, body, elapsed })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers once and gives back what was asked.
+    async fn asked(webhook: Webhook) -> (String, Response) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            let mut buffer = [0; 4096];
+            loop {
+                let read = stream.read(&mut buffer).await.unwrap();
+                asked.extend_from_slice(&buffer[..read]);
+                let text = String::from_utf8_lossy(&asked);
+                if text.starts_with("GET") || text.ends_with("NumMedia=0") {
+                    break;
+                }
+            }
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 11\r\n\r\n<Response/>";
+            stream.write_all(answer).await.unwrap();
+            String::from_utf8(asked).unwrap()
+        });
+        let response = webhook.send(to).await.unwrap();
+        (server.await.unwrap(), response)
+    }
+
+    #[tokio::test]
+    async fn a_post_looks_like_twilios() {
+        let (asked, response) =
+            asked(Webhook::new(Slot::Messaging, "/sms?x=1").host("pbx.example.com")).await;
+        assert!(asked.starts_with("POST /sms?x=1 HTTP/1.1\r\n"), "{asked}");
+        for line in [
+            "Host: pbx.example.com",
+            "User-Agent: TwilioProxy/1.1",
+            "Accept: */*",
+            "Content-Type: application/x-www-form-urlencoded; charset=UTF-8",
+        ] {
+            assert!(asked.contains(&format!("\r\n{line}\r\n")), "{line} in {asked}");
+        }
+        assert!(asked.contains("I-Twilio-Idempotency-Token: "), "{asked}");
+        assert!(!asked.to_lowercase().contains("accept-encoding"), "{asked}");
+        assert!(asked.contains("Body=Hello+%26+goodbye&"), "{asked}");
+        assert_eq!(response.body, "<Response/>");
+    }
+
+    #[tokio::test]
+    async fn a_get_has_its_parameters_in_the_query() {
+        let (asked, _) = asked(Webhook::new(Slot::Voice, "/voice?x=1").method(Method::GET)).await;
+        assert!(asked.starts_with("GET /voice?x=1&CallSid=CA"), "{asked}");
+        assert!(!asked.contains("Content-Type"), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = listener.local_addr().unwrap();
+        drop(listener);
+        let error = Webhook::new(Slot::Voice, "/").send(to).await.unwrap_err();
+        assert!(matches!(error, ProbeError::Connect { .. }), "{error}");
+    }
+}

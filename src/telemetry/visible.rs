@@ -1,0 +1,97 @@
+//! Invisible characters made visible, so that a log line or a screen shows what was there and
+//! nothing can forge a line or steer a terminal.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// The text with every invisible character written as `<U+FEFF>`; line feeds as `\n`, carriage
+/// returns as `\r`, tabs as `\t`. Hebrew and other scripts stay as they are. The result is one
+/// line without control characters.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_invisible) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            c if is_invisible(c) => {
+                // Writing to a String can't fail.
+                let _ = write!(shown, "<U+{:04X}>", u32::from(c));
+            }
+            c => shown.push(c),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// The same, cut to at most `max` characters of the original, with `…` where something was cut.
+pub fn visible_bounded(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        None => visible(text).into_owned(),
+        Some((at, _)) => format!("{}…", visible(text.get(..at).unwrap_or_default())),
+    }
+}
+
+/// Bytes as text: what is not UTF-8 as `\xNN`, the rest as [`visible`].
+pub fn visible_bytes(bytes: &[u8], max: usize) -> String {
+    let mut shown = String::new();
+    let mut left = max;
+    for chunk in bytes.utf8_chunks() {
+        if left == 0 {
+            shown.push('…');
+            break;
+        }
+        let text = visible_bounded(chunk.valid(), left);
+        left = left.saturating_sub(chunk.valid().chars().count());
+        shown.push_str(&text);
+        for byte in chunk.invalid() {
+            let _ = write!(shown, "\\x{byte:02x}");
+            left = left.saturating_sub(1);
+        }
+    }
+    shown
+}
+
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{a0}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
+            | '\u{3000}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{fffe}'..='\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_seen_is_named() {
+        assert_eq!(
+            visible("\u{feff}<a>\u{a0}\u{202e}\u{1b}[31m\n"),
+            "<U+FEFF><a><U+00A0><U+202E><U+001B>[31m\\n"
+        );
+        assert_eq!(visible_bytes(b"a\xffb\xe2\x80\xa8", 10), "a\\xffb<U+2028>");
+    }
+
+    #[test]
+    fn scripts_and_emoji_stay() {
+        for text in ["שלום", "مرحبا", "🙂 ok", "naïve"] {
+            assert!(matches!(visible(text), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_invisible_remains(bytes: Vec<u8>, text: String) {
+            for shown in [visible_bytes(&bytes, 10_000), visible(&text).into_owned(), visible_bounded(&text, 5)] {
+                prop_assert!(!shown.chars().any(is_invisible), "{shown:?}");
+            }
+        }
+    }
+}

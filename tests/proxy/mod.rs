@@ -1,0 +1,10 @@
+//! The transport over real sockets: exact forwarding, streams, faults, drain.
+
+mod failures;
+mod forwarding;
+mod guarded;
+mod life;
+mod limits;
+mod pass;
+mod pool;
+mod websocket;

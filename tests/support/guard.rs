@@ -1,0 +1,111 @@
+//! The proxy in front of a backend, in this process.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use http::Method;
+use twiml_guard::config::route::{PathPattern, Route};
+use twiml_guard::config::{Config, LogBody, LogConfig, OpsListener, Upstream};
+use twiml_guard::guard::Policy;
+use twiml_guard::incidents::instruments;
+use twiml_guard::incidents::recorder::Recorder;
+use twiml_guard::proxy::{Proxy, Summary};
+use twiml_guard::shutdown::Shutdown;
+use twiml_guard::twilio::SlotSetting;
+
+/// A running guard; stops when dropped.
+pub struct Guard {
+    pub address: SocketAddr,
+    shutdown: Shutdown,
+    running: Option<JoinHandle<Summary>>,
+}
+
+impl Guard {
+    /// In front of `backend`, with every path guarded by recognition only.
+    pub fn before(backend: SocketAddr) -> Self {
+        Self::with(config(backend))
+    }
+
+    /// With a configuration.
+    pub fn with(config: Config) -> Self {
+        let proxy = Proxy::bind(
+            Arc::new(config),
+            Recorder::without_writer(instruments().unwrap()),
+            instruments().unwrap(),
+        )
+        .unwrap();
+        let (address, shutdown) = (proxy.local_addr(), Shutdown::new());
+        let raised = shutdown.clone();
+        let running = Some(thread::spawn(move || proxy.run(raised)));
+        Self { address, shutdown, running }
+    }
+
+    /// Raises the shutdown without waiting.
+    pub fn begin_stop(&self) {
+        self.shutdown.raise();
+    }
+
+    /// Stops, and gives the summary.
+    pub fn stop(mut self) -> Summary {
+        self.shutdown.raise();
+        self.running.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.shutdown.raise();
+        if let Some(running) = self.running.take() {
+            let _ = running.join();
+        }
+    }
+}
+
+/// A configuration with short times.
+pub fn config(backend: SocketAddr) -> Config {
+    let upstream = Upstream { host: backend.ip().to_string(), port: backend.port() };
+    let policy = Policy { upstream_authority: upstream.authority(), ..Policy::default() };
+    Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        ops: OpsListener::Off,
+        budget: Duration::from_millis(1500),
+        connect_timeout: Duration::from_millis(500),
+        max_answer_body: 256 * 1024,
+        max_request_body: 64 * 1024,
+        drain_timeout: Duration::from_secs(3),
+        workers: 1,
+        log: LogConfig { format: None, body: LogBody::None },
+        state_dir: None,
+        public_url: None,
+        routes: Vec::new(),
+        default_route: Arc::new(Route {
+            name: "*".to_owned(),
+            pattern: PathPattern::Prefix("/".to_owned()),
+            method: None,
+            slot: SlotSetting::Auto,
+            upstream,
+            policy: Arc::new(policy),
+        }),
+    }
+}
+
+/// Adds a route for a path, changed by `change`.
+pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&mut Policy)) {
+    let mut policy = (*config.default_route.policy).clone();
+    change(&mut policy);
+    config.routes.push(Arc::new(Route {
+        name: path.to_owned(),
+        pattern: PathPattern::Exact(path.to_owned()),
+        method: None::<Method>,
+        slot: slot.parse().unwrap(),
+        upstream: config.default_route.upstream.clone(),
+        policy: Arc::new(policy),
+    }));
+}
+
+/// An address where nobody listens.
+pub fn nobody() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
