@@ -3,9 +3,13 @@
 // A test that meets the unexpected fails, and says where.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod cases;
 mod cli;
 mod config_file;
 mod conformance;
+mod kit;
 mod layout;
+mod pages;
+mod properties;
 mod proxy;
 mod support;

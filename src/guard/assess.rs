@@ -42,8 +42,10 @@ pub enum Verdictless {
     AcceptedLater,
     /// This document, typed as TwiML.
     Document(Bytes),
+    /// This text, as text/plain in UTF-8.
+    Prose(Bytes),
     /// This body under the answer's own type.
-    Plain(Bytes),
+    Sound(Bytes),
     /// This TwiML, which lets Twilio sign the target of a redirect itself.
     SignAgain(Bytes),
     /// Nothing: an empty document or the fallback, by slot and call.
@@ -213,15 +215,16 @@ impl Assessor<'_> {
                 .push(Finding::new(&causes::audio_unsuited::CAUSE, self.content_type.shown()));
             return Verdictless::Unfit;
         }
-        self.as_it_is()
+        let sound = self.decoded.clone();
+        self.unless_as_it_is(Verdictless::Sound(sound))
     }
 
-    /// The body under its own type: as it is where nothing had to be undone.
-    fn as_it_is(&mut self) -> Verdictless {
+    /// The answer as it is where nothing had to be undone.
+    fn unless_as_it_is(&mut self, otherwise: Verdictless) -> Verdictless {
         if self.findings.iter().all(|finding| finding.repair.is_none()) && !self.refuses_cookies() {
             Verdictless::Accepted
         } else {
-            Verdictless::Plain(self.decoded.clone())
+            otherwise
         }
     }
 
@@ -231,6 +234,7 @@ impl Assessor<'_> {
         let foreign = Foreign {
             text,
             content_type: &self.content_type,
+            headers: &self.answer.headers,
             status: self.answer.status,
             roots: nothing.roots,
             quoted: nothing.quoted,
@@ -276,7 +280,9 @@ impl Assessor<'_> {
         let evidence = super::words::first_line(text);
         self.findings.push(Finding::new(&causes::prose::CAUSE, evidence));
         match self.policy.plain_text {
-            PlainText::Pass => self.as_it_is(),
+            PlainText::Pass => {
+                self.unless_as_it_is(Verdictless::Prose(Bytes::from(text.to_owned())))
+            }
             PlainText::Replace => Verdictless::Unfit,
         }
     }
@@ -371,7 +377,15 @@ impl Assessor<'_> {
 
     fn content_type_finding(&self, text: &str) -> Option<Finding> {
         let ascii = text.is_ascii();
-        let fires = |cause: &&'static super::Cause| matches!(cause.check, Check::Type(find) if find(&self.content_type, ascii));
+        // A label that named the encoding in use was true before the body was encoded anew.
+        let transcoded = self
+            .findings
+            .iter()
+            .any(|finding| std::ptr::eq(finding.cause, &charset_causes::charset_not_utf8::CAUSE));
+        let fires = |cause: &&'static super::Cause| {
+            matches!(cause.check, Check::Type(find) if find(&self.content_type, ascii))
+                && !(transcoded && std::ptr::eq(*cause, &headers::charset_label_untrue::CAUSE))
+        };
         let cause = CAUSES.iter().copied().find(fires)?;
         Some(Finding::new(cause, self.content_type.shown()).repaired(Grade::Lossless))
     }

@@ -221,13 +221,16 @@ fn undo(coding: Coding, body: &[u8], limit: usize) -> Result<(Bytes, bool), Codi
         Coding::Deflate => match drain(ZlibDecoder::new(body), limit) {
             Drained::Whole(plain) => Ok((plain, false)),
             Drained::TooLarge => Err(CodingError::TooLarge { limit }),
-            Drained::Broken(zlib, error) => match drain(DeflateDecoder::new(body), limit) {
-                Drained::Whole(plain) if !plain.is_empty() => Ok((plain, false)),
-                Drained::TooLarge => Err(CodingError::TooLarge { limit }),
-                _ => tail_or_corrupt(zlib, &error, coding, || {
-                    raw_deflate_is_whole(body.get(2..).unwrap_or_default())
-                }),
-            },
+            // Without the two bytes of its header, zlib data is raw deflate and a checksum.
+            Drained::Broken(_, error) => {
+                if let Some(plain) = raw_deflate(body, limit)? {
+                    return Ok((plain, false));
+                }
+                match raw_deflate(body.get(2..).unwrap_or_default(), limit)? {
+                    Some(plain) => Ok((plain, true)),
+                    None => Err(corrupt(coding, &error)),
+                }
+            }
         },
         Coding::Brotli => {
             finish(drain(brotli_decompressor::Decompressor::new(body, 4096), limit), coding, limit)
@@ -239,6 +242,15 @@ fn undo(coding: Coding, body: &[u8], limit: usize) -> Result<(Bytes, bool), Codi
                     .map_err(|error| corrupt(coding, &error))?;
             finish(drain(decoder, limit), coding, limit)
         }
+    }
+}
+
+/// Raw deflate data that reaches its own end mark.
+fn raw_deflate(data: &[u8], limit: usize) -> Result<Option<Bytes>, CodingError> {
+    match drain(DeflateDecoder::new(data), limit) {
+        Drained::Whole(plain) => Ok(Some(plain).filter(|plain| !plain.is_empty())),
+        Drained::TooLarge => Err(CodingError::TooLarge { limit }),
+        Drained::Broken(..) => Ok(None),
     }
 }
 

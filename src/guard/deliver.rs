@@ -19,6 +19,9 @@ const MAX_STEERING_FALLBACKS: u32 = 3;
 /// `text/xml; charset=utf-8`.
 const TWIML_TYPE: HeaderValue = HeaderValue::from_static("text/xml; charset=utf-8");
 
+/// `text/plain; charset=utf-8`.
+const PROSE_TYPE: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
 /// Decides what leaves.
 pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> Judgement {
     let Assessment { findings, outcome, decoded } = assessment;
@@ -35,7 +38,10 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         (Verdictless::Document(body), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, Some(&TWIML_TYPE)))
         }
-        (Verdictless::Plain(body), Some(answer)) => {
+        (Verdictless::Prose(body), Some(answer)) => {
+            (Verdict::Repaired, repaired(answer, body, Some(&PROSE_TYPE)))
+        }
+        (Verdictless::Sound(body), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, answer.headers.get(header::CONTENT_TYPE)))
         }
         (Verdictless::SignAgain(body), answer) => {
@@ -54,12 +60,13 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
     Judgement { verdict, findings, delivery: enforced, withheld: None, decoded }
 }
 
-/// Faults that nothing removed first, then those that a repair removed, then warnings.
+/// Faults that nothing removed first, then those that a repair removed, then warnings; repaired
+/// ones in the order of the stages (of the others, the one that says most was found first).
 fn in_order(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| match (finding.cause.level, finding.repair) {
-        (Level::Fault, None) => 0,
-        (Level::Fault, Some(_)) => 1,
-        (Level::Warning, _) => 2,
+        (Level::Fault, None) => (0, None),
+        (Level::Fault, Some(_)) => (1, Some(finding.cause.stage)),
+        (Level::Warning, _) => (2, None),
     });
     findings
 }
@@ -202,7 +209,7 @@ fn fallback<'p>(exchange: &Exchange, policy: &'p Policy) -> Option<&'p Fallback>
 /// A 502 that says why, for Twilio's own Fallback URL to take over.
 fn refusal(findings: &[Finding]) -> Delivery {
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CONTENT_TYPE, PROSE_TYPE);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let why = findings.first().map_or("no answer", |finding| finding.cause.explain);
     Delivery {

@@ -1,6 +1,6 @@
 //! What is known of a body that holds no TwiML document to deliver.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use super::media::ContentType;
 use super::twiml::XmlFault;
@@ -13,6 +13,8 @@ pub struct Foreign<'a> {
     pub text: &'a str,
     /// What Content-Type says.
     pub content_type: &'a ContentType,
+    /// The answer's headers.
+    pub headers: &'a HeaderMap,
     /// The answer's status.
     pub status: StatusCode,
     /// How many `<Response` roots there are.

@@ -35,7 +35,7 @@ pub fn locate(text: &str) -> Located {
     let &[root] = roots.as_slice() else {
         return if roots.is_empty() { Located::Nowhere } else { Located::Several(roots.len()) };
     };
-    let start = with_declaration(text, root);
+    let start = with_prolog(text, root);
     let (end, closed) = end_of_root(text, root);
     let (before, after) =
         (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
@@ -56,36 +56,59 @@ fn roots(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The start of the declaration that belongs to the root at `root`: only blanks, comments and
-/// instructions stand between.
-fn with_declaration(text: &str, root: usize) -> usize {
+/// More beginnings of a prolog than this are not tried.
+const MAX_PROLOGS: usize = 8;
+
+/// The start of the declaration or DOCTYPE that belongs to the root at `root`: only blanks,
+/// comments, instructions and further declarations stand between.
+fn with_prolog(text: &str, root: usize) -> usize {
     let before = text.get(..root).unwrap_or_default();
-    let Some(start) = before
-        .rfind("<?xml ")
-        .or_else(|| before.rfind("<?xml\n"))
-        .or_else(|| before.rfind("<?xml\t"))
-    else {
-        return root;
+    let begins = |at: &usize| {
+        let rest = before.get(*at..).unwrap_or_default();
+        is_doctype(rest)
+            || rest
+                .strip_prefix("<?xml")
+                .is_some_and(|after| after.starts_with(|c| is_blank(c) || c == '?'))
     };
-    let mut rest = before.get(start..).unwrap_or_default();
+    let starts = memchr::memchr_iter(b'<', before.as_bytes()).filter(begins);
+    let mut starts = starts.take(MAX_PROLOGS);
+    starts.find(|&at| is_prolog(before.get(at..).unwrap_or_default())).unwrap_or(root)
+}
+
+fn is_doctype(rest: &str) -> bool {
+    rest.get(..9).is_some_and(|head| head.eq_ignore_ascii_case("<!doctype"))
+}
+
+/// Whether a text is nothing but declarations, a DOCTYPE, comments and instructions.
+fn is_prolog(mut rest: &str) -> bool {
     loop {
         rest = rest.trim_start_matches(is_blank);
         let end = if rest.is_empty() {
-            return start;
+            return true;
         } else if rest.starts_with("<?") {
-            "?>"
+            rest.find("?>").map(|at| at + 2)
         } else if rest.starts_with("<!--") {
-            "-->"
-        } else if rest.get(..9).is_some_and(|head| head.eq_ignore_ascii_case("<!doctype")) {
-            ">"
+            rest.find("-->").map(|at| at + 3)
+        } else if is_doctype(rest) {
+            end_of_doctype(rest)
         } else {
-            return root;
+            None
         };
-        match rest.find(end) {
-            Some(at) => rest = rest.get(at + end.len()..).unwrap_or_default(),
-            None => return root,
+        match end.and_then(|end| rest.get(end..)) {
+            Some(after) => rest = after,
+            None => return false,
         }
     }
+}
+
+/// Behind a DOCTYPE's `>`, or behind the one that follows its internal subset.
+fn end_of_doctype(rest: &str) -> Option<usize> {
+    let first = rest.find(['[', '>'])?;
+    if rest.get(first..)?.starts_with('>') {
+        return Some(first + 1);
+    }
+    let subset = first + rest.get(first..)?.find(']')?;
+    Some(subset + rest.get(subset..)?.find('>')? + 1)
 }
 
 /// Where the root ends: behind its end tag, or behind its own `/>`; the text's end if it has none.

@@ -22,6 +22,7 @@ mod links;
 mod locate;
 pub mod media;
 mod mend;
+mod origins;
 mod pages;
 pub mod policy;
 pub mod reading;

@@ -50,7 +50,7 @@ pub struct Circumstances {
 
 /// Looks for the one document of a body.
 pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
-    let fault = match twiml::read(text) {
+    let (root, fault) = match twiml::read(text) {
         Ok(document) => {
             let root =
                 document.root().map(|root| root.name_in(text).to_owned()).unwrap_or_default();
@@ -61,27 +61,27 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
                     findings: Vec::new(),
                 };
             }
-            if root != "Response" {
-                let fault = XmlFault {
-                    offset: 0,
-                    message: format!("expected root `Response`, found `{root}`"),
-                };
-                return Recovered::Nothing(Nothing {
-                    fault,
-                    roots: 0,
-                    quoted: None,
-                    truncated: None,
-                    root: Some(root),
-                });
-            }
-            XmlFault {
-                offset: document.doctype.map_or(0, |span| span.start),
-                message: "a DOCTYPE stands before the document".to_owned(),
+            if root == "Response" {
+                let offset = document.doctype.map_or(0, |span| span.start);
+                (None, XmlFault::new(offset, "a DOCTYPE stands before the document".to_owned()))
+            } else {
+                let message = format!("expected root `Response`, found `{root}`");
+                (Some(root), XmlFault::new(0, message))
             }
         }
-        Err(fault) => fault,
+        Err(fault) => (None, fault),
     };
-    let mut nothing = Nothing { fault, roots: 1, quoted: None, truncated: None, root: None };
+    let mut nothing = Nothing { fault, roots: 1, quoted: None, truncated: None, root };
+    match in_json(text) {
+        InJson::No => {}
+        InJson::Alone(inner) if !circumstances.whole_only => {
+            return unwrapped(recover(&inner, circumstances), text, nothing);
+        }
+        InJson::Alone(_) | InJson::Among => {
+            nothing.quoted = Some("inside JSON".to_owned());
+            return Recovered::Nothing(nothing);
+        }
+    }
     let place = match locate(text) {
         Located::Nowhere => {
             nothing.roots = 0;
@@ -128,6 +128,47 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
             Recovered::Document { text: mended, document, findings }
         }
         _ => Recovered::Nothing(nothing),
+    }
+}
+
+/// What is left of a document in JSON.
+enum InJson {
+    /// The text is a JSON string, and this is what it says.
+    Alone(String),
+    /// The text is other JSON that speaks of TwiML.
+    Among,
+    /// The text is no JSON, or speaks of no TwiML.
+    No,
+}
+
+/// A serialiser that is handed a document as a string makes a JSON string of it; what stands in
+/// one field of an object is somebody's data.
+fn in_json(text: &str) -> InJson {
+    let text = text.trim();
+    if !text.contains("<Response") {
+        return InJson::No;
+    }
+    if text.starts_with('"') {
+        return serde_json::from_str(text).map_or(InJson::No, InJson::Alone);
+    }
+    let json =
+        text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
+    if json { InJson::Among } else { InJson::No }
+}
+
+fn unwrapped(inner: Recovered, text: &str, nothing: Nothing) -> Recovered {
+    match inner {
+        Recovered::Document { text: document_text, document, findings } => {
+            let start = text.trim_start().chars().take(60).collect::<String>();
+            let wrapped = Finding::new(&causes::json_answer::CAUSE, start)
+                .at(text.as_bytes(), 0)
+                .repaired(Grade::Inferred);
+            // Places inside the string are none of the body's.
+            let inner = findings.into_iter().map(|finding| Finding { place: None, ..finding });
+            let findings = std::iter::once(wrapped).chain(inner).collect();
+            Recovered::Document { text: document_text, document, findings }
+        }
+        Recovered::Nothing(_) => Recovered::Nothing(nothing),
     }
 }
 

@@ -6,6 +6,7 @@
 mod close;
 mod tag;
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::causes::document as causes;
@@ -13,11 +14,26 @@ use super::edit::Edit;
 use super::finding::Grade;
 use super::twiml::chars::{Reference, is_char, name_len, reference};
 use super::twiml::{entities, grammar};
+use crate::twilio::limits;
 
 pub use close::cut_in_root_end;
 
 /// More edits than this are no repair any more.
 const MAX_EDITS: usize = 10_000;
+
+/// More text than this is not mended: what leaves may have half of it, and a repair only drops
+/// characters, comments and a DOCTYPE.
+const MAX_TEXT: usize = 2 * limits::MAX_TWIML_BYTES;
+
+/// Where the last end tag of each name stands.
+fn last_ends(text: &str) -> HashMap<&str, usize> {
+    memchr::memmem::find_iter(text.as_bytes(), b"</")
+        .map(|at| {
+            let inner = text.get(at + 2..).unwrap_or_default();
+            (inner.get(..name_len(inner)).unwrap_or_default(), at)
+        })
+        .collect()
+}
 
 /// What is known of how the text ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +47,11 @@ pub enum Ending {
 /// Proposes edits for a document that starts at its declaration or root; `None` when there is no
 /// sensible reading.
 pub fn mend(text: &str, ending: Ending) -> Option<Vec<Edit>> {
-    let mut mender = Mender { text, at: 0, edits: Vec::new(), open: Vec::new() };
+    if text.len() > MAX_TEXT {
+        return None;
+    }
+    let mut mender =
+        Mender { text, at: 0, edits: Vec::new(), open: Vec::new(), ends: last_ends(text) };
     mender.walk()?;
     mender.close(ending)?;
     mender.edits.sort_by_key(|edit| edit.span.start);
@@ -44,6 +64,8 @@ struct Mender<'t> {
     edits: Vec<Edit>,
     /// Names of the open elements, outermost first.
     open: Vec<&'t str>,
+    /// Where the last end tag of each name stands.
+    ends: HashMap<&'t str, usize>,
 }
 
 impl<'t> Mender<'t> {
@@ -222,10 +244,11 @@ impl<'t> Mender<'t> {
             return bounded;
         }
         // An unknown name is a tag only where something closes it.
+        let closed_later = || self.ends.get(name).is_some_and(|&end| end > self.at);
         bounded
-            && inner.find('>').is_some_and(|end| {
-                let tag = inner.get(..end).unwrap_or_default();
-                !tag.contains('<') && (tag.ends_with('/') || inner.contains(&format!("</{name}")))
+            && inner.find(['<', '>']).is_some_and(|end| {
+                inner.get(end..).is_some_and(|rest| rest.starts_with('>'))
+                    && (inner.get(..end).is_some_and(|tag| tag.ends_with('/')) || closed_later())
             })
     }
 

@@ -21,7 +21,8 @@ pub struct XmlFault {
 }
 
 impl XmlFault {
-    pub(super) fn new(offset: usize, message: String) -> Self {
+    /// A fault at a byte offset.
+    pub fn new(offset: usize, message: String) -> Self {
         Self { offset, message }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::foreign::Foreign;
+use crate::guard::origins;
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -17,5 +18,5 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    foreign.truncated.clone()
+    foreign.truncated.as_deref().map(|why| origins::prefixed(foreign, why))
 }

@@ -2,7 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::foreign::Foreign;
-use crate::guard::pages;
+use crate::guard::{origins, pages};
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -18,7 +18,7 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    pages::is_html(foreign).then(|| match pages::origin(foreign) {
+    pages::is_html(foreign).then(|| match origins::origin(foreign) {
         Some(origin) => format!("page of {origin}: {}", pages::heading(foreign.text)),
         None => pages::heading(foreign.text),
     })

@@ -2,7 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::foreign::Foreign;
-use crate::guard::words;
+use crate::guard::{origins, words};
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -18,5 +18,5 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    words::is_json(foreign).then(|| words::first_line(foreign.text))
+    words::is_json(foreign).then(|| origins::prefixed(foreign, &words::first_line(foreign.text)))
 }

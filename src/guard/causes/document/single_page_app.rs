@@ -2,7 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::foreign::Foreign;
-use crate::guard::pages;
+use crate::guard::{origins, pages};
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -18,5 +18,6 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    pages::is_single_page_app(foreign).then(|| pages::heading(foreign.text))
+    let app = pages::is_single_page_app(foreign) && !origins::is_from_between(foreign);
+    app.then(|| pages::heading(foreign.text))
 }

@@ -1,0 +1,8 @@
+//! What several tests share.
+
+pub mod case;
+pub mod coding;
+pub mod contract;
+pub mod http;
+pub mod show;
+pub mod witness;
