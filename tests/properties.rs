@@ -319,7 +319,12 @@ fn spoilt(mut body: Vec<u8>, spoils: &[Spoil]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // PROPTEST_CASES asks for more.
+        cases: ProptestConfig::default().cases.max(600),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn random_bytes_meet_the_contract(
@@ -482,12 +487,14 @@ fn adversarial() -> Vec<(&'static str, Vec<u8>)> {
         all.push((piece, format!("<Response {}></Response>", fill(piece)).into_bytes()));
         all.push((piece, format!("<!doctype html><html>{}", fill(piece)).into_bytes()));
     }
-    let attributes: String = (0..SIZE / 16).map(|n| format!("a{n:08}='b' ")).collect();
+    let many = |count: usize, piece: &dyn Fn(usize) -> String| {
+        (0..count).map(piece).collect::<Vec<_>>().concat()
+    };
+    let attributes = many(SIZE / 16, &|n| format!("a{n:08}='b' "));
     all.push(("attributes", format!("<Response {attributes}/>").into_bytes()));
-    let distinct: String = (0..SIZE / 12).map(|n| format!("<x{n:08} >")).collect();
+    let distinct = many(SIZE / 12, &|n| format!("<x{n:08} >"));
     all.push(("tags", format!("<Response><Say>{distinct}</Say></Response>").into_bytes()));
-    let prefixes: String =
-        (0..SIZE / 40).map(|n| format!("<a xmlns:b{n}='u'><c:d/></a>")).collect();
+    let prefixes = many(SIZE / 40, &|n| format!("<a xmlns:b{n}='u'><c:d/></a>"));
     all.push(("prefixes", format!("<Response>{prefixes}</Response>").into_bytes()));
     all
 }
