@@ -346,6 +346,8 @@ mod tests {
             "</>",
             "<>",
             "<a / b='1'>",
+            "<a\u{feff}/>",
+            "<a 🙂='1'/>",
             "<a b='1'/></a>",
         ] {
             assert!(read(text).is_err(), "{text}");
