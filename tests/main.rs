@@ -6,6 +6,7 @@
 mod cases;
 mod cli;
 mod config_file;
+mod conformance;
 mod kit;
 mod layout;
 mod pages;

@@ -4,6 +4,7 @@ pub mod chars;
 pub mod document;
 pub mod entities;
 pub mod grammar;
+mod namespaces;
 mod reader;
 mod tags;
 

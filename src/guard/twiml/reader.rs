@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 
 use super::chars::{is_blank, is_char, name_len};
 use super::document::{Document, Element};
-use super::tags;
+use super::{namespaces, tags};
 
 /// Why a text is not a well-formed document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,57 +105,13 @@ impl Builder<'_> {
         let index = self.document.elements.len();
         let parent = self.open.last().copied();
         self.document.elements.push(Element { name, parent, attributes, texts: Vec::new(), span });
-        self.check_prefixes(index)?;
+        namespaces::check(self.text, &self.document.elements, index)?;
         if empty {
             self.closed = self.open.is_empty();
         } else {
             self.open.push(index);
         }
         Ok(())
-    }
-
-    /// Namespaces in XML 1.0: every prefix is declared on the element or around it.
-    fn check_prefixes(&self, index: usize) -> Result<(), XmlFault> {
-        let Some(element) = self.document.elements.get(index) else { return Ok(()) };
-        let names =
-            std::iter::once(&element.name).chain(element.attributes.iter().map(|a| &a.name));
-        for name in names {
-            let text = self.slice(name);
-            let Some((prefix, local)) = text.split_once(':') else { continue };
-            if prefix == "xmlns" {
-                let bound =
-                    element.attribute(self.text, text).map(|value| self.slice(&value).is_empty());
-                if bound == Some(true) || local == "xmlns" || local == "xml" {
-                    return Err(XmlFault::new(name.start, format!("`{text}` binds no namespace")));
-                }
-                continue;
-            }
-            if name_len(local) != local.len() {
-                return Err(XmlFault::new(
-                    name.start,
-                    format!("expected a name after the prefix, found `{text}`"),
-                ));
-            }
-            if prefix != "xml" && !self.is_bound(index, prefix) {
-                return Err(XmlFault::new(
-                    name.start,
-                    format!("prefix `{prefix}` is not declared"),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn is_bound(&self, index: usize, prefix: &str) -> bool {
-        let wanted = format!("xmlns:{prefix}");
-        let mut at = Some(index);
-        while let Some(element) = at.and_then(|at| self.document.elements.get(at)) {
-            if element.attribute(self.text, &wanted).is_some() {
-                return true;
-            }
-            at = element.parent;
-        }
-        false
     }
 
     fn end(&mut self, span: &Range<usize>) -> Result<(), XmlFault> {
@@ -255,7 +211,8 @@ impl Builder<'_> {
     }
 
     fn doctype(&mut self, span: Range<usize>) -> Result<(), XmlFault> {
-        if !self.document.elements.is_empty() || self.document.doctype.is_some() {
+        let keyword = self.slice(&span).starts_with("<!DOCTYPE");
+        if !keyword || !self.document.elements.is_empty() || self.document.doctype.is_some() {
             return Err(XmlFault::new(span.start, "a DOCTYPE stands where none may".to_owned()));
         }
         self.document.doctype = Some(span);
