@@ -8,13 +8,15 @@ use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use twiml_guard::guard::{
     Answer, BodyEnd, CallFacts, DeliveryKind, Exchange, Outcome, Policy, RequestFacts, Verdict,
     judge,
 };
 use twiml_guard::twilio::{Params, Slot};
 
-use crate::kit::contract;
+use crate::kit::{contract, witness};
 
 const FORM: &str = "CallSid=CA0123456789abcdef0123456789abcdef&AccountSid=AC0123456789abcdef0123456789abcdef&CallStatus=in-progress&From=%2B15550100001&To=%2B15550100002";
 
@@ -319,7 +321,12 @@ fn spoilt(mut body: Vec<u8>, spoils: &[Spoil]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        // PROPTEST_CASES asks for more.
+        cases: ProptestConfig::default().cases.max(600),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn random_bytes_meet_the_contract(
@@ -345,6 +352,52 @@ proptest! {
         let body = at.get(&documents).xml.clone().into_bytes();
         held(&exchange(slot, status, headers, spoilt(body, &spoils), end))?;
     }
+}
+
+/// Spoilt documents whose damage is mild enough that something of them leaves.
+fn mildly_spoilt() -> impl Strategy<Value = (String, Vec<Spoil>)> {
+    let mild = prop_oneof![
+        4 => (any::<prop::sample::Index>(), pieces()).prop_map(|(at, what)| Spoil::Insert(at, what)),
+        2 => (any::<prop::sample::Index>(), 1u8..).prop_map(|(at, by)| Spoil::Flip(at, by)),
+        1 => pieces().prop_map(Spoil::Append),
+        1 => Just(Spoil::Gzip),
+        1 => Just(Spoil::Latin),
+        1 => Just(Spoil::Wide),
+    ];
+    let whole = pieces()
+        .prop_map(|inside| format!("<Response>{}</Response>", String::from_utf8_lossy(&inside)));
+    let theirs = prop::sample::select(
+        documents().into_iter().map(|document| document.xml).collect::<Vec<_>>(),
+    );
+    (prop_oneof![whole, theirs], prop::collection::vec(mild, 0..2))
+}
+
+#[test]
+fn what_leaves_of_spoilt_documents_is_taken_by_parsers_that_are_not_ours() {
+    let mut runner = TestRunner::deterministic();
+    let strategy = mildly_spoilt();
+    let mut leaving = Vec::new();
+    for number in 0..6000 {
+        let (xml, spoils) = strategy.new_tree(&mut runner).unwrap().current();
+        let body = spoilt(xml.into_bytes(), &spoils);
+        let headers = typed("text/xml; charset=utf-8", &body);
+        let exchange = exchange(Slot::Voice, 200, headers, body, BodyEnd::Complete);
+        let judgement = judge(&exchange, &policy());
+        let document = witness::Document {
+            name: format!(
+                "{number} {} {:?}",
+                judgement.verdict.name(),
+                String::from_utf8_lossy(&judgement.delivery.body)
+            ),
+            content_type: judgement.delivery.headers["content-type"].to_str().unwrap().to_owned(),
+            body: judgement.delivery.body.to_vec(),
+        };
+        if matches!(judgement.delivery.kind, DeliveryKind::Original | DeliveryKind::Repaired) {
+            leaving.push(document);
+        }
+    }
+    assert!(leaving.len() > 2000, "only {} of 6000 left", leaving.len());
+    witness::ask(&leaving).unwrap();
 }
 
 #[test]
@@ -482,12 +535,14 @@ fn adversarial() -> Vec<(&'static str, Vec<u8>)> {
         all.push((piece, format!("<Response {}></Response>", fill(piece)).into_bytes()));
         all.push((piece, format!("<!doctype html><html>{}", fill(piece)).into_bytes()));
     }
-    let attributes: String = (0..SIZE / 16).map(|n| format!("a{n:08}='b' ")).collect();
+    let many = |count: usize, piece: &dyn Fn(usize) -> String| {
+        (0..count).map(piece).collect::<Vec<_>>().concat()
+    };
+    let attributes = many(SIZE / 16, &|n| format!("a{n:08}='b' "));
     all.push(("attributes", format!("<Response {attributes}/>").into_bytes()));
-    let distinct: String = (0..SIZE / 12).map(|n| format!("<x{n:08} >")).collect();
+    let distinct = many(SIZE / 12, &|n| format!("<x{n:08} >"));
     all.push(("tags", format!("<Response><Say>{distinct}</Say></Response>").into_bytes()));
-    let prefixes: String =
-        (0..SIZE / 40).map(|n| format!("<a xmlns:b{n}='u'><c:d/></a>")).collect();
+    let prefixes = many(SIZE / 40, &|n| format!("<a xmlns:b{n}='u'><c:d/></a>"));
     all.push(("prefixes", format!("<Response>{prefixes}</Response>").into_bytes()));
     all
 }

@@ -160,9 +160,7 @@ fn in_place(
     findings: &[Finding],
     empty: bool,
 ) -> Delivery {
-    let acknowledged = findings
-        .iter()
-        .any(|finding| std::ptr::eq(finding.cause, &document::acknowledgement::CAUSE));
+    let acknowledged = findings.iter().any(|finding| finding.is(&document::acknowledgement::CAUSE));
     let enough = (empty && empty_is_enough(exchange))
         || (acknowledged
             && exchange.slot == Slot::Messaging

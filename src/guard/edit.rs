@@ -47,7 +47,7 @@ pub fn apply(text: &str, edits: &[Edit]) -> String {
 pub fn findings(text: &str, edits: &[Edit]) -> Vec<Finding> {
     let mut found: Vec<(Finding, usize)> = Vec::new();
     for edit in edits {
-        match found.iter_mut().find(|(finding, _)| std::ptr::eq(finding.cause, edit.cause)) {
+        match found.iter_mut().find(|(finding, _)| finding.is(edit.cause)) {
             Some((finding, count)) => {
                 *count += 1;
                 finding.repair = finding.repair.max(Some(edit.grade));

@@ -23,6 +23,11 @@ impl Finding {
         Self { cause, place: None, evidence: evidence.into(), repair: None }
     }
 
+    /// Whether it is of this cause.
+    pub fn is(&self, cause: &Cause) -> bool {
+        self.cause.is(cause)
+    }
+
     /// The same finding at a byte offset of `text`.
     #[must_use]
     pub fn at(mut self, text: &[u8], offset: usize) -> Self {

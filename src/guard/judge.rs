@@ -68,10 +68,8 @@ pub(super) fn status_finding(answer: &Answer) -> Option<Finding> {
 /// A status callback: whatever came is fine, as long as it says that it arrived.
 fn callback(answer: &Answer) -> Assessment {
     let mut findings = body_findings(answer);
-    findings.extend(
-        status_finding(answer)
-            .filter(|finding| !std::ptr::eq(finding.cause, &status::odd_success::CAUSE)),
-    );
+    findings
+        .extend(status_finding(answer).filter(|finding| !finding.is(&status::odd_success::CAUSE)));
     if answer.status.is_redirection() {
         findings.push(redirect_refused(answer));
     }

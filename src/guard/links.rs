@@ -67,27 +67,26 @@ pub fn is_odd(url: &str, own_hosts: &[String]) -> bool {
     if without_doubled_scheme(url).is_some() {
         return false;
     }
-    match scheme_of(url) {
-        Some(scheme) => {
-            let (host, after) = split_host(url.get(scheme.len()..).unwrap_or_default());
-            let path = after.split(['?', '#']).next().unwrap_or_default();
-            host.is_empty()
-                || (path.contains("//")
-                    && !is_own(host, own_hosts)
-                    && scheme_inside(path).is_none())
-        }
-        None => {
-            let (host, _) = split_host(url);
-            !url.starts_with(['/', '.', '?', '#'])
-                && host.contains('.')
-                && host.rsplit('.').next().is_some_and(|top| {
-                    top.len() >= 2 && top.bytes().all(|b| b.is_ascii_alphabetic())
-                })
-                && !is_own(host, own_hosts)
-                && url.contains('/')
-                && !url.contains(':')
-        }
-    }
+    let Some(scheme) = scheme_of(url) else {
+        return is_host_without_scheme(url, own_hosts);
+    };
+    let (host, after) = split_host(url.get(scheme.len()..).unwrap_or_default());
+    let path = after.split(['?', '#']).next().unwrap_or_default();
+    host.is_empty()
+        || (path.contains("//") && !is_own(host, own_hosts) && scheme_inside(path).is_none())
+}
+
+/// Whether a URL without a scheme begins with what looks like a foreign host.
+fn is_host_without_scheme(url: &str, own_hosts: &[String]) -> bool {
+    let (host, _) = split_host(url);
+    let top = host.rsplit('.').next().unwrap_or_default();
+    !url.starts_with(['/', '.', '?', '#'])
+        && host.contains('.')
+        && top.len() >= 2
+        && top.bytes().all(|b| b.is_ascii_alphabetic())
+        && !is_own(host, own_hosts)
+        && url.contains('/')
+        && !url.contains(':')
 }
 
 /// A path may carry a URL as data (`/proxy/https://…`).

@@ -176,7 +176,23 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
         }
         return Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")));
     }
+    if is_in_a_sentence(before, after) {
+        return Surroundings::Quoting("inside a sentence".to_owned());
+    }
     quoted_as_string(before, after, document)
+}
+
+/// Whether words stand on both sides in the document's own lines: a text that speaks of it. What a
+/// program prints stands before or behind, or in lines of its own.
+fn is_in_a_sentence(before: &str, after: &str) -> bool {
+    let has_words = |line: &str| !line.contains(['<', '>']) && line.split_whitespace().any(is_word);
+    has_words(before.rsplit('\n').next().unwrap_or_default())
+        && has_words(after.split('\n').next().unwrap_or_default())
+}
+
+fn is_word(text: &str) -> bool {
+    let word = text.trim_matches(|c: char| !c.is_alphanumeric());
+    word.chars().count() > 1 && word.chars().all(char::is_alphabetic)
 }
 
 /// A document between quotes is a string of some language: whole only if nothing is escaped in it.

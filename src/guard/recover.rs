@@ -184,7 +184,7 @@ fn mended(
             let completed = edit::apply(slice, std::slice::from_ref(&completion));
             // Everything before the cut must be closed already: mending may not close it too.
             let inner = mend(&completed, Ending::Unsure).ok_or_else(truncated)?;
-            if inner.iter().any(|edit| std::ptr::eq(edit.cause, completion.cause)) {
+            if inner.iter().any(|edit| edit.cause.is(completion.cause)) {
                 return Err(truncated());
             }
             let text = edit::apply(&completed, &inner);

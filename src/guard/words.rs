@@ -102,9 +102,9 @@ const MARKS: [&str; 46] = [
     "service unavailable",
     "gateway timeout",
     "gateway time-out",
-    "warning: ",
-    "notice: ",
-    "deprecated: ",
+    "undefined variable",
+    "undefined index",
+    "deprecationwarning",
     "errno",
     "econnrefused",
     "etimedout",
@@ -208,6 +208,7 @@ mod tests {
             "שלום, הגעתם למרפאה.",
             "Hours: 9 to 5. Closed on Sunday.",
             "Your code is 1234.",
+            "Notice: this call may be recorded.",
             "We have noticed a warning sign. An error occurred to nobody.",
         ] {
             assert_eq!(smells_of_a_program(text), None, "{text}");

@@ -33,6 +33,13 @@ pub struct Cause {
     pub check: Check,
 }
 
+impl Cause {
+    /// Whether both are the same entry of the catalogue.
+    pub fn is(&self, other: &Self) -> bool {
+        self.slug == other.slug
+    }
+}
+
 /// How a cause is found.
 #[derive(Debug, Clone, Copy)]
 pub enum Check {

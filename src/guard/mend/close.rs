@@ -20,7 +20,7 @@ impl Mender<'_> {
         if depth != 0 {
             return None;
         }
-        let with: String = unclosed.iter().rev().map(|open| format!("</{open}>")).collect();
+        let with = end_tags(&unclosed);
         let at = self.at;
         self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
         Some(())
@@ -38,7 +38,7 @@ impl Mender<'_> {
         if ending == Ending::Unsure || !ends_whole {
             return None;
         }
-        let with: String = self.open.iter().rev().map(|open| format!("</{open}>")).collect();
+        let with = end_tags(&self.open);
         let at = trimmed.len();
         self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
         Some(())
@@ -54,6 +54,15 @@ impl Mender<'_> {
             _ => true,
         }
     }
+}
+
+/// End tags of open elements, the innermost first.
+fn end_tags(open: &[&str]) -> String {
+    let mut tags = String::new();
+    for name in open.iter().rev() {
+        tags.extend(["</", name, ">"]);
+    }
+    tags
 }
 
 /// A document cut inside its root's own end tag: everything before is closed, so the missing

@@ -245,6 +245,7 @@ mod tests {
             "<Response/>",
             " \n<Response></Response>\n",
             "<?xml version=\"1.0\" encoding='UTF-8' standalone=\"yes\"?><!-- c --><Response a='1' b = \"2\"><Say>a &amp; b &#x5d0;</Say><![CDATA[<x>]]></Response><?pi x?>",
+            "<?xml version='1.1'?><Response/>",
             "<Response xmlns:a=\"urn:x\"><a:b a:c=\"1\"/></Response>",
             "<Say>שלום > ]] </Say>",
         ] {
@@ -280,7 +281,8 @@ mod tests {
             "<?xml version='1.0'?><?xml version='1.0'?><a/>",
             "\n<?xml version='1.0'?><a/>",
             "<?XML version='1.0'?><a/>",
-            "<?xml version='1.1'?><a/>",
+            "<?xml version='1.2'?><a/>",
+            "<?xml version='1.1'?><a>\u{80}</a>",
             "<?xml encoding='UTF-8'?><a/>",
             "<?xml version='1.0' encoding='u t'?><a/>",
             "<a><?xml version='1.0'?></a>",
@@ -301,6 +303,8 @@ mod tests {
             "</>",
             "<>",
             "<a / b='1'>",
+            "<a\u{feff}/>",
+            "<a 🙂='1'/>",
             "<a b='1'/></a>",
         ] {
             assert!(read(text).is_err(), "{text}");

@@ -159,11 +159,19 @@ pub(super) fn declaration(text: &str, span: Range<usize>) -> Result<Declaration,
         .peekable();
     match names.next() {
         Some(("version", version)) if text.get(version.clone()) == Some("1.0") => {}
+        // Version 1.1 differs for such text only in characters that it wants escaped.
+        Some(("version", version)) if text.get(version.clone()) == Some("1.1") => {
+            let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
+            if let Some((at, c)) = text.char_indices().find(|&(_, c)| restricted(c)) {
+                let message = format!("U+{:04X} stands unescaped in XML 1.1", u32::from(c));
+                return Err(XmlFault::new(at, message));
+            }
+        }
         Some(("version", version)) => {
             return Err(XmlFault::new(
                 version.start,
                 format!(
-                    "expected version 1.0, found `{}`",
+                    "expected version 1.0 or 1.1, found `{}`",
                     text.get(version.clone()).unwrap_or_default()
                 ),
             ));

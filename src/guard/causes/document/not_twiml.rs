@@ -17,6 +17,8 @@ pub static CAUSE: Cause = Cause {
     check: Check::Foreign(find),
 };
 
+// The last of the catalogue to be asked: it fits whatever no other cause has named.
+#[allow(clippy::unnecessary_wraps)]
 fn find(foreign: &Foreign<'_>) -> Option<String> {
     Some(origins::prefixed(foreign, &words::first_line(foreign.text)))
 }

@@ -1,0 +1,241 @@
+//! Assessing one answer for a slot that takes TwiML: coding, charset, document, grammar, headers.
+
+mod document;
+mod foreign;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+
+use crate::guard::causes::{
+    charset as charset_causes, coding as coding_causes, document as causes,
+};
+use crate::guard::charset::{self};
+use crate::guard::coding::{self, CodingError};
+use crate::guard::exchange::{Answer, BodyEnd, Exchange};
+use crate::guard::finding::{Finding, Grade};
+use crate::guard::judge::{body_findings, status_finding};
+use crate::guard::media::ContentType;
+use crate::guard::mend::Ending;
+use crate::guard::policy::Policy;
+use crate::guard::recover::{Circumstances, Recovered, recover};
+use crate::twilio::Slot;
+
+/// What an answer came to, before it is known what leaves.
+#[derive(Debug)]
+pub struct Assessment {
+    /// What was found, in the order of the stages.
+    pub findings: Vec<Finding>,
+    /// What may leave.
+    pub outcome: Verdictless,
+    /// The body with content coding undone, as far as possible.
+    pub decoded: Bytes,
+}
+
+/// What may leave of an answer.
+#[derive(Debug)]
+pub enum Verdictless {
+    /// The answer as it is.
+    Accepted,
+    /// The answer as it is, but it was not the first one.
+    AcceptedLater,
+    /// This document, typed as TwiML.
+    Document(Bytes),
+    /// This text, as text/plain in UTF-8.
+    Prose(Bytes),
+    /// This body under the answer's own type.
+    Sound(Bytes),
+    /// This TwiML, which lets Twilio sign the target of a redirect itself.
+    SignAgain(Bytes),
+    /// Nothing: an empty document or the fallback, by slot and call.
+    Empty,
+    /// Nothing: the fallback.
+    Unfit,
+}
+
+/// Assesses an answer.
+pub fn assess_document(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
+    let content_type = ContentType::of(&answer.headers);
+    let mut assessor = Assessor {
+        exchange,
+        answer,
+        policy,
+        content_type,
+        findings: Vec::new(),
+        decoded: answer.body.clone(),
+    };
+    let outcome = assessor.assess();
+    Assessment { findings: assessor.findings, outcome, decoded: assessor.decoded }
+}
+
+struct Assessor<'a> {
+    exchange: &'a Exchange,
+    answer: &'a Answer,
+    policy: &'a Policy,
+    content_type: ContentType,
+    findings: Vec<Finding>,
+    decoded: Bytes,
+}
+
+impl Assessor<'_> {
+    fn assess(&mut self) -> Verdictless {
+        let success = self.answer.status.is_success();
+        if let Err(error) = self.undo_codings() {
+            self.unrepaired_ends();
+            self.findings.push(error);
+            return Verdictless::Unfit;
+        }
+        let decoded = self.decoded.clone();
+        if decoded.iter().all(u8::is_ascii_whitespace) {
+            return self.empty(success);
+        }
+        if success && self.content_type.is_audio() && !decoded.trim_ascii_start().starts_with(b"<")
+        {
+            return self.audio();
+        }
+        let charset = self.content_type.media().and_then(|media| media.charset.clone());
+        let text = match charset::decode(&decoded, charset.as_deref()) {
+            Ok(text) => text,
+            Err(error) => {
+                self.unrepaired_ends();
+                self.findings.push(
+                    Finding::new(&charset_causes::undecodable::CAUSE, error.to_string())
+                        .at(&decoded, error.offset),
+                );
+                self.findings.extend(status_finding(self.answer));
+                return Verdictless::Unfit;
+            }
+        };
+        if text.text.trim().is_empty() {
+            return self.empty(success);
+        }
+        if text.marks > 0 {
+            let evidence = "\u{feff}".repeat(text.marks.min(4));
+            self.findings.push(
+                Finding::new(&charset_causes::byte_order_mark::CAUSE, evidence)
+                    .at(&decoded, 0)
+                    .repaired(Grade::Lossless),
+            );
+        }
+        if let Some((name, grade)) = text.transcoded {
+            self.findings
+                .push(Finding::new(&charset_causes::charset_not_utf8::CAUSE, name).repaired(grade));
+        }
+        let circumstances = Circumstances { ending: self.ending(), whole_only: !success };
+        match recover(&text.text, circumstances) {
+            Recovered::Document { text, document, findings } => {
+                self.findings.extend(findings);
+                self.document(text, document)
+            }
+            Recovered::Nothing(nothing) => self.foreign(&text.text, nothing),
+        }
+    }
+
+    fn undo_codings(&mut self) -> Result<(), Finding> {
+        if self.content_type.is_audio()
+            && !self.answer.headers.contains_key(http::header::CONTENT_ENCODING)
+        {
+            return Ok(());
+        }
+        let undone =
+            coding::decode(&self.answer.headers, &self.answer.body, self.policy.max_decoded_body);
+        let decoded = undone.map_err(|error| {
+            let cause = match error {
+                CodingError::TooLarge { .. } => &coding_causes::coding_bomb::CAUSE,
+                CodingError::Corrupt { .. } | CodingError::Unknown { .. } => {
+                    &coding_causes::coding_corrupt::CAUSE
+                }
+            };
+            Finding::new(cause, error.to_string())
+        })?;
+        for layer in &decoded.layers {
+            let cause = if layer.declared {
+                &coding_causes::coding_unasked::CAUSE
+            } else {
+                &coding_causes::coding_undeclared::CAUSE
+            };
+            self.findings.push(Finding::new(cause, layer.coding.name()).repaired(Grade::Lossless));
+            if layer.damaged_tail {
+                self.findings.push(
+                    Finding::new(&coding_causes::coding_tail_damaged::CAUSE, layer.coding.name())
+                        .repaired(Grade::Lossless),
+                );
+            }
+        }
+        if let Some(label) = decoded.untrue {
+            self.findings.push(
+                Finding::new(
+                    &coding_causes::coding_untrue::CAUSE,
+                    format!("Content-Encoding: {label}"),
+                )
+                .repaired(Grade::Lossless),
+            );
+        }
+        self.decoded = decoded.body;
+        Ok(())
+    }
+
+    /// Whether all of the body arrived, for certain: announced by length or chunks, and kept.
+    fn ending(&self) -> Ending {
+        let framed = self.answer.headers.contains_key(CONTENT_LENGTH)
+            || self.answer.headers.contains_key(TRANSFER_ENCODING);
+        if framed && self.answer.end == BodyEnd::Complete { Ending::Whole } else { Ending::Unsure }
+    }
+
+    fn unrepaired_ends(&mut self) {
+        self.findings.extend(body_findings(self.answer));
+    }
+
+    fn empty(&mut self, success: bool) -> Verdictless {
+        self.unrepaired_ends();
+        if !success {
+            self.findings.extend(status_finding(self.answer));
+            return Verdictless::Unfit;
+        }
+        let cause = if self.answer.status.as_u16() == 204 {
+            &causes::no_content::CAUSE
+        } else {
+            &causes::empty_body::CAUSE
+        };
+        let evidence =
+            format!("status {}, {} bytes", self.answer.status.as_u16(), self.answer.body.len());
+        self.findings.push(Finding::new(cause, evidence));
+        Verdictless::Empty
+    }
+
+    /// Sound: Twilio plays it in a call.
+    fn audio(&mut self) -> Verdictless {
+        self.unrepaired_ends();
+        if !self.findings.iter().all(|finding| finding.repair.is_some()) {
+            return Verdictless::Unfit;
+        }
+        if !self.exchange.slot.is_voice() {
+            self.findings
+                .push(Finding::new(&causes::audio_unsuited::CAUSE, self.content_type.shown()));
+            return Verdictless::Unfit;
+        }
+        let sound = self.decoded.clone();
+        self.unless_as_it_is(Verdictless::Sound(sound))
+    }
+
+    /// The answer as it is where nothing had to be undone.
+    fn unless_as_it_is(&mut self, otherwise: Verdictless) -> Verdictless {
+        if self.findings.iter().all(|finding| finding.repair.is_none()) && !self.refuses_cookies() {
+            Verdictless::Accepted
+        } else {
+            otherwise
+        }
+    }
+}
+
+/// Whether an empty answer in this slot means that nothing more is to be said, rather than that a
+/// caller is left in silence (design: slots).
+pub fn empty_is_enough(exchange: &Exchange) -> bool {
+    let params = &exchange.request.params;
+    match exchange.slot {
+        Slot::Whisper | Slot::Messaging => true,
+        Slot::Action => {
+            crate::twilio::call::is_over(params) || crate::twilio::call::step_is_done(params)
+        }
+        _ => false,
+    }
+}
