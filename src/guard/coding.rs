@@ -145,6 +145,12 @@ pub fn decode(headers: &HeaderMap, body: &Bytes, limit: usize) -> Result<Decoded
     Ok(decoded)
 }
 
+/// Whether Content-Encoding is there and names nothing but `identity`, which is no coding and
+/// belongs into requests only (RFC 9110, section 8.4).
+pub fn names_identity(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_ENCODING) && labels(headers).is_empty()
+}
+
 /// The labels of Content-Encoding in the order of application, `identity` left out.
 fn labels(headers: &HeaderMap) -> Vec<String> {
     headers

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Incident, redact};
 use crate::guard::causes::Level;
-use crate::guard::{AttemptReason, DeliveryKind, Outcome, Verdict};
+use crate::guard::{AttemptReason, DeliveryKind, Finding, Judgement, Outcome, Verdict};
 use crate::telemetry::fields;
 use crate::telemetry::log::{human_level, json_line, now};
 use crate::telemetry::settings::LogBody;
@@ -138,10 +138,8 @@ impl Incident {
             let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
             let evidence = visible_bounded(&redact::text(&finding.evidence), 160);
             lines.push(format!("     seen: {}{place}: {evidence}", finding.cause.explain));
-            let more: Vec<_> =
-                self.judgement.findings.iter().skip(1).map(|finding| finding.cause.slug).collect();
-            if !more.is_empty() {
-                lines.push(format!("     also: {}", more.join(", ")));
+            for finding in other_findings(&self.judgement) {
+                lines.push(format!("     also: {}", described(finding)));
             }
             lines.push(format!("     fix: {}", finding.cause.remedy));
         }
@@ -225,6 +223,10 @@ impl Incident {
                 own.push((fields::PLACE, json!(place.to_string())));
             }
         }
+        let rest: Vec<String> = other_findings(judgement).map(described).collect();
+        if !rest.is_empty() {
+            own.push((fields::ALSO, json!(rest)));
+        }
         own.push((fields::DELIVERY, json!(self.delivered())));
         own.push((fields::DELIVERY_STATUS, json!(judgement.delivery.status.as_u16())));
         own.push((fields::OBSERVE, json!(judgement.withheld.is_some())));
@@ -299,6 +301,18 @@ impl Incident {
         }
         whole
     }
+}
+
+/// Every finding but the first, at most ten.
+fn other_findings(judgement: &Judgement) -> impl Iterator<Item = &Finding> {
+    judgement.findings.iter().skip(1).take(10)
+}
+
+/// A finding on one line: slug, place, evidence.
+fn described(finding: &Finding) -> String {
+    let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
+    let evidence = visible_bounded(&redact::text(&finding.evidence), 160);
+    format!("{}{place}: {evidence}", finding.cause.slug)
 }
 
 /// As many of the lines as fit, in all, into `max` bytes.

@@ -94,8 +94,12 @@ impl Outbound {
         request
     }
 
-    /// How long a connection may have been idle that this request uses.
+    /// How long a connection may have been idle that this request uses. A further request takes a
+    /// new one: the backend may be about to close what the answer before came on.
     pub(super) fn max_age(&self) -> Duration {
+        if self.reason != AttemptReason::First {
+            return Duration::ZERO;
+        }
         if self.method.is_safe() { ANY_AGE } else { FRESH }
     }
 }

@@ -217,11 +217,15 @@ async fn attempt(
     (Outcome::Answered(answer), parts.extensions)
 }
 
-/// Counts a fallback that steers the call, for the call-loop rule.
+/// Counts what steers the call instead of the backend, for the call-loop rule.
 fn note_steering(worker: &Worker, policy: &Policy, exchange: &Exchange, judgement: &Judgement) {
-    let DeliveryKind::Fallback(name) = &judgement.delivery.kind else { return };
-    let steers =
-        policy.fallbacks.of(exchange.slot).is_some_and(|own| own.steers && own.name == *name);
+    let steers = match &judgement.delivery.kind {
+        DeliveryKind::Fallback(name) => {
+            policy.fallbacks.of(exchange.slot).is_some_and(|own| own.steers && own.name == *name)
+        }
+        DeliveryKind::Redirect => true,
+        _ => false,
+    };
     if let (true, Some(sid)) = (steers, exchange.request.params.get("CallSid")) {
         worker.steering.note(sid, Instant::now());
     }

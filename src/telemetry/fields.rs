@@ -3,6 +3,8 @@
 
 /// `account.sid`
 pub const ACCOUNT_SID: &str = "account.sid";
+/// `also`
+pub const ALSO: &str = "also";
 /// `attempts`
 pub const ATTEMPTS: &str = "attempts";
 /// `backend.body`

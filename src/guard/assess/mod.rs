@@ -161,6 +161,11 @@ impl Assessor<'_> {
                 );
             }
         }
+        if coding::names_identity(&self.answer.headers) {
+            let finding =
+                Finding::new(&coding_causes::coding_identity::CAUSE, "Content-Encoding: identity");
+            self.findings.push(finding.repaired(Grade::Lossless));
+        }
         if let Some(label) = decoded.untrue {
             self.findings.push(
                 Finding::new(
