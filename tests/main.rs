@@ -12,4 +12,5 @@ mod layout;
 mod pages;
 mod properties;
 mod proxy;
+mod slow;
 mod support;
