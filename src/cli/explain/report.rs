@@ -5,7 +5,7 @@ use std::fmt::Write;
 use http::header::CONTENT_TYPE;
 
 use super::draw;
-use crate::guard::causes::Level;
+use crate::guard::causes::{Evidence, Level};
 use crate::guard::explain::paste::Paste;
 use crate::guard::explain::{Explanation, catalogue};
 use crate::guard::{Delivery, DeliveryKind, Finding, Grade, RequestBody, SecondRequest, Verdict};
@@ -42,9 +42,10 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
 }
 
 fn notes(finding: &Finding) -> Vec<String> {
-    let says = match finding.cause.level {
-        Level::Fault => "Twilio logs",
-        Level::Warning => "Twilio may log",
+    let says = match (finding.cause.level, finding.cause.evidence) {
+        (_, Evidence::Inferred) => "probably (inferred, not Twilio's word):",
+        (Level::Fault, _) => "Twilio logs",
+        (Level::Warning, _) => "Twilio may log",
     };
     let mut notes: Vec<_> = finding
         .cause

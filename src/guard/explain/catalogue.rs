@@ -36,11 +36,16 @@ pub fn list() -> String {
 /// Every cause as a Markdown table, ending in a line end.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "| cause | the answer | Twilio logs | the guard | the fix |\n| --- | --- | --- | --- | --- |\n",
+        "| cause | the answer | Twilio's code | the guard | the fix |\n| --- | --- | --- | --- | --- |\n",
     );
     for cause in CAUSES {
         let codes: Vec<_> = cause.codes.iter().map(u32::to_string).collect();
-        let codes = if codes.is_empty() { "nothing".to_owned() } else { codes.join(", ") };
+        let codes = match (codes.is_empty(), cause.evidence) {
+            (true, _) => "none".to_owned(),
+            // Ours to infer, not Twilio's word.
+            (false, Evidence::Inferred) => format!("({})", codes.join(", ")),
+            (false, _) => codes.join(", "),
+        };
         let _ = writeln!(
             out,
             "| `{}` | {} | {codes} | {} | {} |",
