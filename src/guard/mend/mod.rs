@@ -132,17 +132,16 @@ impl<'t> Mender<'t> {
         self.at += len;
     }
 
-    /// Characters that XML does not allow are dropped: nobody can hear them.
+    /// Characters that XML does not allow: a separator becomes a blank, as it sounds; the others
+    /// are dropped, since nobody can hear them.
     fn control_characters(&mut self, span: Range<usize>) {
         let content = self.text.get(span.clone()).unwrap_or_default();
         for (at, c) in content.char_indices().filter(|&(_, c)| !is_char(c)) {
             let at = span.start + at;
-            self.edit(
-                &causes::control_character::CAUSE,
-                Grade::Inferred,
-                at..at + c.len_utf8(),
-                "",
-            );
+            let separates = matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}');
+            let with = if separates { " " } else { "" };
+            let span = at..at + c.len_utf8();
+            self.edit(&causes::control_character::CAUSE, Grade::Inferred, span, with);
         }
     }
 
