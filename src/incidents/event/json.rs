@@ -1,0 +1,112 @@
+//! The event as one JSON object.
+
+use serde_json::{Value, json};
+
+use super::body::Room;
+use super::{BodyShown, Incident, MAX_LINE};
+use crate::guard::{Answer, Outcome};
+use crate::incidents::redact;
+use crate::telemetry::fields;
+use crate::telemetry::log::json_line;
+use crate::telemetry::settings::LogBody;
+use crate::telemetry::visible::visible_bounded;
+
+/// The target of every incident's event.
+pub(in crate::incidents) const TARGET: &str = "twiml_guard::incidents";
+/// Most bytes of all headers.
+const MAX_HEADERS: usize = 4_096;
+
+type Own = Vec<(&'static str, Value)>;
+
+impl Incident {
+    /// The event, one line without its end.
+    pub fn json(&self, body: LogBody, shown: BodyShown) -> String {
+        let mut own = self.request_fields();
+        own.extend(self.finding_fields());
+        own.extend([
+            (fields::DELIVERY, json!(self.delivered())),
+            (fields::DELIVERY_STATUS, json!(self.judgement.delivery.status.as_u16())),
+            (fields::OBSERVE, json!(self.judgement.withheld.is_some())),
+            (fields::BACKEND_DURATION, json!(self.upstream_duration.as_millis())),
+            (fields::BUDGET_LEFT, json!(self.budget_left.as_millis())),
+        ]);
+        own.extend(self.call_fields());
+        let attempts = self.attempts();
+        if !attempts.is_empty() {
+            own.push((fields::ATTEMPTS, json!(attempts)));
+        }
+        let line = |own: &Own| json_line(self.level(), self.message(), TARGET, own);
+        match &self.exchange.outcome {
+            Outcome::Failed(_) => {
+                let evidence = self.judgement.findings.first().map(|f| self.evidence(f));
+                own.push((fields::BACKEND_FAILURE, json!(evidence)));
+            }
+            Outcome::Answered(answer) => {
+                own.push((fields::BACKEND_STATUS, json!(answer.status.as_u16())));
+                own.push((fields::BACKEND_HEADERS, json!(headers(answer))));
+                let room = MAX_LINE.saturating_sub(line(&own).len() + 64);
+                let room = Room { chars: usize::MAX, bytes: room, escaped: true };
+                if let Some(body) = self.body(body, shown, room) {
+                    own.push((fields::BACKEND_BODY, json!(body)));
+                }
+            }
+        }
+        line(&own)
+    }
+
+    fn request_fields(&self) -> Own {
+        vec![
+            (fields::INCIDENT, json!(self.id.to_string())),
+            (fields::METHOD, json!(visible_bounded(self.exchange.request.method.as_str(), 20))),
+            (fields::PATH, json!(self.path())),
+            (fields::ROUTE, json!(visible_bounded(&self.route.name, 200))),
+            (fields::SLOT, json!(self.exchange.slot.name())),
+            (fields::CAUSE, json!(self.cause())),
+            (fields::CAUSES, json!(self.causes())),
+            (fields::TWILIO_CODE, json!(self.codes())),
+        ]
+    }
+
+    fn finding_fields(&self) -> Own {
+        let Some(finding) = self.judgement.findings.first() else { return Own::new() };
+        let mut own = vec![
+            (fields::EXPLAIN, json!(finding.cause.explain)),
+            (fields::EVIDENCE, json!(self.evidence(finding))),
+            (fields::FIX, json!(finding.cause.remedy)),
+        ];
+        if let Some(place) = finding.place {
+            own.push((fields::PLACE, json!(place.to_string())));
+        }
+        own
+    }
+
+    fn call_fields(&self) -> Own {
+        let whole = |name| self.param(name).map(|value| visible_bounded(value, 64));
+        let masked = |name| {
+            self.param(name).map(|value| visible_bounded(&redact::param(name, value), 64))
+        };
+        [
+            (fields::CALL_SID, whole("CallSid")),
+            (fields::MESSAGE_SID, whole("MessageSid").or_else(|| whole("SmsSid"))),
+            (fields::ACCOUNT_SID, whole("AccountSid")),
+            (fields::FROM, masked("From")),
+            (fields::TO, masked("To")),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, json!(value?))))
+        .collect()
+    }
+}
+
+/// As many headers as fit.
+fn headers(answer: &Answer) -> Vec<String> {
+    let mut used = 0;
+    redact::headers(&answer.headers)
+        .iter()
+        .map(|(name, value)| visible_bounded(&format!("{name}: {value}"), 300))
+        .take_while(|line| {
+            used += line.len();
+            used <= MAX_HEADERS
+        })
+        .collect()
+}
