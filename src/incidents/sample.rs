@@ -81,7 +81,12 @@ impl Sample {
         self
     }
 
-    pub(super) fn attempt(mut self, target: &str, reason: AttemptReason, status: StatusCode) -> Self {
+    pub(super) fn attempt(
+        mut self,
+        target: &str,
+        reason: AttemptReason,
+        status: StatusCode,
+    ) -> Self {
         self.further.push(attempt(Method::GET, target, reason, Some(status)));
         self
     }
@@ -139,6 +144,11 @@ pub(super) fn id() -> Uuid {
     Uuid::now_v7()
 }
 
-fn attempt(method: Method, target: &str, reason: AttemptReason, status: Option<StatusCode>) -> Attempt {
+fn attempt(
+    method: Method,
+    target: &str,
+    reason: AttemptReason,
+    status: Option<StatusCode>,
+) -> Attempt {
     Attempt { method, target: target.to_owned(), reason, status, location: None, allow: None }
 }

@@ -74,7 +74,8 @@ impl Log {
             told: None,
         };
         // Without a thread nothing is written; the calls go on.
-        let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&queue));
+        let _ =
+            std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&queue));
         log
     }
 
@@ -306,47 +307,12 @@ impl Visit for Collected {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Mutex;
     use std::sync::mpsc::channel;
 
+    use super::super::kept::{Blocked, Kept};
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(10);
-
-    /// Keeps what is written.
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Kept {
-        fn text(&self) -> String {
-            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-        }
-    }
-
-    /// Blocks until something is sent, for each write.
-    struct Blocked(Receiver<()>, Kept);
-
-    impl Write for Blocked {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            self.1.write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     struct Closed;
 

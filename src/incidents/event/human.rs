@@ -41,11 +41,7 @@ impl Incident {
             after.push_str(&line);
         }
         let taken = head.len() + after.len() + 1_024;
-        let room = Room {
-            chars: MAX_CHARS,
-            bytes: MAX_LINE.saturating_sub(taken),
-            escaped: false,
-        };
+        let room = Room { chars: MAX_CHARS, bytes: MAX_LINE.saturating_sub(taken), escaped: false };
         format!("{head}\n     backend {}{after}", self.backend(body, shown, room))
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE};
+use super::{BodyShown, Incident, MAX_LINE, TARGET};
 use crate::guard::{Answer, Outcome};
 use crate::incidents::redact;
 use crate::telemetry::fields;
@@ -11,8 +11,6 @@ use crate::telemetry::log::json_line;
 use crate::telemetry::settings::LogBody;
 use crate::telemetry::visible::visible_bounded;
 
-/// The target of every incident's event.
-pub(in crate::incidents) const TARGET: &str = "twiml_guard::incidents";
 /// Most bytes of all headers.
 const MAX_HEADERS: usize = 4_096;
 
@@ -82,9 +80,8 @@ impl Incident {
 
     fn call_fields(&self) -> Own {
         let whole = |name| self.param(name).map(|value| visible_bounded(value, 64));
-        let masked = |name| {
-            self.param(name).map(|value| visible_bounded(&redact::param(name, value), 64))
-        };
+        let masked =
+            |name| self.param(name).map(|value| visible_bounded(&redact::param(name, value), 64));
         [
             (fields::CALL_SID, whole("CallSid")),
             (fields::MESSAGE_SID, whole("MessageSid").or_else(|| whole("SmsSid"))),

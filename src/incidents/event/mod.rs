@@ -11,6 +11,8 @@ use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
 use crate::telemetry::visible::{visible, visible_bounded};
 
+/// The target of every incident's event.
+pub const TARGET: &str = "twiml_guard::incidents";
 /// Most bytes of one event: container runtimes split lines at 16 KiB.
 const MAX_LINE: usize = 15 * 1024;
 /// Most characters of a place's evidence.
@@ -231,7 +233,10 @@ mod tests {
         let text = incident.human(LogBody::Full, BodyShown::Itself, false);
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].contains(" WARN  replaced  POST /voice  slot=voice  cause="), "{text}");
-        assert!(lines[1].starts_with("     backend answered 500 text/html \"<h1>KeyError"), "{text}");
+        assert!(
+            lines[1].starts_with("     backend answered 500 text/html \"<h1>KeyError"),
+            "{text}"
+        );
         assert!(lines[1].ends_with(" in 184 ms; delivered fallback \"voice\""), "{text}");
         assert!(lines.iter().any(|line| line.starts_with("     fix: ")), "{text}");
         let last = lines[lines.len() - 1];
@@ -242,7 +247,10 @@ mod tests {
     fn messages_say_what_became_of_the_answer() {
         let page = || Sample::default().body(500, "text/html", "<h1>Oops</h1>");
         assert_eq!(page().incident().message(), "replaced");
-        assert_eq!(page().policy(|policy| policy.on_fault = OnFault::Fail).incident().message(), "failed");
+        assert_eq!(
+            page().policy(|policy| policy.on_fault = OnFault::Fail).incident().message(),
+            "failed"
+        );
         let observed = page().policy(|policy| policy.observe = true).incident();
         assert_eq!(observed.message(), "would replace");
         let event = json(&observed, LogBody::Full, BodyShown::Itself);
@@ -276,7 +284,9 @@ mod tests {
         let line = incident.json(LogBody::Full, BodyShown::Itself);
         assert!(human.lines().all(|line| !line.starts_with("WARN")), "{human}");
         for text in [human.replace('\n', ""), line] {
-            let odd = |c: char| c.is_control() || matches!(c, '\u{202e}' | '\u{2028}' | '\u{feff}' | '\u{a0}');
+            let odd = |c: char| {
+                c.is_control() || matches!(c, '\u{202e}' | '\u{2028}' | '\u{feff}' | '\u{a0}')
+            };
             assert!(!text.contains(odd), "{text:?}");
             assert!(text.contains("<U+FEFF>"), "{text}");
         }

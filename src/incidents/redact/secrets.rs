@@ -77,7 +77,8 @@ fn secret_at(text: &str, lower: &str, at: usize) -> Option<(usize, usize)> {
 fn named(rest: &str) -> Option<(usize, usize)> {
     let name = NAMES.iter().find(|name| rest.starts_with(**name))?;
     let start = behind_glue(rest, name.len())?;
-    let quote = rest.as_bytes().get(start - 1).copied().filter(|c| matches!(c, b'"' | b'\'' | b'`'));
+    let quote =
+        rest.as_bytes().get(start - 1).copied().filter(|c| matches!(c, b'"' | b'\'' | b'`'));
     let value = prefix(rest.get(start..)?, MAX_VALUE);
     let length = match quote {
         // A JSON string within a JSON string ends with its own escaped quote.
@@ -167,8 +168,9 @@ fn quotes(text: &str) -> usize {
 /// `Bearer …` and `Basic …`.
 fn scheme(text: &str, lower: &str) -> Option<(usize, usize)> {
     let start = ["bearer ", "basic "].iter().find(|name| lower.starts_with(**name))?.len();
-    let length =
-        span(text.get(start..)?, |c| c.is_ascii_alphanumeric() || "-._~+/=".contains(char::from(c)));
+    let length = span(text.get(start..)?, |c| {
+        c.is_ascii_alphanumeric() || "-._~+/=".contains(char::from(c))
+    });
     let value = text.get(start..start + length)?;
     // `basic authentication` and `Bearer realm=…` are words about it.
     let words = value.bytes().all(|c| c.is_ascii_lowercase() || c == b'.');
