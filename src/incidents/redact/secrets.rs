@@ -86,9 +86,7 @@ fn named(rest: &str) -> Option<(usize, usize)> {
             let inner = value.get(..end).unwrap_or_default();
             inner.trim_end_matches('\\').len()
         }),
-        None if LONG_VALUES.contains(name) => {
-            value.find(|c: char| matches!(c, '\n' | '\r' | '"' | '\'' | '<'))
-        }
+        None if LONG_VALUES.contains(name) => value.find(['\n', '\r', '"', '\'', '<']),
         None => value.find(|c: char| {
             c.is_whitespace() || matches!(c, '"' | '\'' | '&' | '<' | '>' | ';' | ',' | ')' | '}')
         }),
