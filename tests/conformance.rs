@@ -17,7 +17,7 @@ struct Case {
     id: String,
     kind: String,
     path: PathBuf,
-    /// XML 1.0, fifth edition, with namespaces: what we read.
+    /// XML 1.0, fifth edition (names: the fourth), with namespaces: what we read.
     ours: bool,
 }
 
@@ -78,6 +78,21 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ),
 ];
 
+/// Cases whose names only the fifth edition allows. Xerces, which decides at Twilio, reads names by
+/// the fourth and refuses them; so do we.
+const NAMES_OF_THE_FIFTH_EDITION: [&str; 10] = [
+    "x-rmt5-014",
+    "x-rmt5-016",
+    "x-rmt5-019",
+    "ibm-invalid-P89-ibm89n06.xml",
+    "ibm-invalid-P89-ibm89n07.xml",
+    "ibm-invalid-P89-ibm89n08.xml",
+    "ibm-invalid-P89-ibm89n09.xml",
+    "ibm-invalid-P89-ibm89n10.xml",
+    "ibm-invalid-P89-ibm89n11.xml",
+    "ibm-invalid-P89-ibm89n12.xml",
+];
+
 #[test]
 fn the_conformance_suite_is_judged_as_the_w3c_does() {
     let folder = std::env::var_os("TWIML_GUARD_XMLCONF").map_or_else(
@@ -104,7 +119,8 @@ fn the_conformance_suite_is_judged_as_the_w3c_does() {
         }
         judged += 1;
         let taken = text.is_ok() && twiml::read(plain).is_ok();
-        let expected = case.kind != "not-wf";
+        let expected =
+            case.kind != "not-wf" && !NAMES_OF_THE_FIFTH_EDITION.contains(&case.id.as_str());
         if taken != expected && !EXCEPTIONS.iter().any(|(id, _)| *id == case.id) {
             wrong.push(format!("{} ({}): {}", case.id, case.kind, case.path.display()));
         }

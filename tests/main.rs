@@ -13,4 +13,5 @@ mod ops;
 mod pages;
 mod properties;
 mod proxy;
+mod slow;
 mod support;

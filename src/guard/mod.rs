@@ -28,6 +28,7 @@ pub mod policy;
 pub mod reading;
 mod recover;
 pub mod twiml;
+mod unwrap;
 mod words;
 
 pub use causes::{CAUSES, Cause};

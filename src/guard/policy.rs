@@ -6,7 +6,6 @@ use super::fallback::Fallbacks;
 
 /// What the judge may do with the answers of one route.
 #[derive(Debug, Clone)]
-#[allow(clippy::struct_excessive_bools)]
 pub struct Policy {
     /// Judge and record, deliver the original.
     pub observe: bool,

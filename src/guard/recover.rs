@@ -7,6 +7,7 @@ use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
 use super::twiml::chars::is_blank;
 use super::twiml::{self, Document, XmlFault};
+use super::unwrap::{Unwrapped, unwrap};
 
 /// What the text of a body came to.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct Circumstances {
     pub ending: Ending,
     /// Whether only a body that is the document as a whole counts (an error status).
     pub whole_only: bool,
+    /// How many wrappings may still be taken off.
+    pub wrappings: u8,
 }
 
 /// Looks for the one document of a body.
@@ -72,15 +75,16 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
         Err(fault) => (None, fault),
     };
     let mut nothing = Nothing { fault, roots: 1, quoted: None, truncated: None, root };
-    match in_json(text) {
-        InJson::No => {}
-        InJson::Alone(inner) if !circumstances.whole_only => {
-            return unwrapped(recover(&inner, circumstances), text, nothing);
-        }
-        InJson::Alone(_) | InJson::Among => {
-            nothing.quoted = Some("inside JSON".to_owned());
-            return Recovered::Nothing(nothing);
-        }
+    if !circumstances.whole_only
+        && circumstances.wrappings > 0
+        && let Some(unwrapped) = unwrap(text)
+    {
+        let inside = Circumstances { wrappings: circumstances.wrappings - 1, ..circumstances };
+        return taken_out(recover(&unwrapped.inner, inside), &unwrapped, text, nothing);
+    }
+    if speaks_in_json(text) {
+        nothing.quoted = Some("inside JSON".to_owned());
+        return Recovered::Nothing(nothing);
     }
     let place = match locate(text) {
         Located::Nowhere => {
@@ -131,44 +135,29 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     }
 }
 
-/// What is left of a document in JSON.
-enum InJson {
-    /// The text is a JSON string, and this is what it says.
-    Alone(String),
-    /// The text is other JSON that speaks of TwiML.
-    Among,
-    /// The text is no JSON, or speaks of no TwiML.
-    No,
-}
-
-/// A serialiser that is handed a document as a string makes a JSON string of it; what stands in
-/// one field of an object is somebody's data.
-fn in_json(text: &str) -> InJson {
+/// Whether a text is JSON that carries TwiML somewhere: that is somebody's data.
+fn speaks_in_json(text: &str) -> bool {
     let text = text.trim();
-    if !text.contains("<Response") {
-        return InJson::No;
-    }
-    if text.starts_with('"') {
-        return serde_json::from_str(text).map_or(InJson::No, InJson::Alone);
-    }
-    let json =
-        text.starts_with(['{', '[']) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    if json { InJson::Among } else { InJson::No }
+    text.contains("<Response")
+        && text.starts_with(['{', '[', '"'])
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-fn unwrapped(inner: Recovered, text: &str, nothing: Nothing) -> Recovered {
+fn taken_out(inner: Recovered, unwrapped: &Unwrapped, text: &str, nothing: Nothing) -> Recovered {
     match inner {
         Recovered::Document { text: document_text, document, findings } => {
-            let start = text.trim_start().chars().take(60).collect::<String>();
-            let wrapped = Finding::new(&causes::json_answer::CAUSE, start)
+            let wrapped = Finding::new(unwrapped.cause, unwrapped.evidence.clone())
                 .at(text.as_bytes(), 0)
                 .repaired(Grade::Inferred);
-            // Places inside the string are none of the body's.
+            // Places inside the wrapping are none of the body's.
             let inner = findings.into_iter().map(|finding| Finding { place: None, ..finding });
             let findings = std::iter::once(wrapped).chain(inner).collect();
             Recovered::Document { text: document_text, document, findings }
         }
-        Recovered::Nothing(_) => Recovered::Nothing(nothing),
+        Recovered::Nothing(inner) => {
+            let quoted = inner.quoted.or(nothing.quoted);
+            Recovered::Nothing(Nothing { truncated: inner.truncated, quoted, ..nothing })
+        }
     }
 }
 

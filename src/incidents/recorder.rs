@@ -433,13 +433,15 @@ mod tests {
         let kept = Kept::default();
         let log = Log::to(LogFormat::Json, false, Blocked(blocked, kept.clone()));
         let (recorder, handle) = Recorder::start(CONFIG, log.clone(), metrics.clone());
-        // The log is full from here on.
+        // The log is full from here on, but for a line that its writer may yet take in hand.
         while log.offer("{}".to_owned()) {}
-        recorder.offer(page("<h1>Oops</h1>").incident());
+        for _ in 0..5 {
+            recorder.offer(page("<h1>Oops</h1>").incident());
+        }
         let start = Instant::now();
         handle.finish(start + Duration::from_millis(300));
         assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-        assert_eq!(dropped(&metrics), 1);
+        assert!((4..=5).contains(&dropped(&metrics)), "{}", dropped(&metrics));
         drop(let_go);
     }
 }

@@ -1,8 +1,10 @@
 //! What several tests share.
 
+pub mod ask;
 pub mod case;
 pub mod coding;
 pub mod contract;
 pub mod http;
 pub mod show;
+pub mod spoil;
 pub mod witness;

@@ -99,7 +99,7 @@ fn the_other_method_is_tried_at_the_same_backend_with_the_same_headers() {
     assert!(second.contains("\r\nHost: pbx.example.com\r\n"));
     assert!(second.contains("\r\nX-Twilio-Signature: s\r\n"));
     assert!(!second.to_ascii_lowercase().contains("\ncontent-"), "{second}");
-    assert_eq!(backend.connections(), 1, "the connection was to be used again");
+    assert_eq!(backend.connections(), 2, "a further request takes a connection of its own");
 }
 
 #[test]

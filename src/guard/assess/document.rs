@@ -16,6 +16,16 @@ use crate::guard::twiml::{self, Document};
 use crate::twilio::limits;
 
 impl Assessor<'_> {
+    /// Hosts that are the guard itself: the configured one, and the one that Twilio asked.
+    fn own_hosts(&self) -> Vec<String> {
+        let asked = self.exchange.request.host.iter().map(|host| {
+            let lower = host.to_ascii_lowercase();
+            let bare = lower.strip_suffix(":443").or_else(|| lower.strip_suffix(":80"));
+            bare.unwrap_or(&lower).to_owned()
+        });
+        self.policy.own_hosts.iter().cloned().chain(asked).collect()
+    }
+
     /// One well-formed document: grammar, links, size, headers.
     pub(super) fn document(&mut self, mut text: String, mut document: Document) -> Verdictless {
         // The whole root arrived: the framing was wrong, not the document.
@@ -26,11 +36,12 @@ impl Assessor<'_> {
         self.findings.extend(status);
         let mut edits: Vec<Edit> = untrue_declaration(&text, &document).into_iter().collect();
         let mut fatal = false;
+        let own_hosts = self.own_hosts();
         let reading = Reading {
             text: &text,
             document: &document,
             slot: self.exchange.slot,
-            own_hosts: &self.policy.own_hosts,
+            own_hosts: &own_hosts,
         };
         for &cause in CAUSES {
             let Check::Grammar(find) = cause.check else { continue };

@@ -120,7 +120,8 @@ impl Assessor<'_> {
             self.findings
                 .push(Finding::new(&charset_causes::charset_not_utf8::CAUSE, name).repaired(grade));
         }
-        let circumstances = Circumstances { ending: self.ending(), whole_only: !success };
+        let circumstances =
+            Circumstances { ending: self.ending(), whole_only: !success, wrappings: 3 };
         match recover(&text.text, circumstances) {
             Recovered::Document { text, document, findings } => {
                 self.findings.extend(findings);
@@ -160,6 +161,11 @@ impl Assessor<'_> {
                         .repaired(Grade::Lossless),
                 );
             }
+        }
+        if coding::names_identity(&self.answer.headers) {
+            let finding =
+                Finding::new(&coding_causes::coding_identity::CAUSE, "Content-Encoding: identity");
+            self.findings.push(finding.repaired(Grade::Lossless));
         }
         if let Some(label) = decoded.untrue {
             self.findings.push(

@@ -142,10 +142,10 @@ macro_rules! catalogue {
 catalogue! {
     transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, body_truncated, body_too_late, answer_too_large }
     status { unauthorized, csrf_refused, not_found, method_refused, rate_limited, client_error, server_error, odd_success, redirect_followed, redirect_refused, redirect_target_unauthorized, wrong_method }
-    coding { coding_unasked, coding_undeclared, coding_untrue, coding_tail_damaged, coding_corrupt, coding_bomb }
+    coding { coding_unasked, coding_undeclared, coding_untrue, coding_identity, coding_tail_damaged, coding_corrupt, coding_bomb }
     charset { byte_order_mark, charset_not_utf8, undecodable }
-    document { no_content, empty_body, several_documents, twiml_quoted, doctype_with_subset, document_truncated, not_well_formed, single_page_app, html_page, json_answer, root_not_response, program_output, acknowledgement, audio_unsuited, prose, not_twiml, text_before, text_after, wrapped_in_page, declaration_untrue, declaration_misplaced, bare_ampersand, html_entity, bare_less_than, cdata_end_in_text, control_character, comment_malformed, doctype, attribute_unquoted, attribute_curly_quoted, attribute_blank_missing, end_tag_missing }
-    grammar { twiml_too_large, verb_forbidden_in_wait, dial_in_whisper, verb_wrong_channel, verb_unknown, message_empty }
+    document { no_content, empty_body, several_documents, twiml_quoted, doctype_with_subset, document_truncated, not_well_formed, single_page_app, html_page, json_answer, root_not_response, program_output, acknowledgement, audio_unsuited, prose, not_twiml, text_before, text_after, wrapped_in_page, wrapped_in_json, wrapped_escaped, wrapped_encoded, wrapped_in_cdata, wrapped_in_literal, declaration_untrue, declaration_misplaced, bare_ampersand, html_entity, bare_less_than, cdata_end_in_text, control_character, comment_malformed, doctype, attribute_unquoted, attribute_curly_quoted, attribute_blank_missing, end_tag_missing }
+    grammar { twiml_too_large, verb_forbidden_in_wait, dial_in_whisper, verb_wrong_channel, verb_unknown, message_empty, program_output_inside }
     links { scheme_doubled, own_host_double_slash, own_host_without_scheme, foreign_link_odd }
     headers { content_type_missing, content_type_doubled, content_type_malformed, content_type_html, content_type_wrong, charset_label_untrue, cookie_refused, answer_slow, callback_failed }
 }

@@ -3,12 +3,11 @@
 use http::header::CONTENT_TYPE;
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE};
+use super::{BodyShown, Incident, MAX_LINE, line};
 use crate::guard::Outcome;
 use crate::incidents::redact;
 use crate::telemetry::log::{human_level, now};
 use crate::telemetry::settings::LogBody;
-use crate::telemetry::visible::visible_bounded;
 
 /// Most characters of a body: more would hide the rest of a screen.
 const MAX_CHARS: usize = 2_000;
@@ -21,7 +20,7 @@ impl Incident {
             now(),
             human_level(self.level(), colours),
             self.message(),
-            visible_bounded(self.exchange.request.method.as_str(), 20),
+            line(self.exchange.request.method.as_str(), 20),
             self.path(),
             self.exchange.slot,
             self.cause()
@@ -36,9 +35,9 @@ impl Incident {
             self.upstream_duration.as_millis(),
             self.delivered()
         );
-        for line in self.explanation().into_iter().chain([self.identity()]) {
+        for more in self.explanation().into_iter().chain([self.identity()]) {
             after.push_str("\n     ");
-            after.push_str(&line);
+            after.push_str(&more);
         }
         let taken = head.len() + after.len() + 1_024;
         let room = Room { chars: MAX_CHARS, bytes: MAX_LINE.saturating_sub(taken), escaped: false };
@@ -51,12 +50,12 @@ impl Incident {
         };
         let kind = answer.headers.get(CONTENT_TYPE).map_or_else(
             || "without Content-Type".to_owned(),
-            |value| visible_bounded(&String::from_utf8_lossy(value.as_bytes()), 80),
+            |value| line(&String::from_utf8_lossy(value.as_bytes()), 120),
         );
-        let quoted = match (self.body(body, shown, room), shown) {
-            (None, _) => String::new(),
-            (Some(text), BodyShown::AsIn(_)) => format!(" ({text})"),
-            (Some(text), BodyShown::Itself) => format!(" \"{text}\""),
+        let quoted = match (shown, self.body(body, shown, room)) {
+            (_, None) => String::new(),
+            (BodyShown::AsIn(id), _) => format!(" (same body as incident {id})"),
+            (BodyShown::Itself, Some(text)) => format!(" \"{text}\""),
         };
         format!("answered {} {kind}{quoted}", answer.status.as_u16())
     }
@@ -69,10 +68,7 @@ impl Incident {
             let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
             let evidence = self.evidence(finding);
             lines.push(format!("seen: {}{place}: {evidence}", finding.cause.explain));
-            let more = self.causes().split_off(1);
-            if !more.is_empty() {
-                lines.push(format!("also: {}", more.join(", ")));
-            }
+            lines.extend(self.also().into_iter().map(|finding| format!("also: {finding}")));
             lines.push(format!("fix: {}", finding.cause.remedy));
         }
         lines
@@ -80,13 +76,13 @@ impl Incident {
 
     fn identity(&self) -> String {
         let message = self.param("MessageSid").or_else(|| self.param("SmsSid"));
-        let sid = |value: &str| visible_bounded(&redact::short_sid(value), 20);
+        let sid = |value: &str| line(&redact::short_sid(value), 20);
         let parts = [
             Some(format!("incident={}", self.id)),
             self.param("CallSid").map(|value| format!("call={}", sid(value))),
             message.map(|value| format!("message={}", sid(value))),
             self.param("From")
-                .map(|from| format!("from={}", visible_bounded(&redact::param("From", from), 64))),
+                .map(|from| format!("from={}", line(&redact::param("From", from), 96))),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

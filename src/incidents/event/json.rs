@@ -3,16 +3,17 @@
 use serde_json::{Value, json};
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE, TARGET};
+use super::{BodyShown, Incident, MAX_LINE, TARGET, fitting, line};
 use crate::guard::{Answer, Outcome};
 use crate::incidents::redact;
 use crate::telemetry::fields;
 use crate::telemetry::log::json_line;
 use crate::telemetry::settings::LogBody;
-use crate::telemetry::visible::visible_bounded;
 
-/// Most bytes of all headers.
-const MAX_HEADERS: usize = 4_096;
+/// Most bytes of all headers; fewer where escapes make the line long.
+const MAX_HEADERS: [usize; 3] = [4_096, 1_024, 256];
+/// Bytes that are kept for the body.
+const LEAST_BODY: usize = 2_048;
 
 type Own = Vec<(&'static str, Value)>;
 
@@ -33,7 +34,7 @@ impl Incident {
         if !attempts.is_empty() {
             own.push((fields::ATTEMPTS, json!(attempts)));
         }
-        let line = |own: &Own| json_line(self.level(), self.message(), TARGET, own);
+        let whole = |own: &Own| json_line(self.level(), self.message(), TARGET, own);
         match &self.exchange.outcome {
             Outcome::Failed(_) => {
                 let evidence = self.judgement.findings.first().map(|f| self.evidence(f));
@@ -41,23 +42,31 @@ impl Incident {
             }
             Outcome::Answered(answer) => {
                 own.push((fields::BACKEND_STATUS, json!(answer.status.as_u16())));
-                own.push((fields::BACKEND_HEADERS, json!(headers(answer))));
-                let room = MAX_LINE.saturating_sub(line(&own).len() + 64);
+                let mut used = 0;
+                for most in MAX_HEADERS {
+                    own.retain(|(name, _)| *name != fields::BACKEND_HEADERS);
+                    own.push((fields::BACKEND_HEADERS, json!(headers(answer, most))));
+                    used = whole(&own).len() + 64;
+                    if used + LEAST_BODY <= MAX_LINE {
+                        break;
+                    }
+                }
+                let room = MAX_LINE.saturating_sub(used);
                 let room = Room { chars: usize::MAX, bytes: room, escaped: true };
                 if let Some(body) = self.body(body, shown, room) {
                     own.push((fields::BACKEND_BODY, json!(body)));
                 }
             }
         }
-        line(&own)
+        whole(&own)
     }
 
     fn request_fields(&self) -> Own {
         vec![
             (fields::INCIDENT, json!(self.id.to_string())),
-            (fields::METHOD, json!(visible_bounded(self.exchange.request.method.as_str(), 20))),
+            (fields::METHOD, json!(line(self.exchange.request.method.as_str(), 20))),
             (fields::PATH, json!(self.path())),
-            (fields::ROUTE, json!(visible_bounded(&self.route.name, 200))),
+            (fields::ROUTE, json!(line(&self.route.name, 256))),
             (fields::SLOT, json!(self.exchange.slot.name())),
             (fields::CAUSE, json!(self.cause())),
             (fields::CAUSES, json!(self.causes())),
@@ -75,13 +84,16 @@ impl Incident {
         if let Some(place) = finding.place {
             own.push((fields::PLACE, json!(place.to_string())));
         }
+        let also = self.also();
+        if !also.is_empty() {
+            own.push((fields::ALSO, json!(also)));
+        }
         own
     }
 
     fn call_fields(&self) -> Own {
-        let whole = |name| self.param(name).map(|value| visible_bounded(value, 64));
-        let masked =
-            |name| self.param(name).map(|value| visible_bounded(&redact::param(name, value), 64));
+        let whole = |name| self.param(name).map(|value| line(value, 96));
+        let masked = |name| self.param(name).map(|value| line(&redact::param(name, value), 96));
         [
             (fields::CALL_SID, whole("CallSid")),
             (fields::MESSAGE_SID, whole("MessageSid").or_else(|| whole("SmsSid"))),
@@ -95,15 +107,8 @@ impl Incident {
     }
 }
 
-/// As many headers as fit.
-fn headers(answer: &Answer) -> Vec<String> {
-    let mut used = 0;
-    redact::headers(&answer.headers)
-        .iter()
-        .map(|(name, value)| visible_bounded(&format!("{name}: {value}"), 300))
-        .take_while(|line| {
-            used += line.len();
-            used <= MAX_HEADERS
-        })
-        .collect()
+/// As many headers as fit into so many bytes.
+fn headers(answer: &Answer, max: usize) -> Vec<String> {
+    let headers = redact::headers(&answer.headers);
+    fitting(headers.iter().map(|(name, value)| line(&format!("{name}: {value}"), 300)), max)
 }

@@ -9,14 +9,14 @@ use uuid::Uuid;
 use super::{Incident, redact};
 use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
-use crate::telemetry::visible::{visible, visible_bounded};
+use crate::telemetry::visible::visible_bounded;
 
 /// The target of every incident's event.
 pub const TARGET: &str = "twiml_guard::incidents";
 /// Most bytes of one event: container runtimes split lines at 16 KiB.
 const MAX_LINE: usize = 15 * 1024;
-/// Most characters of a place's evidence.
-const EVIDENCE: usize = 300;
+/// Most findings besides the first.
+const MORE: usize = 10;
 
 /// What is printed of the original body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Incident {
     /// The request's path, masked, one line.
     fn path(&self) -> String {
         let path = self.exchange.request.target.split('?').next().unwrap_or_default();
-        visible_bounded(&redact::target(path), 200)
+        line(&redact::target(path), 512)
     }
 
     /// Twilio's codes, the most likely first.
@@ -83,7 +83,16 @@ impl Incident {
     /// What was seen, masked, one line.
     fn evidence(&self, finding: &Finding) -> String {
         let evidence = redact::echo(&finding.evidence, &self.exchange.request.params);
-        visible_bounded(&redact::text(&evidence), EVIDENCE)
+        line(&redact::text(&evidence), 400)
+    }
+
+    /// Findings but the first, one line each: slug, place, evidence.
+    fn also(&self) -> Vec<String> {
+        let described = |finding: &Finding| {
+            let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
+            format!("{}{place}: {}", finding.cause.slug, self.evidence(finding))
+        };
+        fitting(self.judgement.findings.iter().skip(1).take(MORE).map(described), 2_048)
     }
 
     /// What left instead, or would have.
@@ -94,7 +103,7 @@ impl Incident {
                 "{} (nothing more to say)",
                 if enforced.body.is_empty() { "204" } else { "<Response/>" }
             ),
-            DeliveryKind::Fallback(name) => format!("fallback \"{}\"", visible_bounded(name, 80)),
+            DeliveryKind::Fallback(name) => format!("fallback \"{}\"", line(name, 80)),
             DeliveryKind::Original => "the original".to_owned(),
             DeliveryKind::Redirect => "a TwiML <Redirect> to the target".to_owned(),
             DeliveryKind::Refusal => "502".to_owned(),
@@ -121,11 +130,33 @@ impl Incident {
             let status = attempt
                 .status
                 .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
-            let target = visible_bounded(&redact::target(&attempt.target), 160);
-            format!("{} {target}{why}: {status}", visible(attempt.method.as_str()))
+            let target = line(&redact::target(&attempt.target), 300);
+            format!("{} {target}{why}: {status}", line(attempt.method.as_str(), 20))
         };
-        self.exchange.attempts.iter().take(8).map(shown).collect()
+        fitting(self.exchange.attempts.iter().map(shown), 1_536)
     }
+}
+
+/// A text as one visible line of at most so many bytes, with `…` where it was cut.
+fn line(text: &str, max: usize) -> String {
+    let mut shown = visible_bounded(text, max);
+    if shown.len() > max {
+        let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
+        shown.truncate(end.unwrap_or_default());
+        shown.push('…');
+    }
+    shown
+}
+
+/// As many of the lines as fit, in all, into `max` bytes.
+fn fitting(lines: impl Iterator<Item = String>, max: usize) -> Vec<String> {
+    let mut used = 0;
+    lines
+        .take_while(|line| {
+            used += line.len();
+            used <= max
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -137,6 +168,7 @@ mod tests {
 
     use super::super::sample::{self, Sample};
     use super::*;
+    use crate::guard::Policy;
     use crate::guard::policy::OnFault;
     use crate::telemetry::settings::LogBody;
 
@@ -296,14 +328,18 @@ mod tests {
     fn events_stay_under_the_line_limit_and_whole() {
         for unit in ["x", "\"", "\\", "\u{a0}", "ש", "\u{1}", "<a href='x'>&amp;</a>\n"] {
             let incident = Sample::default()
-                .target(&format!("/voice?{}", unit.repeat(4_000).replace('\n', "")))
+                .target(&format!("/{0}?{0}", unit.repeat(4_000).replace('\n', "")))
+                .route(&unit.repeat(1_000))
+                .form(&format!("CallSid={0}&From={0}&To={0}&CallStatus=ringing", unit.repeat(500)))
+                .attempt(&unit.repeat(1_000), AttemptReason::Redirect, StatusCode::FOUND)
+                .attempt(&unit.repeat(1_000), AttemptReason::OtherMethod, StatusCode::OK)
                 .header("x-long", &"h".repeat(9_000))
                 .body(500, "text/html", unit.repeat(200_000 / unit.len()))
                 .incident();
             let event = json(&incident, LogBody::Full, BodyShown::Itself);
             let body = event["backend.body"].as_str().unwrap();
             assert!(body.contains("bytes in all)"), "{unit}: {body}");
-            assert!(body.len() > 5_000, "{unit}: {}", body.len());
+            assert!(body.len() > 1_000, "{unit}: {}", body.len());
             assert!(event["incident.id"].is_string());
             let human = incident.human(LogBody::Full, BodyShown::Itself, true);
             assert!(human.len() < MAX_LINE, "{unit}: {}", human.len());
@@ -348,5 +384,93 @@ mod tests {
         assert_eq!(event["attempts"][1], "GET /moved?Digits=*** (redirect): 404");
         let human = incident.human(LogBody::Full, BodyShown::Itself, false);
         assert!(human.contains("     asked: GET /moved?Digits=*** (redirect): 404"), "{human}");
+    }
+
+    /// As the tests below name it.
+    fn incident(status: u16, kind: &str, body: &[u8], policy: Policy) -> Incident {
+        let form = "CallSid=CA0123456789abcdef0123456789abcdef&From=%2B972501234724&Digits=8642";
+        let incident = Sample::default()
+            .route("/webhook/incoming_call")
+            .target("/webhook/incoming_call?token=hush-hush")
+            .form(form)
+            .header("set-cookie", "sid=hush-hush")
+            .policy(|own| *own = policy)
+            .body(status, kind, body)
+            .incident();
+        Incident { id: Uuid::nil(), ..incident }
+    }
+
+    const PAGE: &[u8] =
+        b"<title>OperationalError</title><p>password=hush-hush, call +15550104477</p>";
+
+    #[test]
+    fn people_see_what_the_backend_did_and_what_to_fix() {
+        let shown = incident(500, "text/html", PAGE, Policy::default()).human(
+            LogBody::Full,
+            BodyShown::Itself,
+            false,
+        );
+        let (_, shown) = shown.split_once(' ').unwrap();
+        assert_eq!(
+            shown,
+            "WARN  replaced  POST /webhook/incoming_call  slot=voice  cause=html-page  twilio=12100,11200,11217\n     \
+             backend answered 500 text/html \"<title>OperationalError</title><p>password=***, call +1555…4477</p>\" in 184 ms; delivered fallback \"voice\"\n     \
+             seen: a web page instead of TwiML at line 1 column 1: OperationalError\n     \
+             also: server-error: status 500 Internal Server Error\n     \
+             fix: this route's error handler returns a web page; return TwiML from it (Flask: @app.errorhandler)\n     \
+             incident=00000000-0000-0000-0000-000000000000 call=CA…cdef from=+9725…4724"
+        );
+    }
+
+    #[test]
+    fn no_secret_no_number_and_no_digit_of_a_caller_is_in_a_line() {
+        let incident = incident(500, "text/html", PAGE, Policy::default());
+        for body in [LogBody::Full, LogBody::Preview, LogBody::None] {
+            let lines = [
+                incident.human(body, BodyShown::Itself, true),
+                incident.json(body, BodyShown::Itself),
+            ];
+            for line in lines {
+                for secret in ["hush-hush", "972501234724", "5550104477", "8642"] {
+                    assert!(!line.contains(secret), "{secret}: {line}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_never_split_by_a_container_runtime() {
+        for body in ["x".repeat(1 << 20), "\u{1}\"".repeat(1 << 18), "ש".repeat(1 << 19)] {
+            let incident = incident(200, "text/html", body.as_bytes(), Policy::default());
+            let json = incident.json(LogBody::Full, BodyShown::Itself);
+            assert!(json.len() < 16 * 1024 && !json.contains('\n'), "{}", json.len());
+            assert!(incident.human(LogBody::Full, BodyShown::Itself, false).len() < 16 * 1024);
+            serde_json::from_str::<Value>(&json).unwrap();
+        }
+    }
+
+    #[test]
+    fn observing_says_what_it_would_have_done() {
+        let policy = Policy { observe: true, ..Policy::default() };
+        let incident = incident(500, "text/html", PAGE, policy);
+        assert_eq!(incident.message(), "would replace");
+        assert!(incident.json(LogBody::None, BodyShown::Itself).contains("\"observe\":true"));
+    }
+
+    #[test]
+    fn fit_twiml_as_html_alarms_nobody() {
+        let twiml = b"<Response><Say>hi</Say></Response>";
+        let incident = incident(200, "text/html", twiml, Policy::default());
+        assert_eq!((incident.level(), incident.message()), ("INFO", "repaired"));
+    }
+
+    #[test]
+    fn the_same_body_is_named_by_its_incident() {
+        let incident = incident(500, "text/html", PAGE, Policy::default());
+        let line = incident.json(LogBody::Full, BodyShown::AsIn(Uuid::nil()));
+        assert!(
+            line.contains("same as incident 00000000")
+                && !line.contains("OperationalError</title>")
+        );
     }
 }

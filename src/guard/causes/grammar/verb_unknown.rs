@@ -18,5 +18,11 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    reading.verbs().filter(|(name, _)| grammar::rule(name).is_none()).map(|(name, at)| Found::at(at, format!("`{name}`"))).collect()
+    let elements = reading.document.elements.iter().skip(1);
+    elements
+        .map(|element| (element.name_in(reading.text), element.span.start))
+        // SSML of a speech provider has a prefix; Twilio hands it on.
+        .filter(|(name, _)| grammar::rule(name).is_none() && !name.contains(':'))
+        .map(|(name, at)| Found::at(at, format!("`{name}`")))
+        .collect()
 }
