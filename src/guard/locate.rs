@@ -31,12 +31,19 @@ pub struct Place {
 
 /// Finds the one document.
 pub fn locate(text: &str) -> Located {
-    let roots: Vec<usize> = roots(text).take(20).collect();
+    let mut name = "Response";
+    let mut roots: Vec<usize> = roots(text, name).take(20).collect();
+    for other in ["response", "RESPONSE"] {
+        if roots.is_empty() {
+            name = other;
+            roots = self::roots(text, name).take(20).collect();
+        }
+    }
     let &[root] = roots.as_slice() else {
         return if roots.is_empty() { Located::Nowhere } else { Located::Several(roots.len()) };
     };
     let start = with_prolog(text, root);
-    let (end, closed) = end_of_root(text, root);
+    let (end, closed) = end_of_root(text, root, name);
     let (before, after) =
         (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
     match surroundings(before, after, text.get(start..end).unwrap_or_default()) {
@@ -47,9 +54,12 @@ pub fn locate(text: &str) -> Located {
     }
 }
 
-/// Offsets of every `<Response` that opens a tag.
-fn roots(text: &str) -> impl Iterator<Item = usize> {
-    memchr::memmem::find_iter(text.as_bytes(), b"<Response").filter(|at| {
+/// Offsets of every `<Response` (by this spelling) that opens a tag.
+fn roots<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> {
+    let tags = memchr::memchr_iter(b'<', text.as_bytes());
+    let named =
+        tags.filter(move |at| text.get(at + 1..).is_some_and(|rest| rest.starts_with(name)));
+    named.filter(|at| {
         text.get(at + 9..).is_some_and(|after| {
             after.is_empty() || after.starts_with(|c: char| is_blank(c) || matches!(c, '>' | '/'))
         })
@@ -112,14 +122,15 @@ fn end_of_doctype(rest: &str) -> Option<usize> {
 }
 
 /// Where the root ends: behind its end tag, or behind its own `/>`; the text's end if it has none.
-fn end_of_root(text: &str, root: usize) -> (usize, bool) {
+fn end_of_root(text: &str, root: usize, name: &str) -> (usize, bool) {
+    let end_tag = format!("</{name}");
     let rest = text.get(root..).unwrap_or_default();
     let tag = rest.find('>').map_or(rest.len(), |at| at + 1);
     if rest.get(..tag).is_some_and(|tag| tag.ends_with("/>")) {
         return (root + tag, true);
     }
     let mut at = rest.len();
-    while let Some(found) = rest.get(..at).and_then(|rest| rest.rfind("</Response")) {
+    while let Some(found) = rest.get(..at).and_then(|rest| rest.rfind(&end_tag)) {
         let after = rest.get(found + 10..).unwrap_or_default();
         let blanks = after.len() - after.trim_start_matches(is_blank).len();
         if after.get(blanks..).is_some_and(|after| after.starts_with('>')) {

@@ -5,7 +5,8 @@ use super::edit::{self, Edit};
 use super::finding::{Finding, Grade};
 use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
-use super::twiml::chars::is_blank;
+use super::twiml::chars::{is_blank, name_len};
+use super::twiml::grammar;
 use super::twiml::{self, Document, XmlFault};
 use super::unwrap::{Unwrapped, unwrap};
 
@@ -57,14 +58,14 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
         Ok(document) => {
             let root =
                 document.root().map(|root| root.name_in(text).to_owned()).unwrap_or_default();
-            if root == "Response" && document.doctype.is_none() {
+            if is_meant(&document, text) && document.doctype.is_none() {
                 return Recovered::Document {
                     text: text.to_owned(),
                     document,
                     findings: Vec::new(),
                 };
             }
-            if root == "Response" {
+            if is_meant(&document, text) {
                 let offset = document.doctype.map_or(0, |span| span.start);
                 (None, XmlFault::new(offset, "a DOCTYPE stands before the document".to_owned()))
             } else {
@@ -88,6 +89,9 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     }
     let place = match locate(text) {
         Located::Nowhere => {
+            if let Some(recovered) = without_root(text, circumstances) {
+                return recovered;
+            }
             nothing.roots = 0;
             return Recovered::Nothing(nothing);
         }
@@ -120,10 +124,7 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
         return Recovered::Nothing(nothing);
     }
     match twiml::read(&mended) {
-        Ok(document)
-            if document.doctype.is_none()
-                && document.root().is_some_and(|root| root.name_in(&mended) == "Response") =>
-        {
+        Ok(document) if document.doctype.is_none() && is_meant(&document, &mended) => {
             findings.extend(
                 edit::findings(slice, &edits)
                     .into_iter()
@@ -133,6 +134,51 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
         }
         _ => Recovered::Nothing(nothing),
     }
+}
+
+/// Whether a document is TwiML: its root is `Response`. In another letter case it is only where
+/// every verb is TwiML's too (others have `<response>` documents of their own); names are mended
+/// with those of the verbs.
+fn is_meant(document: &Document, text: &str) -> bool {
+    let Some(root) = document.root().map(|root| root.name_in(text)) else { return false };
+    if root == "Response" {
+        return true;
+    }
+    let mut verbs =
+        document.verbs().map(|verb| grammar::ignoring_case(verb.name_in(text))).peekable();
+    root.eq_ignore_ascii_case("Response")
+        && verbs.peek().is_some()
+        && verbs.all(|rule| rule.is_some_and(|rule| grammar::allows("Response", rule.name)))
+}
+
+/// Verbs without the root around them, and nothing else: one is put around.
+fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
+    let verbs = text.trim_start();
+    let begins = verbs.strip_prefix('<').is_some_and(|inner| {
+        let name = inner.get(..name_len(inner)).unwrap_or_default();
+        grammar::allows("Response", name)
+    });
+    if circumstances.whole_only || circumstances.ending == Ending::Unsure || !begins {
+        return None;
+    }
+    let rooted = format!("<Response>{}</Response>", verbs.trim_end());
+    let edits = mend(&rooted, Ending::Unsure)?;
+    let mended = edit::apply(&rooted, &edits);
+    let document = twiml::read(&mended).ok()?;
+    let root = document.root()?;
+    let only_verbs =
+        document.verbs().all(|verb| grammar::allows("Response", verb.name_in(&mended)))
+            && root
+                .texts
+                .iter()
+                .all(|span| mended.get(span.clone()).is_some_and(|text| text.trim().is_empty()));
+    let missing = Finding::new(&causes::root_missing::CAUSE, super::words::first_line(text))
+        .at(text.as_bytes(), 0)
+        .repaired(Grade::Inferred);
+    let inner = edit::findings(&rooted, &edits);
+    let inner = inner.into_iter().map(|finding| Finding { place: None, ..finding });
+    let findings = std::iter::once(missing).chain(inner).collect();
+    only_verbs.then_some(Recovered::Document { text: mended, document, findings })
 }
 
 /// Whether a text is JSON that carries TwiML somewhere: that is somebody's data.

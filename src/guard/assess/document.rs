@@ -15,6 +15,19 @@ use crate::guard::reading::Reading;
 use crate::guard::twiml::{self, Document};
 use crate::twilio::limits;
 
+/// Rounds of grammar and links at most: an edit may lay bare what one more check finds.
+const MAX_ROUNDS: usize = 4;
+
+/// What the checks of grammar and links came to.
+struct Checked {
+    /// Repairs, in the order of the text.
+    edits: Vec<Edit>,
+    /// What is only said, one finding per cause.
+    notes: Vec<Finding>,
+    /// Whether Twilio refuses the document for something that no repair removes.
+    fatal: bool,
+}
+
 impl Assessor<'_> {
     /// Hosts that are the guard itself: the configured one, and the one that Twilio asked.
     fn own_hosts(&self) -> Vec<String> {
@@ -34,45 +47,28 @@ impl Assessor<'_> {
         self.findings.extend(ends);
         let status = status_finding(self.answer).map(|finding| finding.repaired(Grade::Lossless));
         self.findings.extend(status);
-        let mut edits: Vec<Edit> = untrue_declaration(&text, &document).into_iter().collect();
+        // What an edit lays bare (a verb in its right letter case) is looked at once more.
         let mut fatal = false;
-        let own_hosts = self.own_hosts();
-        let reading = Reading {
-            text: &text,
-            document: &document,
-            slot: self.exchange.slot,
-            own_hosts: &own_hosts,
-        };
-        for &cause in CAUSES {
-            let Check::Grammar(find) = cause.check else { continue };
-            for found in find(&reading) {
-                match found.mend {
-                    Some((grade, span, with)) if self.policy.repairs.accepts(grade) => {
-                        edits.push(Edit { cause, grade, span, with, evidence: found.evidence });
-                    }
-                    mend => {
-                        fatal |= cause.level == Level::Fault && mend.is_none();
-                        if !self.findings.iter().any(|finding| finding.is(cause)) {
-                            self.findings.push(
-                                Finding::new(cause, found.evidence)
-                                    .at(text.as_bytes(), found.offset),
-                            );
-                        }
-                    }
-                }
+        for round in 0..MAX_ROUNDS {
+            let checked = self.check(&text, &document);
+            if checked.edits.is_empty() || round + 1 == MAX_ROUNDS {
+                self.findings.extend(checked.notes);
+                fatal = checked.fatal || !checked.edits.is_empty();
+                break;
             }
-        }
-        if !edits.is_empty() {
-            edits.sort_by_key(|edit| edit.span.start);
-            self.findings.extend(edit::findings(&text, &edits));
-            text = edit::apply(&text, &edits);
+            self.findings.extend(edit::findings(&text, &checked.edits));
+            text = edit::apply(&text, &checked.edits);
             match twiml::read(&text) {
                 Ok(again) => document = again,
-                // An edit of a URL can't break a document; if one did, nothing of it leaves.
+                // An edit of a name or a URL can't break a document; if one did, nothing leaves.
                 Err(_) => return Verdictless::Unfit,
             }
         }
-        debug_assert!(document.root().is_some());
+        if document.root().is_none_or(|root| root.name_in(&text) != "Response") {
+            let found = document.root().map_or("", |root| root.name_in(&text)).to_owned();
+            self.findings.push(Finding::new(&causes::root_not_response::CAUSE, found));
+            return Verdictless::Unfit;
+        }
         if text.len() > limits::MAX_TWIML_BYTES {
             self.findings.push(Finding::new(
                 &grammar::twiml_too_large::CAUSE,
@@ -96,6 +92,37 @@ impl Assessor<'_> {
             && self.findings.iter().all(|finding| finding.repair.is_none())
             && text.as_bytes() == self.answer.body;
         if untouched { Verdictless::Accepted } else { Verdictless::Document(Bytes::from(text)) }
+    }
+
+    /// Grammar, links and declaration: what can be mended, what is merely noted, what is fatal.
+    fn check(&self, text: &str, document: &Document) -> Checked {
+        let mut checked = Checked {
+            edits: untrue_declaration(text, document).into_iter().collect(),
+            notes: Vec::new(),
+            fatal: false,
+        };
+        let own_hosts = self.own_hosts();
+        let reading = Reading { text, document, slot: self.exchange.slot, own_hosts: &own_hosts };
+        for &cause in CAUSES {
+            let Check::Grammar(find) = cause.check else { continue };
+            for found in find(&reading) {
+                match found.mend {
+                    Some((grade, span, with)) if self.policy.repairs.accepts(grade) => {
+                        let evidence = found.evidence;
+                        checked.edits.push(Edit { cause, grade, span, with, evidence });
+                    }
+                    mend => {
+                        checked.fatal |= cause.level == Level::Fault && mend.is_none();
+                        if !checked.notes.iter().any(|finding| finding.is(cause)) {
+                            let note = Finding::new(cause, found.evidence);
+                            checked.notes.push(note.at(text.as_bytes(), found.offset));
+                        }
+                    }
+                }
+            }
+        }
+        checked.edits.sort_by_key(|edit| edit.span.start);
+        checked
     }
 
     fn content_type_finding(&self, text: &str) -> Option<Finding> {

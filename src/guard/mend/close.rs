@@ -6,7 +6,23 @@ use crate::guard::edit::Edit;
 use crate::guard::finding::Grade;
 use crate::guard::twiml::grammar;
 
-impl Mender<'_> {
+impl<'t> Mender<'t> {
+    /// Whether an end tag closes again what closed itself just before.
+    pub(super) fn is_needless(&self, name: &str) -> bool {
+        let Some((closed, end)) = self.self_closed else { return false };
+        closed == name
+            && !self.open.contains(&name)
+            && self.text.get(end..self.at).is_some_and(|between| between.trim().is_empty())
+    }
+
+    /// The open element that a misspelt end tag closes: the innermost one, if the name is nobody
+    /// else's and nearly its own.
+    pub(super) fn meant_by(&self, name: &str) -> Option<&'t str> {
+        let innermost = *self.open.last()?;
+        let foreign = !self.open.contains(&name) && grammar::rule(name).is_none();
+        (foreign && is_nearly(name, innermost)).then_some(innermost)
+    }
+
     /// At an end tag: what it closes. An element that its parent's end tag cuts off is closed just
     /// before, where that is the only place: at the document's very end.
     pub(super) fn close_until(&mut self, name: &str) -> Option<()> {
@@ -54,6 +70,41 @@ impl Mender<'_> {
             _ => true,
         }
     }
+}
+
+/// Whether one name is the other but for letter case or at most two slips in a longer word.
+fn is_nearly(found: &str, meant: &str) -> bool {
+    if found.eq_ignore_ascii_case(meant) {
+        return true;
+    }
+    let slips = if meant.len() >= 6 { 2 } else { 1 };
+    found.len() <= 40 && meant.len() >= 3 && distance(found.as_bytes(), meant.as_bytes()) <= slips
+}
+
+/// Slips of the keyboard between two words: letters added, left out, changed, or swapped.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let above = |back: usize, left: usize| {
+                rows.get(i + 1 - back)
+                    .and_then(|row| row.get(j + 1 - left))
+                    .copied()
+                    .unwrap_or(usize::MAX - 1)
+            };
+            let mut best = (above(1, 1) + usize::from(x != y))
+                .min(above(1, 0) + 1)
+                .min(row.get(j).copied().unwrap_or(usize::MAX - 1) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                best = best.min(above(2, 2) + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows.last().and_then(|row| row.last()).copied().unwrap_or(usize::MAX)
 }
 
 /// End tags of open elements, the innermost first.

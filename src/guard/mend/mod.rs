@@ -50,8 +50,14 @@ pub fn mend(text: &str, ending: Ending) -> Option<Vec<Edit>> {
     if text.len() > MAX_TEXT {
         return None;
     }
-    let mut mender =
-        Mender { text, at: 0, edits: Vec::new(), open: Vec::new(), ends: last_ends(text) };
+    let mut mender = Mender {
+        text,
+        at: 0,
+        edits: Vec::new(),
+        open: Vec::new(),
+        ends: last_ends(text),
+        self_closed: None,
+    };
     mender.walk()?;
     mender.close(ending)?;
     mender.edits.sort_by_key(|edit| edit.span.start);
@@ -66,6 +72,8 @@ struct Mender<'t> {
     open: Vec<&'t str>,
     /// Where the last end tag of each name stands.
     ends: HashMap<&'t str, usize>,
+    /// The element that closed itself last, and where.
+    self_closed: Option<(&'t str, usize)>,
 }
 
 impl<'t> Mender<'t> {
@@ -260,8 +268,18 @@ impl<'t> Mender<'t> {
         if len == 0 || !after.get(blanks..)?.starts_with('>') {
             return None;
         }
-        self.close_until(name)?;
-        self.at += 2 + len + blanks + 1;
+        let end = self.at + 2 + len + blanks + 1;
+        if self.is_needless(name) {
+            let span = self.at..end;
+            self.edit(&causes::end_tag_needless::CAUSE, Grade::Lossless, span, "");
+        } else if let Some(meant) = self.meant_by(name) {
+            let span = self.at + 2..self.at + 2 + len;
+            self.edit(&causes::end_tag_misspelt::CAUSE, Grade::Inferred, span, meant);
+            self.open.pop();
+        } else {
+            self.close_until(name)?;
+        }
+        self.at = end;
         Some(())
     }
 }

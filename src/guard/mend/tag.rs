@@ -17,12 +17,14 @@ impl Mender<'_> {
             return None;
         }
         self.at += 1 + name.len();
-        let mut seen: Vec<&str> = Vec::new();
+        let mut seen: Vec<(&str, &str)> = Vec::new();
         loop {
+            let from = self.at;
             let blanks = self.skip_blanks();
             let rest = self.rest();
             if rest.starts_with("/>") {
                 self.at += 2;
+                self.self_closed = Some((name, self.at));
                 return Some(());
             }
             if rest.starts_with('>') {
@@ -31,10 +33,10 @@ impl Mender<'_> {
                 return Some(());
             }
             let attribute = rest.get(..name_len(rest)).filter(|attribute| !attribute.is_empty())?;
-            if seen.contains(&attribute) || seen.len() >= 200 {
+            if seen.len() >= 200 {
                 return None;
             }
-            seen.push(attribute);
+            let edits = self.edits.len();
             if blanks == 0 {
                 let at = self.at;
                 self.edit(&causes::attribute_blank_missing::CAUSE, Grade::Lossless, at..at, " ");
@@ -46,7 +48,22 @@ impl Mender<'_> {
             }
             self.at += 1;
             self.skip_blanks();
+            let start = self.at;
             self.value()?;
+            let value = self
+                .text
+                .get(start..self.at)?
+                .trim_matches(|c| matches!(c, '"' | '\'') || is_curly(c));
+            match seen.iter().find(|(other, _)| *other == attribute) {
+                None => seen.push((attribute, value)),
+                // Twice the same says it once.
+                Some((_, other)) if *other == value => {
+                    self.edits.truncate(edits);
+                    let span = from..self.at;
+                    self.edit(&causes::attribute_doubled::CAUSE, Grade::Lossless, span, "");
+                }
+                Some(_) => return None,
+            }
         }
     }
 

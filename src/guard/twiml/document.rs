@@ -64,6 +64,14 @@ impl Element {
         text.get(self.name.clone()).unwrap_or_default()
     }
 
+    /// The span of the name in its end tag; `None` for an element that closes itself.
+    pub fn end_name_in(&self, text: &str) -> Option<Range<usize>> {
+        let whole = text.get(self.span.clone())?;
+        let at = whole.rfind("</").filter(|_| !whole.ends_with("/>"))?;
+        let start = self.span.start + at + 2;
+        Some(start..start + self.name.len())
+    }
+
     /// The span of an attribute's value.
     pub fn attribute(&self, text: &str, name: &str) -> Option<Range<usize>> {
         self.attributes

@@ -4,6 +4,8 @@
 //! and in old documents is accepted by Twilio's server (its schema messages name it). An unknown
 //! element is a warning at most: the SDK is a generated client grammar, not the server's schema.
 
+pub use super::attributes::attributes;
+
 /// The channel an element belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
@@ -31,6 +33,14 @@ pub struct Rule {
 /// The rule of an element, by its exact name.
 pub fn rule(name: &str) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.name == name)
+}
+
+/// The rule of an element whose name may be in another letter case; `None` if more than one fits.
+pub fn ignoring_case(name: &str) -> Option<&'static Rule> {
+    rule(name).or_else(|| {
+        let mut fitting = RULES.iter().filter(|rule| rule.name.eq_ignore_ascii_case(name));
+        fitting.next().filter(|_| fitting.next().is_none())
+    })
 }
 
 /// Whether `child` may stand directly inside `parent`.

@@ -1,5 +1,6 @@
 //! Reading TwiML: strictly, and as far as it can be mended.
 
+mod attributes;
 pub mod chars;
 pub mod document;
 pub mod entities;

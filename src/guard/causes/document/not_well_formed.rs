@@ -17,5 +17,5 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    (foreign.roots == 1).then(|| foreign.fault.to_string())
+    (foreign.roots == 1 && foreign.root.is_none()).then(|| foreign.fault.to_string())
 }

@@ -1,5 +1,6 @@
 //! `verb-unknown`: an element that TwiML does not know.
 
+use crate::guard::causes::grammar::letter_case::canonical;
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::reading::{Found, Reading};
 use crate::guard::twiml::grammar;
@@ -18,8 +19,10 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    let elements = reading.document.elements.iter().skip(1);
+    let elements = reading.document.elements.iter().enumerate().skip(1);
     elements
+        .filter(|(at, _)| canonical(reading, *at).is_none())
+        .map(|(_, element)| element)
         .map(|element| (element.name_in(reading.text), element.span.start))
         // SSML of a speech provider has a prefix; Twilio hands it on.
         .filter(|(name, _)| grammar::rule(name).is_none() && !name.contains(':'))
