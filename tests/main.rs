@@ -9,6 +9,7 @@ mod config_file;
 mod conformance;
 mod kit;
 mod layout;
+mod ops;
 mod pages;
 mod properties;
 mod proxy;

@@ -8,6 +8,7 @@
 
 mod ready;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -21,14 +22,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 pub use ready::Ready;
 
 use crate::config::OpsListener;
 use crate::telemetry::metrics::Metrics;
 
-/// Connections at once.
+/// Connections at once; the oldest makes room for a new one.
 const MAX_CONNECTIONS: usize = 64;
 /// Time for a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -132,16 +134,22 @@ async fn serve(ops: Ops) {
         }
     };
     let state = Arc::new((ops.metrics, ops.ready));
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, or a client that left: a moment later it may work again.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= MAX_CONNECTIONS
+            && let Some(oldest) = open.pop_front()
+        {
+            // A probe that has to wait for idle connections would find the guard dead.
+            oldest.abort();
+        }
         let state = Arc::clone(&state);
-        tokio::spawn(async move {
+        let connection = tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let state = Arc::clone(&state);
                 async move { Ok::<_, Infallible>(answer(&request, &state.0, &state.1)) }
@@ -153,8 +161,8 @@ async fn serve(ops: Ops) {
                 .serve_connection(TokioIo::new(stream), service);
             // A probe that breaks off harms nobody.
             let _ = tokio::time::timeout(CONNECTION_TIMEOUT, connection).await;
-            drop(permit);
         });
+        open.push_back(connection.abort_handle());
     }
 }
 

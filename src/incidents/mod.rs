@@ -3,6 +3,8 @@
 mod event;
 pub mod recorder;
 pub mod redact;
+#[cfg(test)]
+mod sample;
 
 use std::sync::Arc;
 use std::time::Duration;

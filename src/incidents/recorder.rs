@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Incident;
-use super::event::BodyShown;
+use super::event::{BodyShown, TARGET};
 use crate::guard::Outcome;
 use crate::telemetry::fields;
 use crate::telemetry::log::{Log, human_level, json_line, now};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::settings::{LogBody, LogConfig, LogFormat};
+use crate::telemetry::visible::visible_bounded;
 
 /// Incidents that wait to be written.
 const QUEUE: usize = 1_024;
@@ -24,6 +25,8 @@ const QUEUE: usize = 1_024;
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// The same is said once in this time.
 const ONCE: Duration = Duration::from_mins(1);
+/// How often it is looked for what is to be said.
+const TICK: Duration = Duration::from_secs(5);
 /// Bodies and repetitions that are remembered.
 const REMEMBERED: usize = 1_024;
 
@@ -60,6 +63,8 @@ impl Recorder {
             body: config.body,
             bytes: Arc::clone(&bytes),
             dropped: Arc::clone(&dropped),
+            metrics: metrics.clone(),
+            told: None,
             bodies: HashMap::new(),
             repetitions: HashMap::new(),
         };
@@ -157,11 +162,21 @@ struct Writer {
     body: LogBody,
     bytes: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
+    metrics: Metrics,
+    /// When it was last said that incidents were dropped.
+    told: Option<Instant>,
     /// By route and body: when it was last printed, and with which incident.
     bodies: HashMap<u64, (Instant, Uuid)>,
-    /// By route and cause, for events that alarm nobody: when one was last printed, and how many
-    /// were held back since.
-    repetitions: HashMap<u64, (Instant, u64)>,
+    /// By route and cause, for events that alarm nobody.
+    repetitions: HashMap<(String, &'static str), Repetition>,
+}
+
+/// Events of a route and a cause that are printed once in a while.
+struct Repetition {
+    /// When one was last printed.
+    last: Instant,
+    /// How many were held back since.
+    held: u64,
 }
 
 impl Writer {
@@ -174,6 +189,8 @@ impl Writer {
                     self.write(&incident);
                 }
                 Ok(Item::Finish(done)) => {
+                    self.say_repetitions(Duration::ZERO);
+                    self.told = None;
                     self.say_dropped();
                     let _ = done.try_send(());
                     return;
@@ -181,59 +198,80 @@ impl Writer {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if said.elapsed() >= ONCE {
+            if said.elapsed() >= TICK {
                 said = Instant::now();
+                self.say_repetitions(ONCE);
                 self.say_dropped();
             }
         }
     }
 
     fn write(&mut self, incident: &Incident) {
-        let mut held = 0;
-        if incident.level() == "INFO" {
-            let key = key(&(&incident.route.name, incident.cause()));
-            if let Some((last, count)) = self.repetitions.get_mut(&key) {
-                if last.elapsed() < ONCE {
-                    *count += 1;
-                    return;
-                }
-                held = *count;
-            }
-            make_room(&mut self.repetitions, |(last, _)| *last);
-            self.repetitions.insert(key, (Instant::now(), 0));
+        if incident.level() == "INFO" && self.is_repetition(incident) {
+            return;
         }
         let shown = self.shown(incident);
-        let mut line = match self.log.format() {
+        let line = match self.log.format() {
             LogFormat::Human => incident.human(self.body, shown, self.log.colours()),
             LogFormat::Json => incident.json(self.body, shown),
         };
-        if held > 0 {
-            line.push('\n');
-            line.push_str(&self.repeated(incident, held));
+        if !self.log.offer(line) {
+            // The log tells of lost lines; this one was an incident, which no later one may name.
+            self.metrics.incident_dropped();
+            self.bodies.clear();
         }
-        self.log.offer(line);
     }
 
-    /// How often the same was seen since it was last said.
-    fn repeated(&self, incident: &Incident, count: u64) -> String {
+    /// Counts an event that alarms nobody: whether the like was printed less than a minute ago.
+    fn is_repetition(&mut self, incident: &Incident) -> bool {
+        let key = (incident.route.name.clone(), incident.cause());
+        if let Some(repetition) = self.repetitions.get_mut(&key) {
+            repetition.held += 1;
+            return true;
+        }
+        if self.repetitions.len() >= REMEMBERED {
+            self.say_repetitions(Duration::ZERO);
+        }
+        self.repetitions.insert(key, Repetition { last: Instant::now(), held: 0 });
+        false
+    }
+
+    /// Says how often the same was seen since it was last said, and forgets what went quiet.
+    fn say_repetitions(&mut self, age: Duration) {
         const MESSAGE: &str = "seen again since the last such event";
-        let own = [
-            (fields::ROUTE, incident.route.name.clone().into()),
-            (fields::CAUSE, incident.cause().into()),
-            (fields::COUNT, count.into()),
-        ];
-        match self.log.format() {
-            LogFormat::Json => json_line("INFO", MESSAGE, "twiml_guard::incidents", &own),
-            LogFormat::Human => format!(
-                "{} {} {MESSAGE}  {}={}  {}={}  {}={count}",
-                now(),
-                human_level("INFO", self.log.colours()),
-                fields::ROUTE,
-                incident.route.name,
-                fields::CAUSE,
-                incident.cause(),
-                fields::COUNT
-            ),
+        let log = &self.log;
+        self.repetitions.retain(|(route, cause), repetition| {
+            if repetition.last.elapsed() < age {
+                return true;
+            }
+            if repetition.held == 0 {
+                return false;
+            }
+            let route = visible_bounded(route, 200);
+            let count = repetition.held;
+            log.offer(match log.format() {
+                LogFormat::Json => {
+                    let own = [
+                        (fields::ROUTE, route.into()),
+                        (fields::CAUSE, (*cause).into()),
+                        (fields::COUNT, count.into()),
+                    ];
+                    json_line("INFO", MESSAGE, TARGET, &own)
+                }
+                LogFormat::Human => format!(
+                    "{} {} {MESSAGE}  {}={route}  {}={cause}  {}={count}",
+                    now(),
+                    human_level("INFO", log.colours()),
+                    fields::ROUTE,
+                    fields::CAUSE,
+                    fields::COUNT
+                ),
+            });
+            *repetition = Repetition { last: Instant::now(), held: 0 };
+            true
+        });
+        if age.is_zero() {
+            self.repetitions.clear();
         }
     }
 
@@ -246,17 +284,26 @@ impl Writer {
         match self.bodies.get(&key) {
             Some((last, id)) if last.elapsed() < ONCE => BodyShown::AsIn(*id),
             _ => {
-                make_room(&mut self.bodies, |(last, _)| *last);
+                if self.bodies.len() >= REMEMBERED {
+                    self.bodies.retain(|_, (last, _)| last.elapsed() < ONCE);
+                }
+                if self.bodies.len() >= REMEMBERED {
+                    self.bodies.clear();
+                }
                 self.bodies.insert(key, (Instant::now(), incident.id));
                 BodyShown::Itself
             }
         }
     }
 
-    fn say_dropped(&self) {
+    fn say_dropped(&mut self) {
+        if self.told.is_some_and(|told| told.elapsed() < ONCE) {
+            return;
+        }
         let lost = self.dropped.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            tracing::warn!(count = lost, "incidents were dropped: the log is too slow for them");
+            self.told = Some(Instant::now());
+            tracing::warn!(count = lost, "incidents were dropped: more came than could be written");
         }
     }
 }
@@ -267,12 +314,134 @@ fn key(value: &impl std::hash::Hash) -> u64 {
     hasher.finish()
 }
 
-/// Forgets what is older than it matters, and all of it where that is not enough.
-fn make_room<V>(map: &mut HashMap<u64, V>, last: impl Fn(&V) -> Instant) {
-    if map.len() >= REMEMBERED {
-        map.retain(|_, value| last(value).elapsed() < ONCE);
-        if map.len() >= REMEMBERED {
-            map.clear();
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::incidents::instruments;
+    use crate::incidents::sample::Sample;
+    use crate::telemetry::kept::{Blocked, Kept};
+
+    const CONFIG: LogConfig = LogConfig { format: None, body: LogBody::Full };
+
+    fn page(body: &str) -> Sample {
+        Sample::default().body(500, "text/html", body)
+    }
+
+    fn dropped(metrics: &Metrics) -> u64 {
+        let text = metrics.render();
+        let line = text.lines().find(|l| l.starts_with("twiml_guard_incidents_dropped_total "));
+        line.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
+    /// The events of these incidents, in order.
+    fn events(incidents: impl IntoIterator<Item = Incident>) -> Vec<Value> {
+        let kept = Kept::default();
+        let log = Log::to(LogFormat::Json, false, kept.clone());
+        let (recorder, handle) = Recorder::start(CONFIG, log, instruments().unwrap());
+        for incident in incidents {
+            recorder.offer(incident);
         }
+        handle.finish(Instant::now() + Duration::from_secs(10));
+        kept.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_and_never_waits() {
+        let metrics = instruments().unwrap();
+        let (recorder, tap) = Recorder::tapped(metrics.clone());
+        let incident = page("<h1>Oops</h1>").incident();
+        let start = Instant::now();
+        for _ in 0..QUEUE + 5 {
+            recorder.offer(incident.clone());
+        }
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert_eq!(dropped(&metrics), 5);
+        assert!(tap.next().is_some());
+        recorder.offer(incident);
+        assert_eq!(dropped(&metrics), 5);
+    }
+
+    #[test]
+    fn bodies_in_the_queue_are_bounded_and_make_room_again() {
+        let metrics = instruments().unwrap();
+        let (recorder, tap) = Recorder::tapped(metrics.clone());
+        let large = page(&"<p>x</p>".repeat(512 * 1024)).policy(|p| p.max_decoded_body = 1 << 23);
+        let incident = large.incident();
+        let fits = QUEUE_BYTES / weight(&incident);
+        for _ in 0..fits + 3 {
+            recorder.offer(incident.clone());
+        }
+        assert_eq!(dropped(&metrics), 3);
+        while tap.next().is_some() {}
+        recorder.offer(incident);
+        assert_eq!(dropped(&metrics), 3);
+    }
+
+    #[test]
+    fn the_same_body_on_the_same_route_is_printed_once() {
+        let first = page("<h1>Oops</h1>").incident();
+        let id = first.id;
+        let again = page("<h1>Oops</h1>").incident();
+        let elsewhere = page("<h1>Oops</h1>").route("/other").incident();
+        let different = page("<h1>Other</h1>").incident();
+        let bodies: Vec<_> = events([first, again, elsewhere, different])
+            .iter()
+            .map(|event| event["backend.body"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            bodies,
+            ["<h1>Oops</h1>", &format!("same as incident {id}"), "<h1>Oops</h1>", "<h1>Other</h1>"]
+        );
+    }
+
+    #[test]
+    fn what_alarms_nobody_is_printed_once_and_counted() {
+        let retyped = || Sample::default().body(200, "text/html", "<Response/>");
+        let other = retyped().route("/other").incident();
+        let all = (0..5).map(|_| retyped().incident()).chain([other, page("<h1>").incident()]);
+        let events = events(all);
+        let shown: Vec<_> = events
+            .iter()
+            .map(|event| {
+                let text = |name: &str| event[name].as_str().unwrap().to_owned();
+                (text("level"), text("message"), text("http.route"), event["count"].as_u64())
+            })
+            .collect();
+        let line = |level: &str, message: &str, route: &str, count| {
+            (level.to_owned(), message.to_owned(), route.to_owned(), count)
+        };
+        assert_eq!(
+            shown,
+            [
+                line("INFO", "repaired", "/voice", None),
+                line("INFO", "repaired", "/other", None),
+                line("WARN", "replaced", "/voice", None),
+                line("INFO", "seen again since the last such event", "/voice", Some(4)),
+            ]
+        );
+        assert_eq!(events[3]["cause"], events[0]["cause"]);
+    }
+
+    #[test]
+    fn incidents_that_the_log_can_not_take_are_counted() {
+        let metrics = instruments().unwrap();
+        let (let_go, blocked) = channel();
+        let kept = Kept::default();
+        let log = Log::to(LogFormat::Json, false, Blocked(blocked, kept.clone()));
+        let (recorder, handle) = Recorder::start(CONFIG, log.clone(), metrics.clone());
+        // The log is full from here on, but for a line that its writer may yet take in hand.
+        while log.offer("{}".to_owned()) {}
+        for _ in 0..5 {
+            recorder.offer(page("<h1>Oops</h1>").incident());
+        }
+        let start = Instant::now();
+        handle.finish(start + Duration::from_millis(300));
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!((4..=5).contains(&dropped(&metrics)), "{}", dropped(&metrics));
+        drop(let_go);
     }
 }

@@ -1,10 +1,11 @@
 //! Log lines on stderr: whole, one event each, never waited for.
 
-use std::io::{IsTerminal, Write as _, stderr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write, stderr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -17,6 +18,10 @@ use super::visible::visible;
 
 /// Lines that wait for the writer; what does not fit is dropped and counted.
 const QUEUE: usize = 4_096;
+/// Bytes that they may hold.
+const QUEUE_BYTES: usize = 16 * 1024 * 1024;
+/// Dropped lines are told once in this time.
+const ONCE: Duration = Duration::from_mins(1);
 
 /// The process's log.
 #[derive(Debug, Clone)]
@@ -24,6 +29,7 @@ pub struct Log {
     format: LogFormat,
     colours: bool,
     lines: SyncSender<Message>,
+    held: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -40,7 +46,11 @@ pub fn init(config: LogConfig) -> Log {
     let mut first = false;
     let log = LOG.get_or_init(|| {
         first = true;
-        Log::start(config)
+        let terminal = stderr().is_terminal();
+        let format =
+            config.format.unwrap_or(if terminal { LogFormat::Human } else { LogFormat::Json });
+        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Log::to(format, colours, stderr())
     });
     if first {
         let subscriber = Registry::default().with(EventLayer { log: log.clone() });
@@ -51,19 +61,22 @@ pub fn init(config: LogConfig) -> Log {
 }
 
 impl Log {
-    fn start(config: LogConfig) -> Self {
-        let terminal = stderr().is_terminal();
-        let format =
-            config.format.unwrap_or(if terminal { LogFormat::Human } else { LogFormat::Json });
-        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    /// A log that a thread of its own writes to `out`. A closed or blocked `out` stops no caller.
+    pub fn to(format: LogFormat, colours: bool, out: impl Write + Send + 'static) -> Self {
         let (lines, queue) = sync_channel(QUEUE);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&dropped);
+        let log = Self { format, colours, lines, held: Arc::default(), dropped: Arc::default() };
+        let writer = Writer {
+            out,
+            format,
+            colours,
+            held: Arc::clone(&log.held),
+            dropped: Arc::clone(&log.dropped),
+            told: None,
+        };
         // Without a thread nothing is written; the calls go on.
-        let _ = std::thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || write_lines(&queue, &counted));
-        Self { format, colours, lines, dropped }
+        let _ =
+            std::thread::Builder::new().name("log".to_owned()).spawn(move || writer.run(&queue));
+        log
     }
 
     /// How lines look.
@@ -76,63 +89,118 @@ impl Log {
         self.colours
     }
 
-    /// Offers a whole event (a line, or the lines of a human event), without its line end.
-    pub fn offer(&self, line: String) {
-        if self.lines.try_send(Message::Line(line)).is_err() {
+    /// Offers a whole event (a line, or the lines of a human event), without its line end. `false`:
+    /// it did not fit the queue and is dropped.
+    pub fn offer(&self, line: String) -> bool {
+        let size = line.len();
+        let fits = self.held.fetch_add(size, Ordering::Relaxed) + size <= QUEUE_BYTES
+            && self.lines.try_send(Message::Line(line)).is_ok();
+        if !fits {
+            self.held.fetch_sub(size, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+        fits
     }
 
     /// Waits until what was offered so far is written, at most this long.
     pub fn flush(&self, wait: Duration) {
+        let deadline = Instant::now() + wait;
+        let left = || deadline.saturating_duration_since(Instant::now());
         let (done, written) = sync_channel(1);
-        if self.lines.try_send(Message::Flush(done)).is_ok() {
-            let _ = written.recv_timeout(wait);
+        let mut message = Message::Flush(done);
+        while let Err(error) = self.lines.try_send(message) {
+            let TrySendError::Full(back) = error else { return };
+            if left().is_zero() {
+                return;
+            }
+            message = back;
+            std::thread::sleep(Duration::from_millis(5));
         }
+        let _ = written.recv_timeout(left());
     }
 }
 
-fn write_lines(queue: &Receiver<Message>, dropped: &AtomicU64) {
-    loop {
-        match queue.recv_timeout(Duration::from_secs(1)) {
-            Ok(Message::Line(mut line)) => {
-                line.push('\n');
-                // A closed stderr is nobody's fault; calls go on.
-                let _ = stderr().write_all(line.as_bytes());
-            }
-            Ok(Message::Flush(done)) => {
-                let _ = done.try_send(());
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let lost = dropped.swap(0, Ordering::Relaxed);
-                if lost > 0 {
-                    let _ = writeln!(
-                        stderr(),
-                        "twiml-guard: {lost} log lines were dropped: stderr is too slow"
-                    );
+struct Writer<W> {
+    out: W,
+    format: LogFormat,
+    colours: bool,
+    held: Arc<AtomicUsize>,
+    dropped: Arc<AtomicU64>,
+    told: Option<Instant>,
+}
+
+impl<W: Write> Writer<W> {
+    fn run(mut self, queue: &Receiver<Message>) {
+        loop {
+            match queue.recv_timeout(Duration::from_secs(1)) {
+                Ok(Message::Line(line)) => {
+                    self.held.fetch_sub(line.len(), Ordering::Relaxed);
+                    self.write(line);
                 }
+                Ok(Message::Flush(done)) => {
+                    let _ = done.try_send(());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
-            Err(RecvTimeoutError::Disconnected) => return,
+            self.tell_dropped();
+        }
+    }
+
+    fn write(&mut self, mut line: String) {
+        line.push('\n');
+        // A closed stderr is nobody's fault; calls go on.
+        let _ = self.out.write_all(line.as_bytes());
+    }
+
+    fn tell_dropped(&mut self) {
+        const MESSAGE: &str = "log lines were dropped: stderr is too slow";
+        if self.told.is_some_and(|told| told.elapsed() < ONCE) {
+            return;
+        }
+        let lost = self.dropped.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            self.told = Some(Instant::now());
+            self.write(match self.format {
+                LogFormat::Json => {
+                    let own = [(fields::COUNT, lost.into())];
+                    json_line("WARN", MESSAGE, module_path!(), &own)
+                }
+                LogFormat::Human => format!(
+                    "{} {} {MESSAGE}  {}={lost}",
+                    now(),
+                    human_level("WARN", self.colours),
+                    fields::COUNT
+                ),
+            });
         }
     }
 }
 
-/// One event as a JSON object: time, level, message and target first.
+/// One event as a JSON object: time, level, message and target first, then its own fields in the
+/// order given.
 pub fn json_line(
     level: &str,
     message: &str,
     target: &str,
     own: &[(&str, serde_json::Value)],
 ) -> String {
-    let mut object = serde_json::Map::new();
-    object.insert(fields::TIMESTAMP.to_owned(), now().into());
-    object.insert(fields::LEVEL.to_owned(), level.into());
-    object.insert(fields::MESSAGE.to_owned(), message.into());
-    object.insert(fields::TARGET.to_owned(), target.into());
-    for (name, value) in own {
-        object.insert((*name).to_owned(), value.clone());
+    let text = |text: &str| serde_json::Value::from(text);
+    let standard = [
+        (fields::TIMESTAMP, text(&now())),
+        (fields::LEVEL, text(level)),
+        (fields::MESSAGE, text(message)),
+        (fields::TARGET, text(target)),
+    ];
+    // A `Map` would sort the fields by name.
+    let mut line = String::with_capacity(512);
+    for (name, value) in standard.iter().chain(own) {
+        line.push(if line.is_empty() { '{' } else { ',' });
+        // Writing to a String can't fail.
+        let _ = write!(line, "{}:{value}", text(name));
     }
-    serde_json::Value::Object(object).to_string()
+    line.push('}');
+    line
 }
 
 /// A level for people, in colour where that is wanted.
@@ -177,7 +245,7 @@ impl<S: Subscriber> Layer<S> for EventLayer {
                     .fields
                     .iter()
                     .map(|(name, value)| match value {
-                        serde_json::Value::String(text) => format!("{name}={}", visible(text)),
+                        serde_json::Value::String(text) => format!("{name}={text}"),
                         other => format!("{name}={other}"),
                     })
                     .collect();
@@ -185,7 +253,7 @@ impl<S: Subscriber> Layer<S> for EventLayer {
                     "{} {} {}  {}",
                     now(),
                     human_level(level, self.log.colours),
-                    visible(&collected.message),
+                    collected.message,
                     own.join("  ")
                 )
             }
@@ -202,6 +270,10 @@ struct Collected {
 
 impl Collected {
     fn push(&mut self, field: &Field, value: serde_json::Value) {
+        let value = match value {
+            serde_json::Value::String(text) => visible(&text).into(),
+            other => other,
+        };
         if field.name() == fields::MESSAGE {
             self.message = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         } else {
@@ -229,5 +301,106 @@ impl Visit for Collected {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.push(field, value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::mpsc::channel;
+
+    use super::super::kept::{Blocked, Kept};
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(10);
+
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_blocked_log_blocks_nobody_and_tells_what_was_lost() {
+        let (let_go, blocked) = channel();
+        let kept = Kept::default();
+        let log = Log::to(LogFormat::Json, false, Blocked(blocked, kept.clone()));
+        let taken = (0..QUEUE + 100).filter(|_| log.offer("{}".to_owned())).count();
+        assert!((QUEUE..=QUEUE + 1).contains(&taken), "{taken}");
+        drop(let_go);
+        log.flush(WAIT);
+        let text = kept.text();
+        let lost: serde_json::Value = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .find(|value: &serde_json::Value| value["level"] == "WARN")
+            .unwrap();
+        assert_eq!(lost["count"], QUEUE + 100 - taken);
+    }
+
+    #[test]
+    fn waiting_lines_are_bounded_in_bytes() {
+        let (_let_go, blocked) = channel();
+        let log = Log::to(LogFormat::Json, false, Blocked(blocked, Kept::default()));
+        let large = "x".repeat(QUEUE_BYTES / 8);
+        let taken = (0..64).filter(|_| log.offer(large.clone())).count();
+        // One more may be in the writer's hands.
+        assert!((8..=9).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn a_closed_log_stops_nobody() {
+        let log = Log::to(LogFormat::Human, false, Closed);
+        assert!(log.offer("one".to_owned()));
+        log.flush(WAIT);
+        assert!(log.offer("two".to_owned()));
+        log.flush(WAIT);
+    }
+
+    #[test]
+    fn events_are_flat_objects_in_a_fixed_order() {
+        let kept = Kept::default();
+        let log = Log::to(LogFormat::Json, false, kept.clone());
+        let subscriber = Registry::default().with(EventLayer { log: log.clone() });
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(
+                target: "twiml_guard::test", listener = "public",
+                server.address = %"127.0.0.1:8080", routes = 2, "listening"
+            );
+            tracing::info!(target: "hyper::proto", "not ours");
+            tracing::debug!(target: "twiml_guard::test", "too quiet");
+        });
+        log.flush(WAIT);
+        let text = kept.text();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let (start, rest) = text.split_once("Z\",").unwrap();
+        assert!(start.starts_with("{\"timestamp\":\"20"), "{text}");
+        assert_eq!(
+            rest,
+            "\"level\":\"INFO\",\"message\":\"listening\",\"target\":\"twiml_guard::test\",\"listener\":\"public\",\"server.address\":\"127.0.0.1:8080\",\"routes\":2}\n"
+        );
+    }
+
+    #[test]
+    fn no_value_forges_a_line_or_steers_a_terminal() {
+        for format in [LogFormat::Human, LogFormat::Json] {
+            let kept = Kept::default();
+            let log = Log::to(format, false, kept.clone());
+            let subscriber = Registry::default().with(EventLayer { log: log.clone() });
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::warn!(target: "twiml_guard::test", error = "a\nWARN forged \u{1b}[2J\u{202e}\u{2028}שלום", "odd");
+            });
+            log.flush(WAIT);
+            let text = kept.text();
+            assert_eq!(text.lines().count(), 1, "{text}");
+            assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{2028}']), "{text}");
+            assert!(text.contains("שלום"), "{text}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Logs, metrics and their names.
 
 pub mod fields;
+#[cfg(test)]
+pub(crate) mod kept;
 pub mod log;
 pub mod metrics;
 pub mod settings;

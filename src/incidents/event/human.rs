@@ -1,98 +1,89 @@
-//! The event for people.
+//! The event for people: what happened, what the backend said, what to fix, how to find it again.
 
-use std::fmt::Write as _;
+use http::header::CONTENT_TYPE;
 
-use super::{BodyShown, MAX_LINE, PREVIEW, described, other_findings};
+use super::body::Room;
+use super::{BodyShown, Incident, MAX_LINE, line};
 use crate::guard::Outcome;
-use crate::incidents::{Incident, redact};
+use crate::incidents::redact;
 use crate::telemetry::log::{human_level, now};
 use crate::telemetry::settings::LogBody;
-use crate::telemetry::visible::{visible, visible_bounded, visible_bytes};
+
+/// Most characters of a body: more would hide the rest of a screen.
+const MAX_CHARS: usize = 2_000;
 
 impl Incident {
-    /// For people: what happened, what the backend said, what to fix, how to find it again.
+    /// The event's lines, without the last line end.
     pub fn human(&self, body: LogBody, shown: BodyShown, colours: bool) -> String {
-        let request = &self.exchange.request;
-        let path = request.target.split('?').next().unwrap_or_default();
         let mut head = format!(
             "{} {} {}  {} {}  slot={}  cause={}",
             now(),
             human_level(self.level(), colours),
             self.message(),
-            request.method,
-            visible(&redact::target(path)),
+            line(self.exchange.request.method.as_str(), 20),
+            self.path(),
             self.exchange.slot,
             self.cause()
         );
         let codes = self.codes();
         if !codes.is_empty() {
-            // Writing to a String can't fail.
-            let _ = write!(head, "  twilio={codes}");
+            head.push_str("  twilio=");
+            head.push_str(&codes);
         }
-        let mut lines = vec![head];
-        lines.push(format!(
-            "     backend {} in {} ms; delivered {}",
-            self.backend(body, shown),
+        let mut after = format!(
+            " in {} ms; delivered {}",
             self.upstream_duration.as_millis(),
             self.delivered()
-        ));
-        lines.extend(self.attempts().into_iter().map(|attempt| format!("     asked: {attempt}")));
+        );
+        for more in self.explanation().into_iter().chain([self.identity()]) {
+            after.push_str("\n     ");
+            after.push_str(&more);
+        }
+        let taken = head.len() + after.len() + 1_024;
+        let room = Room { chars: MAX_CHARS, bytes: MAX_LINE.saturating_sub(taken), escaped: false };
+        format!("{head}\n     backend {}{after}", self.backend(body, shown, room))
+    }
+
+    fn backend(&self, body: LogBody, shown: BodyShown, room: Room) -> String {
+        let Outcome::Answered(answer) = &self.exchange.outcome else {
+            return "gave no answer".to_owned();
+        };
+        let kind = answer.headers.get(CONTENT_TYPE).map_or_else(
+            || "without Content-Type".to_owned(),
+            |value| line(&String::from_utf8_lossy(value.as_bytes()), 120),
+        );
+        let quoted = match (shown, self.body(body, shown, room)) {
+            (_, None) => String::new(),
+            (BodyShown::AsIn(id), _) => format!(" (same body as incident {id})"),
+            (BodyShown::Itself, Some(text)) => format!(" \"{text}\""),
+        };
+        format!("answered {} {kind}{quoted}", answer.status.as_u16())
+    }
+
+    /// Which requests were sent, what was seen, what to fix.
+    fn explanation(&self) -> Vec<String> {
+        let mut lines: Vec<_> =
+            self.attempts().into_iter().map(|attempt| format!("asked: {attempt}")).collect();
         if let Some(finding) = self.judgement.findings.first() {
             let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
-            let evidence = visible_bounded(&redact::text(&finding.evidence), 160);
-            lines.push(format!("     seen: {}{place}: {evidence}", finding.cause.explain));
-            for finding in other_findings(&self.judgement) {
-                lines.push(format!("     also: {}", described(finding)));
-            }
-            lines.push(format!("     fix: {}", finding.cause.remedy));
+            let evidence = self.evidence(finding);
+            lines.push(format!("seen: {}{place}: {evidence}", finding.cause.explain));
+            lines.extend(self.also().into_iter().map(|finding| format!("also: {finding}")));
+            lines.push(format!("fix: {}", finding.cause.remedy));
         }
-        let mut ids = format!("     incident={}", self.id);
-        for (name, value) in [
-            ("call", self.param("CallSid")),
-            ("message", self.param("MessageSid").or_else(|| self.param("SmsSid"))),
-        ] {
-            if let Some(value) = value {
-                // Writing to a String can't fail.
-                let _ = write!(ids, " {name}={}", visible(&redact::short_sid(value)));
-            }
-        }
-        if let Some(from) = self.param("From") {
-            // Writing to a String can't fail.
-            let _ = write!(ids, " from={}", visible(&redact::param("From", from)));
-        }
-        lines.push(ids);
-        cut(lines.join("\n"))
+        lines
     }
 
-    fn backend(&self, body: LogBody, shown: BodyShown) -> String {
-        match &self.exchange.outcome {
-            Outcome::Failed(_) => "gave no answer".to_owned(),
-            Outcome::Answered(answer) => {
-                let kind = answer.headers.get(http::header::CONTENT_TYPE).map_or_else(
-                    || "without Content-Type".to_owned(),
-                    |value| visible(&String::from_utf8_lossy(value.as_bytes())).into_owned(),
-                );
-                let quoted = match (body, shown) {
-                    (LogBody::None, _) => String::new(),
-                    (_, BodyShown::AsIn(id)) => format!(" (same body as incident {id})"),
-                    (LogBody::Preview, _) => {
-                        format!(" \"{}\"", visible_bytes(&self.masked_body(), PREVIEW))
-                    }
-                    (LogBody::Full, _) => {
-                        format!(" \"{}\"", visible_bytes(&self.masked_body(), 2_000))
-                    }
-                };
-                format!("answered {} {kind}{quoted}", answer.status.as_u16())
-            }
-        }
+    fn identity(&self) -> String {
+        let message = self.param("MessageSid").or_else(|| self.param("SmsSid"));
+        let sid = |value: &str| line(&redact::short_sid(value), 20);
+        let parts = [
+            Some(format!("incident={}", self.id)),
+            self.param("CallSid").map(|value| format!("call={}", sid(value))),
+            message.map(|value| format!("message={}", sid(value))),
+            self.param("From")
+                .map(|from| format!("from={}", line(&redact::param("From", from), 96))),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > MAX_LINE {
-        let end = (0..=MAX_LINE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default();
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }

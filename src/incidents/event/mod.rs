@@ -1,5 +1,6 @@
 //! The log event of one incident, for people and as JSON.
 
+mod body;
 mod human;
 mod json;
 
@@ -7,13 +8,15 @@ use uuid::Uuid;
 
 use super::{Incident, redact};
 use crate::guard::causes::Level;
-use crate::guard::{AttemptReason, DeliveryKind, Finding, Judgement, Verdict};
-use crate::telemetry::visible::{visible, visible_bounded};
+use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
+use crate::telemetry::visible::visible_bounded;
 
-/// Most bytes of one line: container runtimes split at 16 KiB.
+/// The target of every incident's event.
+pub const TARGET: &str = "twiml_guard::incidents";
+/// Most bytes of one event: container runtimes split lines at 16 KiB.
 const MAX_LINE: usize = 15 * 1024;
-/// Most characters of a body for `log.body = "preview"`.
-const PREVIEW: usize = 200;
+/// Most findings besides the first.
+const MORE: usize = 10;
 
 /// What is printed of the original body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,8 +58,41 @@ impl Incident {
         self.exchange.request.params.get(name).filter(|value| !value.is_empty())
     }
 
+    /// The request's path, masked, one line.
+    fn path(&self) -> String {
+        let path = self.exchange.request.target.split('?').next().unwrap_or_default();
+        line(&redact::target(path), 512)
+    }
+
+    /// Twilio's codes, the most likely first.
     fn codes(&self) -> String {
         self.judgement.codes().iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    /// The slugs of all findings, no doubles.
+    fn causes(&self) -> Vec<&'static str> {
+        let mut slugs = Vec::new();
+        for finding in &self.judgement.findings {
+            if !slugs.contains(&finding.cause.slug) {
+                slugs.push(finding.cause.slug);
+            }
+        }
+        slugs
+    }
+
+    /// What was seen, masked, one line.
+    fn evidence(&self, finding: &Finding) -> String {
+        let evidence = redact::echo(&finding.evidence, &self.exchange.request.params);
+        line(&redact::text(&evidence), 400)
+    }
+
+    /// Findings but the first, one line each: slug, place, evidence.
+    fn also(&self) -> Vec<String> {
+        let described = |finding: &Finding| {
+            let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
+            format!("{}{place}: {}", finding.cause.slug, self.evidence(finding))
+        };
+        fitting(self.judgement.findings.iter().skip(1).take(MORE).map(described), 2_048)
     }
 
     /// What left instead, or would have.
@@ -67,7 +103,7 @@ impl Incident {
                 "{} (nothing more to say)",
                 if enforced.body.is_empty() { "204" } else { "<Response/>" }
             ),
-            DeliveryKind::Fallback(name) => format!("fallback \"{}\"", visible(name)),
+            DeliveryKind::Fallback(name) => format!("fallback \"{}\"", line(name, 80)),
             DeliveryKind::Original => "the original".to_owned(),
             DeliveryKind::Redirect => "a TwiML <Redirect> to the target".to_owned(),
             DeliveryKind::Refusal => "502".to_owned(),
@@ -85,7 +121,7 @@ impl Incident {
         if self.exchange.attempts.len() < 2 {
             return Vec::new();
         }
-        let shown = |attempt: &crate::guard::Attempt| {
+        let shown = |attempt: &Attempt| {
             let why = match attempt.reason {
                 AttemptReason::First => "",
                 AttemptReason::OtherMethod => " (other method)",
@@ -94,96 +130,274 @@ impl Incident {
             let status = attempt
                 .status
                 .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
-            visible(&format!(
-                "{} {}{why}: {status}",
-                attempt.method,
-                redact::target(&attempt.target)
-            ))
-            .into_owned()
+            let target = line(&redact::target(&attempt.target), 300);
+            format!("{} {target}{why}: {status}", line(attempt.method.as_str(), 20))
         };
-        self.exchange.attempts.iter().map(shown).collect()
-    }
-
-    /// The decoded body, masked; bytes that are no text stay as they are.
-    fn masked_body(&self) -> Vec<u8> {
-        match std::str::from_utf8(&self.judgement.decoded) {
-            Ok(text) => redact::text(text).into_bytes(),
-            Err(_) => self.judgement.decoded.to_vec(),
-        }
+        fitting(self.exchange.attempts.iter().map(shown), 1_536)
     }
 }
 
-/// Every finding but the first, at most ten.
-fn other_findings(judgement: &Judgement) -> impl Iterator<Item = &Finding> {
-    judgement.findings.iter().skip(1).take(10)
+/// A text as one visible line of at most so many bytes, with `…` where it was cut.
+fn line(text: &str, max: usize) -> String {
+    let mut shown = visible_bounded(text, max);
+    if shown.len() > max {
+        let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
+        shown.truncate(end.unwrap_or_default());
+        shown.push('…');
+    }
+    shown
 }
 
-/// A finding on one line: slug, place, evidence.
-fn described(finding: &Finding) -> String {
-    let place = finding.place.map_or_else(String::new, |place| format!(" at {place}"));
-    let evidence = visible_bounded(&redact::text(&finding.evidence), 160);
-    format!("{}{place}: {evidence}", finding.cause.slug)
+/// As many of the lines as fit, in all, into `max` bytes.
+fn fitting(lines: impl Iterator<Item = String>, max: usize) -> Vec<String> {
+    let mut used = 0;
+    lines
+        .take_while(|line| {
+            used += line.len();
+            used <= max
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::Duration;
 
-    use bytes::Bytes;
-    use http::{HeaderMap, HeaderValue, Method, StatusCode};
+    use http::StatusCode;
+    use serde_json::Value;
 
+    use super::super::sample::{self, Sample};
     use super::*;
-    use crate::config::Upstream;
-    use crate::config::route::{PathPattern, Route};
-    use crate::guard::{
-        Answer, BodyEnd, CallFacts, Exchange, Outcome, Policy, RequestFacts, judge,
-    };
+    use crate::guard::Policy;
+    use crate::guard::policy::OnFault;
     use crate::telemetry::settings::LogBody;
-    use crate::twilio::{Params, Slot, SlotSetting};
 
-    fn incident(status: u16, kind: &'static str, body: &[u8], policy: Policy) -> Incident {
-        let mut headers = HeaderMap::new();
-        headers.insert("content-type", HeaderValue::from_static(kind));
-        headers.insert("set-cookie", HeaderValue::from_static("sid=hush-hush"));
-        let params = b"CallSid=CA0123456789abcdef0123456789abcdef&From=%2B972501234724&Digits=8642";
-        let exchange = Exchange {
-            slot: Slot::Voice,
-            request: RequestFacts {
-                method: Method::POST,
-                target: "/webhook/incoming_call?token=hush-hush".to_owned(),
-                host: None,
-                has_authorization: false,
-                params: Params::from_form(params),
-                body: Bytes::new(),
-            },
-            attempts: Vec::new(),
-            outcome: Outcome::Answered(Answer {
-                status: StatusCode::from_u16(status).unwrap(),
-                headers,
-                body: Bytes::copy_from_slice(body),
-                end: BodyEnd::Complete,
-            }),
-            elapsed: Duration::ZERO,
-            call: CallFacts::default(),
-        };
-        let judgement = judge(&exchange, &policy);
-        Incident {
-            id: Uuid::nil(),
-            time_ms: 0,
-            route: Arc::new(Route {
-                name: "/webhook/incoming_call".to_owned(),
-                pattern: PathPattern::Exact("/webhook/incoming_call".to_owned()),
-                method: None,
-                slot: SlotSetting::Auto,
-                upstream: Upstream { host: "127.0.0.1".to_owned(), port: 5000 },
-                policy: Arc::new(policy),
-            }),
-            exchange: Arc::new(exchange),
-            judgement: Arc::new(judgement),
-            upstream_duration: Duration::from_millis(184),
-            budget_left: Duration::from_secs(12),
+    /// What must never be printed, in every place where it can stand.
+    fn secretive() -> Incident {
+        let form = "CallSid=CA0123456789abcdef0123456789ab1f03&AccountSid=AC0123456789abcdef0123456789abcdef&CallStatus=in-progress&From=%2B972501234724&To=%2B15550104477&Digits=778899&SpeechResult=open+sesame";
+        Sample::default()
+            .form(form)
+            .target("/voice?auth_token=s3cr3t&From=%2B972501234724")
+            .header("set-cookie", "sid=s3cr3t; Path=/")
+            .header("location", "/login?token=s3cr3t&Digits=778899")
+            .header("x-debug", "Bearer s3cr3t-1")
+            .body(
+                500,
+                "text/html",
+                "<h1>KeyError at /voice</h1><p>שגיאה</p><td>SECRET_KEY</td><td>s3cr3t</td> Digits 778899 said open sesame from +972501234724, card 4111 1111 1111 1111",
+            )
+            .incident()
+    }
+
+    fn json(incident: &Incident, body: LogBody, shown: BodyShown) -> Value {
+        let line = incident.json(body, shown);
+        assert!(line.len() < MAX_LINE, "{}", line.len());
+        assert!(!line.contains('\n'));
+        serde_json::from_str(&line).unwrap()
+    }
+
+    #[test]
+    fn no_secret_is_printed_in_either_form() {
+        let incident = secretive();
+        for text in [
+            incident.json(LogBody::Full, BodyShown::Itself),
+            incident.human(LogBody::Full, BodyShown::Itself, false),
+        ] {
+            for secret in ["s3cr3t", "778899", "open sesame", "0501234", "501234724", "4111 1111"] {
+                assert!(!text.contains(secret), "{secret}: {text}");
+            }
+            assert!(text.contains("שגיאה") && text.contains("+9725…4724"), "{text}");
         }
+    }
+
+    #[test]
+    fn bodies_that_are_no_utf8_are_masked_too() {
+        let (hebrew, _, _) = encoding_rs::WINDOWS_1255.encode("שגיאה password=s3cr3t 0501234567");
+        let labelled =
+            Sample::default().body(500, "text/html; charset=windows-1255", hebrew.clone());
+        let text = labelled.incident().json(LogBody::Full, BodyShown::Itself);
+        assert!(text.contains("שגיאה") && text.contains("…4567"), "{text}");
+        assert!(!text.contains("s3cr3t"), "{text}");
+
+        let broken = b"\xff\xfe\xfa <h1>\x80 password=s3cr3t \xe90501234567".as_slice();
+        let text = Sample::default()
+            .body(500, "text/html; charset=utf-8", broken)
+            .incident()
+            .human(LogBody::Full, BodyShown::Itself, false);
+        assert!(!text.contains("s3cr3t") && !text.contains("0501234567"), "{text}");
+    }
+
+    #[test]
+    fn an_operator_finds_what_was_asked_answered_and_delivered() {
+        let incident = secretive();
+        let event = json(&incident, LogBody::Full, BodyShown::Itself);
+        for (field, value) in [
+            ("level", "WARN"),
+            ("message", "replaced"),
+            ("target", "twiml_guard::incidents"),
+            ("http.request.method", "POST"),
+            ("url.path", "/voice"),
+            ("http.route", "/voice"),
+            ("slot", "voice"),
+            ("cause", incident.cause()),
+            ("call.sid", "CA0123456789abcdef0123456789ab1f03"),
+            ("from", "+9725…4724"),
+            ("to", "+1555…4477"),
+            ("delivery", "fallback \"voice\""),
+        ] {
+            assert_eq!(event[field], value, "{field}: {event}");
+        }
+        assert_eq!(event["incident.id"], incident.id.to_string());
+        assert_eq!(event["backend.status"], 500);
+        assert_eq!(event["delivery.status"], 200);
+        assert_eq!(event["backend.duration_ms"], 184);
+        assert_eq!(event["observe"], false);
+        assert_eq!(event["causes"][0], incident.cause());
+        assert!(event["twilio.code"].as_str().is_some_and(|codes| !codes.is_empty()));
+        assert!(event["backend.body"].as_str().is_some_and(|body| body.contains("KeyError")));
+        assert!(event["fix"].as_str().is_some_and(|fix| !fix.is_empty()));
+        assert!(event["backend.headers"][0].is_string());
+    }
+
+    #[test]
+    fn people_read_what_the_backend_said_what_left_and_what_to_fix() {
+        let incident = secretive();
+        let text = incident.human(LogBody::Full, BodyShown::Itself, false);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].contains(" WARN  replaced  POST /voice  slot=voice  cause="), "{text}");
+        assert!(
+            lines[1].starts_with("     backend answered 500 text/html \"<h1>KeyError"),
+            "{text}"
+        );
+        assert!(lines[1].ends_with(" in 184 ms; delivered fallback \"voice\""), "{text}");
+        assert!(lines.iter().any(|line| line.starts_with("     fix: ")), "{text}");
+        let last = lines[lines.len() - 1];
+        assert!(last.starts_with(&format!("     incident={} call=CA…1f03", incident.id)), "{text}");
+    }
+
+    #[test]
+    fn messages_say_what_became_of_the_answer() {
+        let page = || Sample::default().body(500, "text/html", "<h1>Oops</h1>");
+        assert_eq!(page().incident().message(), "replaced");
+        assert_eq!(
+            page().policy(|policy| policy.on_fault = OnFault::Fail).incident().message(),
+            "failed"
+        );
+        let observed = page().policy(|policy| policy.observe = true).incident();
+        assert_eq!(observed.message(), "would replace");
+        let event = json(&observed, LogBody::Full, BodyShown::Itself);
+        assert_eq!(event["observe"], true);
+        assert_eq!(event["delivery.status"], 500);
+        let mended = Sample::default().body(200, "text/xml", "\u{feff}<Response/>oops").incident();
+        assert_eq!((mended.message(), mended.level()), ("repaired", "WARN"));
+        let retyped = Sample::default().body(200, "text/html", "<Response/>").incident();
+        assert_eq!((retyped.message(), retyped.level()), ("repaired", "INFO"));
+    }
+
+    #[test]
+    fn a_backend_that_gives_no_answer_is_described() {
+        let incident = Sample::default().refused().incident();
+        let event = json(&incident, LogBody::Full, BodyShown::Itself);
+        assert!(event["backend.failure"].as_str().is_some_and(|text| text.contains("127.0.0.1:9")));
+        assert!(event.get("backend.status").is_none());
+        let text = incident.human(LogBody::Full, BodyShown::Itself, false);
+        assert!(text.contains("backend gave no answer"), "{text}");
+    }
+
+    #[test]
+    fn what_was_seen_is_made_visible_and_forges_nothing() {
+        let forged = "\u{feff}<h1>\u{1b}[31m\r\nWARN replaced forged\u{202e}\u{2028}\u{a0}</h1>";
+        let incident = Sample::default()
+            .form("CallSid=CA1%0aWARN+forged&From=a%1b[2J&CallStatus=ringing")
+            .target("/voice\u{202e}")
+            .body(200, "text/html", forged)
+            .incident();
+        let human = incident.human(LogBody::Full, BodyShown::Itself, false);
+        let line = incident.json(LogBody::Full, BodyShown::Itself);
+        assert!(human.lines().all(|line| !line.starts_with("WARN")), "{human}");
+        for text in [human.replace('\n', ""), line] {
+            let odd = |c: char| {
+                c.is_control() || matches!(c, '\u{202e}' | '\u{2028}' | '\u{feff}' | '\u{a0}')
+            };
+            assert!(!text.contains(odd), "{text:?}");
+            assert!(text.contains("<U+FEFF>"), "{text}");
+        }
+    }
+
+    #[test]
+    fn events_stay_under_the_line_limit_and_whole() {
+        for unit in ["x", "\"", "\\", "\u{a0}", "ש", "\u{1}", "<a href='x'>&amp;</a>\n"] {
+            let incident = Sample::default()
+                .target(&format!("/{0}?{0}", unit.repeat(4_000).replace('\n', "")))
+                .route(&unit.repeat(1_000))
+                .form(&format!("CallSid={0}&From={0}&To={0}&CallStatus=ringing", unit.repeat(500)))
+                .attempt(&unit.repeat(1_000), AttemptReason::Redirect, StatusCode::FOUND)
+                .attempt(&unit.repeat(1_000), AttemptReason::OtherMethod, StatusCode::OK)
+                .header("x-long", &"h".repeat(9_000))
+                .body(500, "text/html", unit.repeat(200_000 / unit.len()))
+                .incident();
+            let event = json(&incident, LogBody::Full, BodyShown::Itself);
+            let body = event["backend.body"].as_str().unwrap();
+            assert!(body.contains("bytes in all)"), "{unit}: {body}");
+            assert!(body.len() > 1_000, "{unit}: {}", body.len());
+            assert!(event["incident.id"].is_string());
+            let human = incident.human(LogBody::Full, BodyShown::Itself, true);
+            assert!(human.len() < MAX_LINE, "{unit}: {}", human.len());
+            assert!(human.contains("incident=") && human.contains("fix: "), "{unit}");
+        }
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_is_not_half_printed() {
+        for shift in 0..64 {
+            let body = format!("{} +972501234724 and more", "x".repeat(2_000 - shift));
+            let incident = Sample::default().body(500, "text/html", body).incident();
+            let human = incident.human(LogBody::Full, BodyShown::Itself, false);
+            assert!(!human.contains("97250"), "{shift}");
+        }
+    }
+
+    #[test]
+    fn settings_say_how_much_of_the_body_is_printed() {
+        let body = "<h1>Oops</h1>".repeat(100);
+        let incident = Sample::default().body(500, "text/html", body).incident();
+        let other = sample::id();
+        let of = |setting, shown| json(&incident, setting, shown)["backend.body"].clone();
+        assert!(of(LogBody::None, BodyShown::Itself).is_null());
+        assert!(of(LogBody::None, BodyShown::AsIn(other)).is_null());
+        assert_eq!(of(LogBody::Full, BodyShown::AsIn(other)), format!("same as incident {other}"));
+        let preview = of(LogBody::Preview, BodyShown::Itself);
+        assert_eq!(preview.as_str().unwrap().split('…').next().unwrap().chars().count(), 200);
+        assert_eq!(of(LogBody::Full, BodyShown::Itself).as_str().unwrap().len(), 1_300);
+        let none = incident.human(LogBody::None, BodyShown::Itself, false);
+        assert!(none.contains("answered 500 text/html in 184 ms"), "{none}");
+    }
+
+    #[test]
+    fn second_requests_are_listed() {
+        let incident = Sample::default()
+            .attempt("/moved?Digits=778899", AttemptReason::Redirect, StatusCode::NOT_FOUND)
+            .body(404, "text/html", "<h1>Not Found</h1>")
+            .elapsed(Duration::from_millis(20))
+            .incident();
+        let event = json(&incident, LogBody::Full, BodyShown::Itself);
+        assert_eq!(event["attempts"][1], "GET /moved?Digits=*** (redirect): 404");
+        let human = incident.human(LogBody::Full, BodyShown::Itself, false);
+        assert!(human.contains("     asked: GET /moved?Digits=*** (redirect): 404"), "{human}");
+    }
+
+    /// As the tests below name it.
+    fn incident(status: u16, kind: &str, body: &[u8], policy: Policy) -> Incident {
+        let form = "CallSid=CA0123456789abcdef0123456789abcdef&From=%2B972501234724&Digits=8642";
+        let incident = Sample::default()
+            .route("/webhook/incoming_call")
+            .target("/webhook/incoming_call?token=hush-hush")
+            .form(form)
+            .header("set-cookie", "sid=hush-hush")
+            .policy(|own| *own = policy)
+            .body(status, kind, body)
+            .incident();
+        Incident { id: Uuid::nil(), ..incident }
     }
 
     const PAGE: &[u8] =
@@ -231,7 +445,7 @@ mod tests {
             let json = incident.json(LogBody::Full, BodyShown::Itself);
             assert!(json.len() < 16 * 1024 && !json.contains('\n'), "{}", json.len());
             assert!(incident.human(LogBody::Full, BodyShown::Itself, false).len() < 16 * 1024);
-            serde_json::from_str::<serde_json::Value>(&json).unwrap();
+            serde_json::from_str::<Value>(&json).unwrap();
         }
     }
 
