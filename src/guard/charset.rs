@@ -66,11 +66,11 @@ pub fn is_ascii_compatible(label: &str) -> bool {
             .is_some_and(|n| matches!(n, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"))
 }
 
-/// UTF-16, by its mark or by the first character `<` or a blank.
+/// UTF-16, by its mark or by two characters of markup; a lone NUL before a document is junk.
 fn wide(body: &[u8]) -> Option<&'static Encoding> {
     match body {
-        [0xff, 0xfe, ..] | [b'<', 0, ..] => Some(UTF_16LE),
-        [0xfe, 0xff, ..] | [0, b'<', ..] => Some(UTF_16BE),
+        [0xff, 0xfe, ..] | [b'<', 0, _, 0, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] | [0, b'<', 0, _, ..] => Some(UTF_16BE),
         _ => None,
     }
 }
@@ -152,8 +152,8 @@ mod tests {
 
     #[test]
     fn wide_characters_are_read_with_and_without_a_mark() {
-        let le: Vec<u8> = "<שלום/>".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(text(&le, None), "<שלום/>");
+        let le: Vec<u8> = "<a>שלום</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&le, None), "<a>שלום</a>");
         let be: Vec<u8> = "\u{feff}<a/>".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(text(&be, None), "<a/>");
     }

@@ -152,7 +152,7 @@ for name, before in {
     fault("3", name, answer(before + MENU), "repaired", MENU)
 for name, before in {"bom-no-declaration": b"\xef\xbb\xbf", "zero-width-no-declaration": "\u200b".encode(), "word-no-declaration": b"ok "}.items():
     fault("3", name, answer(before + BARE), "repaired", MENU)
-fault("3", "nul", answer(b"\x00" + MENU), "any")
+fault("3", "nul", answer(b"\x00" + MENU), "repaired", MENU)
 fault("3", "newlines-no-declaration", answer(b"\n\n  " + BARE), "untouched", MENU)
 fault("3", "declaration-twice", answer(DECLARATION + MENU), "repaired", MENU)
 
@@ -168,6 +168,7 @@ for name, body, means in [
     ("root-not-closed", b"<Response><Say>Hi</Say>", b"<Response><Say>Hi</Say></Response>"),
     ("gather-not-closed", b'<Response><Gather numDigits="1"><Say>Press 1</Say>', b'<Response><Gather numDigits="1"><Say>Press 1</Say></Gather></Response>'),
     ("root-end-cut", b"<Response><Say>Hi</Say></Respo", b"<Response><Say>Hi</Say></Response>"),
+    ("no-root", b"<Say>Hello</Say>", b"<Response><Say>Hello</Say></Response>"),
     ("root-end-cut-after-slash", b"<Response><Say>Hi</Say></", b"<Response><Say>Hi</Say></Response>"),
 ]:
     fault("4", name, answer(body), "repaired", means)
@@ -175,7 +176,6 @@ for name, body in {
     "cut-in-text": b"<Response><Say>Your code is 12",
     "cut-in-attribute": b'<Response><Say voice="ali',
     "crossed-tags": b"<Response><Gather><Say>a</Gather></Say></Response>",
-    "no-root": b"<Say>Hello</Say>",
 }.items():
     fault("4", name, answer(body), "replaced")
 
