@@ -129,6 +129,11 @@ pub enum Failure {
         /// What the reader stumbled over.
         detail: String,
     },
+    /// The request could not be taken whole; the backend was not asked.
+    RequestUnfit {
+        /// Too large or too slow, with the limit.
+        detail: String,
+    },
     /// Nobody listens at the backend's address.
     Refused {
         /// The address or name that was tried.

@@ -48,6 +48,7 @@ fn proxy_error(outcome: &Outcome, stage: Option<Stage>) -> &'static str {
             Failure::Internal { .. } => "proxy_internal_error",
             Failure::NotHttp { .. } => "http_protocol_error",
             Failure::Refused { .. } => "connection_refused",
+            Failure::RequestUnfit { .. } => "http_request_error",
             Failure::Unreachable { .. } => "destination_unavailable",
         },
         Outcome::Answered(answer) => match (&answer.end, stage) {

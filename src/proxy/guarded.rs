@@ -98,13 +98,9 @@ async fn exchange(
                 (_, BodyEnd::Truncated { .. }) => return None,
                 (_, BodyEnd::TooLarge { limit }) => {
                     discard(&mut body, deadline.as_mut()).await;
-                    Err(format!(
-                        "the request's body is larger than max_request_body ({limit} bytes); it was not forwarded"
-                    ))
+                    Err(format!("its body is larger than max_request_body ({limit} bytes)"))
                 }
-                (_, BodyEnd::TooLate) => {
-                    Err("the request's body did not come within the budget".to_owned())
-                }
+                (_, BodyEnd::TooLate) => Err("its body did not come within the budget".to_owned()),
             }
         }
     };
@@ -134,7 +130,9 @@ async fn exchange(
         spelling: Extensions::new(),
     };
     match body {
-        Err(detail) => gathered.exchange.outcome = Outcome::Failed(Failure::Internal { detail }),
+        Err(detail) => {
+            gathered.exchange.outcome = Outcome::Failed(Failure::RequestUnfit { detail });
+        }
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
             loop {

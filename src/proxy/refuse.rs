@@ -105,6 +105,7 @@ pub(super) fn no_answer(upstream: &Upstream, failure: &Failure) -> Response<Resp
             (StatusCode::BAD_GATEWAY, format!("backend {address} can't be reached: {detail}"))
         }
         Failure::Internal { detail } => (StatusCode::BAD_GATEWAY, detail.clone()),
+        Failure::RequestUnfit { detail } => (StatusCode::PAYLOAD_TOO_LARGE, detail.clone()),
     };
     plain(status, &text)
 }

@@ -140,7 +140,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, body_truncated, body_too_late, answer_too_large }
+    transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, request_unfit, body_truncated, body_too_late, answer_too_large }
     status { unauthorized, csrf_refused, not_found, method_refused, rate_limited, client_error, server_error, odd_success, redirect_followed, redirect_refused, redirect_target_unauthorized, wrong_method }
     coding { coding_unasked, coding_undeclared, coding_untrue, coding_identity, coding_tail_damaged, coding_corrupt, coding_bomb }
     charset { byte_order_mark, charset_not_utf8, undecodable }
