@@ -27,6 +27,7 @@ mod pages;
 pub mod policy;
 pub mod reading;
 mod recover;
+mod said;
 pub mod twiml;
 mod unwrap;
 mod words;
