@@ -76,6 +76,18 @@ pub fn is_odd(url: &str, own_hosts: &[String]) -> bool {
         || (path.contains("//") && !is_own(host, own_hosts) && scheme_inside(path).is_none())
 }
 
+/// The host of a URL that has a scheme: without user, password and port, an IPv6 address without
+/// its brackets; empty where none follows the scheme.
+pub fn host(url: &str) -> Option<&str> {
+    let scheme = scheme(url)?;
+    let (authority, _) = split_host(url.get(scheme.len()..)?);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some(bracketed) = host.strip_prefix('[') {
+        return bracketed.split(']').next();
+    }
+    host.split(':').next()
+}
+
 /// Whether a URL without a scheme begins with what looks like a foreign host.
 fn is_host_without_scheme(url: &str, own_hosts: &[String]) -> bool {
     let (host, _) = split_host(url);
@@ -163,6 +175,19 @@ mod tests {
         );
         for url in ["/a", "a/b", "https://pbx.example.com/", "pbx.example.com.evil/a"] {
             assert_eq!(with_scheme(url, "Play", &own()), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_host_stands_between_user_and_port() {
+        for (url, expected) in [
+            ("https://pbx.example.com/a", Some("pbx.example.com")),
+            ("wss://user:p_w@pbx.example.com:8443?a=b@c", Some("pbx.example.com")),
+            ("http://[::1]:80/a", Some("::1")),
+            ("https:///a", Some("")),
+            ("/a", None),
+        ] {
+            assert_eq!(host(url), expected, "{url}");
         }
     }
 }
