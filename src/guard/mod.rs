@@ -16,6 +16,7 @@ pub mod fallback;
 pub mod finding;
 mod follow_up;
 pub mod foreign;
+mod hosts;
 mod judge;
 pub mod judgement;
 mod links;
