@@ -52,13 +52,12 @@ pub fn with_scheme(url: &str, element: &str, own_hosts: &[String]) -> Option<Str
     let bare = url.strip_prefix("//").unwrap_or(url);
     let (host, after) = split_host(bare);
     let whole = after.is_empty() || after.starts_with(['/', '?']);
-    let scheme = if matches!(element, "Stream" | "ConversationRelay" | "Siprec") {
+    let fitting = if matches!(element, "Stream" | "ConversationRelay" | "Siprec") {
         "wss://"
     } else {
         "https://"
     };
-    (scheme_of(url).is_none() && is_own(host, own_hosts) && whole)
-        .then(|| format!("{scheme}{bare}"))
+    (scheme(url).is_none() && is_own(host, own_hosts) && whole).then(|| format!("{fitting}{bare}"))
 }
 
 /// Whether a URL on a foreign host looks wrong: `//` in its path, or something like a host where
@@ -67,13 +66,66 @@ pub fn is_odd(url: &str, own_hosts: &[String]) -> bool {
     if without_doubled_scheme(url).is_some() {
         return false;
     }
-    let Some(scheme) = scheme_of(url) else {
+    let Some(scheme) = scheme(url) else {
         return is_host_without_scheme(url, own_hosts);
     };
     let (host, after) = split_host(url.get(scheme.len()..).unwrap_or_default());
     let path = after.split(['?', '#']).next().unwrap_or_default();
-    host.is_empty()
-        || (path.contains("//") && !is_own(host, own_hosts) && scheme_inside(path).is_none())
+    !host.is_empty()
+        && path.contains("//")
+        && !is_own(host, own_hosts)
+        && scheme_inside(path).is_none()
+}
+
+/// The host of a URL that has a scheme: without user, password and port, an IPv6 address without
+/// its brackets; empty where none follows the scheme.
+pub fn host(url: &str) -> Option<&str> {
+    let scheme = scheme(url)?;
+    let (authority, _) = split_host(url.get(scheme.len()..)?);
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    if let Some(bracketed) = host.strip_prefix('[') {
+        return bracketed.split(']').next();
+    }
+    host.split(':').next()
+}
+
+/// Whether a URL is on one of the own hosts, by its host with or without the port.
+pub fn is_on_own_host(url: &str, own_hosts: &[String]) -> bool {
+    let authority = scheme(url).and_then(|scheme| url.get(scheme.len()..)).map(split_host);
+    let authority = authority.map_or("", |(authority, _)| authority);
+    let bare = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    is_own(bare, own_hosts) || host(url).is_some_and(|host| is_own(host, own_hosts))
+}
+
+/// Why Twilio can't read a URL, in a few words; `None` for one that it can.
+pub fn malformed(url: &str, element: &str) -> Option<&'static str> {
+    if without_doubled_scheme(url).is_some() || super::words::placeholder(url).is_some() {
+        return None;
+    }
+    if url.contains(char::is_whitespace) {
+        return Some("blanks inside");
+    }
+    let Some(scheme) = scheme(url) else {
+        let (head, _) = url.split_once(':')?;
+        let rest = url.get(head.len() + 1..)?;
+        let named = !head.is_empty() && head.bytes().all(|b| b.is_ascii_alphabetic());
+        let known = ["http", "https", "ws", "wss"].iter().any(|k| k.eq_ignore_ascii_case(head));
+        return if named && known {
+            Some("slashes missing behind the scheme")
+        } else {
+            (named && rest.starts_with("//")).then_some("no scheme that Twilio calls")
+        };
+    };
+    let host = host(url)?;
+    if host.is_empty() {
+        return Some("no host");
+    }
+    if host.contains('_') {
+        return Some("underscore in the host");
+    }
+    let socket = scheme.to_ascii_lowercase().starts_with("ws");
+    let streams = matches!(element, "Stream" | "ConversationRelay" | "Siprec");
+    (socket && !streams).then_some("a WebSocket where a page is asked for")
 }
 
 /// Whether a URL without a scheme begins with what looks like a foreign host.
@@ -94,15 +146,12 @@ fn scheme_inside(path: &str) -> Option<usize> {
     SCHEMES.iter().find_map(|scheme| path.find(scheme))
 }
 
-fn scheme(url: &str) -> Option<&str> {
+/// The scheme of a URL with its `://`, as it stands there, where it is one that Twilio calls.
+pub fn scheme(url: &str) -> Option<&str> {
     SCHEMES.iter().find_map(|scheme| {
         let head = url.get(..scheme.len())?;
         head.eq_ignore_ascii_case(scheme).then_some(head)
     })
-}
-
-fn scheme_of(url: &str) -> Option<&str> {
-    scheme(url)
 }
 
 fn split_host(rest: &str) -> (&str, &str) {
@@ -163,6 +212,48 @@ mod tests {
         );
         for url in ["/a", "a/b", "https://pbx.example.com/", "pbx.example.com.evil/a"] {
             assert_eq!(with_scheme(url, "Play", &own()), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_host_stands_between_user_and_port() {
+        for (url, expected) in [
+            ("https://pbx.example.com/a", Some("pbx.example.com")),
+            ("wss://user:p_w@pbx.example.com:8443?a=b@c", Some("pbx.example.com")),
+            ("http://[::1]:80/a", Some("::1")),
+            ("https:///a", Some("")),
+            ("/a", None),
+        ] {
+            assert_eq!(host(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn malformed_urls_say_why() {
+        for (url, element) in [
+            ("https://media.example.net/my file.mp3", "Play"),
+            ("https://my_host.example.net/a", "Play"),
+            ("https:///a", "Redirect"),
+            ("https://", "Redirect"),
+            ("https:/media.example.net/a", "Play"),
+            ("HTTP:media.example.net/a", "Play"),
+            ("htps://media.example.net/a", "Play"),
+            ("ftp://media.example.net/a", "Play"),
+            ("wss://media.example.net/a", "Redirect"),
+        ] {
+            assert!(malformed(url, element).is_some(), "{url}");
+        }
+        for (url, element) in [
+            ("https://user_name:p@media.example.net/my%20file_1.mp3?a=b:c", "Play"),
+            ("/a/b_c", "Redirect"),
+            ("a.php?next=https://pbx.example.com", "Redirect"),
+            ("wss://media.example.net/a", "Stream"),
+            ("http://[2001:db8::1]/a", "Play"),
+            ("https://https://pbx.example.com/a", "Play"),
+            ("https://{my_host}/a", "Play"),
+            ("menu:1", "Redirect"),
+        ] {
+            assert_eq!(malformed(url, element), None, "{url}");
         }
     }
 }

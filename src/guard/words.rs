@@ -169,6 +169,40 @@ fn is_exception_word(word: &str) -> bool {
         && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '\\'))
 }
 
+/// The first gap of a template that nobody filled: `{name}`, `{{name}}`, `${name}`, `%(name)s`,
+/// `%s`. Braces around anything but a name are data.
+pub fn placeholder(text: &str) -> Option<&str> {
+    let marks = memchr::memchr2_iter(b'{', b'%', text.as_bytes());
+    marks.filter_map(|at| text.get(at..)).find_map(|rest| {
+        let len = braced(rest).or_else(|| formatted(rest))?;
+        rest.get(..len)
+    })
+}
+
+/// The length of `{name}` at the start of a text.
+fn braced(rest: &str) -> Option<usize> {
+    let inner = rest.strip_prefix('{')?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ' ');
+    let name = inner.get(..inner.find(|c| !is_part(c))?)?;
+    let named = name.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ' '));
+    let filled = !name.trim().is_empty() && name.split_whitespace().count() == 1;
+    (named && filled && inner.get(name.len()..)?.starts_with('}')).then_some(name.len() + 2)
+}
+
+/// The length of `%s` or `%(name)s` at the start of a text: no byte of a URL is escaped so.
+fn formatted(rest: &str) -> Option<usize> {
+    let inner = rest.strip_prefix('%')?;
+    let len = if let Some(named) = inner.strip_prefix('(') {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let name = named.find(|c| !is_part(c)).filter(|&len| len > 0)?;
+        named.get(name..)?.strip_prefix(')')?.starts_with(['s', 'd']).then_some(name + 4)?
+    } else {
+        inner.starts_with('s').then_some(2)?
+    };
+    let after = rest.get(len..)?.chars().next();
+    after.is_none_or(|c| !c.is_alphanumeric()).then_some(len)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,6 +246,39 @@ mod tests {
             "We have noticed a warning sign. An error occurred to nobody.",
         ] {
             assert_eq!(smells_of_a_program(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn gaps_of_templates_are_told_from_data() {
+        for text in [
+            "/status?sid={call_sid}",
+            "https://{{ host }}/a",
+            "https://${HOST}/a",
+            "/a/{0}",
+            "/a/%s",
+            "/a/%s?b=c",
+            "/a/%(sid)s",
+            "#{sid}",
+        ] {
+            assert!(placeholder(text).is_some(), "{text}");
+        }
+        for text in [
+            "/a?b=%7Bsid%7D",
+            "{}",
+            "{\"a\":{\"b\":1}}",
+            "{&quot;a&quot;: 1}",
+            "100%sure",
+            "5%",
+            "%20s",
+            "{a, b}",
+            "{0f8fad5b-d9cb-469f-a165-70867728950e}",
+            "{hold the line}",
+            "{",
+            "%",
+            "%(",
+        ] {
+            assert_eq!(placeholder(text), None, "{text}");
         }
     }
 }

@@ -8,3 +8,12 @@ pub const MAX_TWIML_BYTES: usize = 65_536;
 /// Twilio gives up on a webhook after this, connect included
 /// (Twilio docs, webhooks connection overrides: `tt`, default 15,000 ms).
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Most characters in one `<Say>` with a basic voice (warning 13521), SSML tags not counted.
+pub const MAX_SAY_CHARS: usize = 4_096;
+
+/// The same with a voice of Amazon Polly (warning 13521).
+pub const MAX_POLLY_CHARS: usize = 3_000;
+
+/// Most characters in one message (warning 14103).
+pub const MAX_MESSAGE_CHARS: usize = 1_600;

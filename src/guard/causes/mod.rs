@@ -145,8 +145,8 @@ catalogue! {
     coding { coding_unasked, coding_undeclared, coding_untrue, coding_identity, coding_tail_damaged, coding_corrupt, coding_bomb }
     charset { byte_order_mark, charset_not_utf8, undecodable }
     document { no_content, empty_body, several_documents, twiml_quoted, doctype_with_subset, document_truncated, not_well_formed, single_page_app, html_page, json_answer, root_not_response, program_output, acknowledgement, audio_unsuited, prose, not_twiml, text_before, text_after, wrapped_in_page, wrapped_in_json, wrapped_escaped, wrapped_encoded, wrapped_in_cdata, wrapped_in_literal, declaration_untrue, declaration_misplaced, bare_ampersand, html_entity, bare_less_than, cdata_end_in_text, control_character, comment_malformed, doctype, attribute_unquoted, attribute_curly_quoted, attribute_blank_missing, attribute_doubled, end_tag_missing, end_tag_needless, end_tag_misspelt, root_missing }
-    grammar { twiml_too_large, letter_case, verb_forbidden_in_wait, dial_in_whisper, verb_wrong_channel, verb_unknown, message_empty, program_output_inside }
-    links { scheme_doubled, own_host_double_slash, own_host_without_scheme, foreign_link_odd }
+    grammar { twiml_too_large, letter_case, verb_forbidden_in_wait, dial_in_whisper, verb_wrong_channel, verb_unknown, attribute_unknown, value_out_of_range, nesting_wrong, text_misplaced, say_empty, say_too_long, message_empty, message_too_long, track_refused, program_output_inside, placeholder_unfilled }
+    links { scheme_doubled, own_host_double_slash, own_host_without_scheme, stream_scheme_wrong, link_malformed, foreign_link_odd, link_private }
     headers { content_type_missing, content_type_doubled, content_type_malformed, content_type_html, content_type_wrong, charset_label_untrue, cookie_refused, answer_slow, callback_failed }
 }
 

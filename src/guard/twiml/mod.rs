@@ -1,6 +1,7 @@
 //! Reading TwiML: strictly, and as far as it can be mended.
 
 mod attributes;
+pub mod bounds;
 pub mod chars;
 pub mod document;
 pub mod entities;

@@ -61,7 +61,8 @@ pub(in crate::guard) fn canonical(reading: &Reading<'_>, at: usize) -> Option<&'
     only_other_case(allowed, name)
 }
 
-fn only_other_case(known: &'static [&'static str], name: &str) -> Option<&'static str> {
+/// The known name that differs from this one in letter case alone, where there is exactly one.
+pub(in crate::guard) fn only_other_case(known: &'static [&'static str], name: &str) -> Option<&'static str> {
     if known.contains(&name) {
         return None;
     }

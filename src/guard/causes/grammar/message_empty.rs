@@ -2,6 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::reading::{Found, Reading};
+use crate::guard::said::said;
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -17,8 +18,10 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    let elements = &reading.document.elements;
-    let empty = |at: usize| elements.get(at).is_some_and(|e| e.texts.iter().all(|span| reading.text.get(span.clone()).unwrap_or_default().trim().is_empty())) && !elements.iter().any(|e| e.parent == Some(at));
-    let named = elements.iter().enumerate().filter(|(_, e)| e.name_in(reading.text) == "Message");
-    named.filter(|&(at, _)| empty(at)).map(|(_, e)| Found::at(e.span.start, "`Message` without text or media")).collect()
+    let empty = said(reading, "Message", "").into_iter();
+    let empty = empty.filter(|said| said.chars == 0 && !said.has_elements);
+    empty
+        .filter_map(|said| reading.document.elements.get(said.at))
+        .map(|element| Found::at(element.span.start, "`Message` without text or media"))
+        .collect()
 }

@@ -1,0 +1,26 @@
+//! `link-malformed`: a URL that is none: no host, blanks inside, an underscore in the host.
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+use crate::guard::links;
+use crate::guard::reading::{Found, Reading};
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "link-malformed",
+    stage: Stage::Links,
+    level: Level::Warning,
+    codes: &[11100, 31923],
+    evidence: Evidence::Documented,
+    explain: "a URL that is none: no host, blanks inside, an underscore in the host, another scheme",
+    remedy: "encode blanks as %20, and give a host that DNS knows",
+    action: "left as it is",
+    check: Check::Grammar(find),
+};
+
+fn find(reading: &Reading<'_>) -> Vec<Found> {
+    let found = reading.urls_with_element().filter_map(|(element, span, url)| {
+        let why = links::malformed(url, element)?;
+        Some(Found::at(span.start, format!("{url} ({why})")))
+    });
+    found.collect()
+}
