@@ -118,4 +118,4 @@ def weigh(figures, sample, reply, fallbacks):
     wanted = {faults.UNTOUCHED: same, faults.MEND: survived, faults.WANTING: survived, faults.OPEN: True, faults.TRAP: not executed}[sample.fault.kind]
     if not (accepted and wanted):
         figures.examples.append(f"{sample.document['name']} ({sample.document['slot']}): {why or ('replaced' if replaced else 'changed')}\n"
-                                f"    said {sample.answer.body[:600]!r}\n    left {body[:600]!r}")
+                                f"    said {sample.answer.body[:300]!r}\n    left {body[:300]!r}")
