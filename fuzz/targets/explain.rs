@@ -1,0 +1,25 @@
+//! Anything a person may paste: read and explained without a panic, in one line, and what would be
+//! delivered meets the contract.
+//!
+//! Input: a byte that chooses the slot, the paste.
+#![no_main]
+
+#[path = "../../tests/kit/contract.rs"]
+mod contract;
+
+use libfuzzer_sys::fuzz_target;
+use twiml_guard::guard::explain::{Asked, explain, paste};
+use twiml_guard::guard::{Policy, judge};
+use twiml_guard::twilio::Slot;
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&slot, pasted)) = data.split_first() else { return };
+    let slot = Slot::ALL[usize::from(slot) % Slot::ALL.len()];
+    let policy = Policy::default();
+    let explanation = explain(&paste::read(pasted), &Asked::in_slot(slot), &policy);
+    assert!(!explanation.sentence.trim().is_empty(), "nothing said");
+    let judgement = judge(&explanation.exchange, &policy);
+    if let Err(why) = contract::hold(&explanation.exchange, &policy, &judgement) {
+        panic!("{why}\nfrom {:?}\nleft {:?}", explanation.exchange, judgement.delivery);
+    }
+});
