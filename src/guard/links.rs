@@ -80,21 +80,23 @@ pub fn is_odd(url: &str, own_hosts: &[String]) -> bool {
 /// The host of a URL that has a scheme: without user, password and port, an IPv6 address without
 /// its brackets; empty where none follows the scheme.
 pub fn host(url: &str) -> Option<&str> {
-    let scheme = scheme(url)?;
-    let (authority, _) = split_host(url.get(scheme.len()..)?);
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let host = host_and_port(url)?;
     if let Some(bracketed) = host.strip_prefix('[') {
         return bracketed.split(']').next();
     }
     host.split(':').next()
 }
 
+/// The same with the port and an IPv6 address's brackets.
+fn host_and_port(url: &str) -> Option<&str> {
+    let (authority, _) = split_host(url.get(scheme(url)?.len()..)?);
+    Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
+}
+
 /// Whether a URL is on one of the own hosts, by its host with or without the port.
 pub fn is_on_own_host(url: &str, own_hosts: &[String]) -> bool {
-    let authority = scheme(url).and_then(|scheme| url.get(scheme.len()..)).map(split_host);
-    let authority = authority.map_or("", |(authority, _)| authority);
-    let bare = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    is_own(bare, own_hosts) || host(url).is_some_and(|host| is_own(host, own_hosts))
+    host_and_port(url).is_some_and(|host| is_own(host, own_hosts))
+        || host(url).is_some_and(|host| is_own(host, own_hosts))
 }
 
 /// Why Twilio can't read a URL, in a few words; `None` for one that it can.
@@ -120,12 +122,22 @@ pub fn malformed(url: &str, element: &str) -> Option<&'static str> {
     if host.is_empty() {
         return Some("no host");
     }
+    if !has_sound_port(url) {
+        return Some("the port is no number");
+    }
     if host.contains('_') {
         return Some("underscore in the host");
     }
     let socket = scheme.to_ascii_lowercase().starts_with("ws");
     let streams = matches!(element, "Stream" | "ConversationRelay" | "Siprec");
     (socket && !streams).then_some("a WebSocket where a page is asked for")
+}
+
+/// Whether what stands behind a URL's host is no port, or a number.
+fn has_sound_port(url: &str) -> bool {
+    let host = host_and_port(url).unwrap_or_default();
+    let host = host.rsplit_once(']').map_or(host, |(_, port)| port);
+    host.split_once(':').is_none_or(|(_, port)| port.is_empty() || port.parse::<u16>().is_ok())
 }
 
 /// Whether a URL without a scheme begins with what looks like a foreign host.
@@ -239,6 +251,7 @@ mod tests {
             ("HTTP:media.example.net/a", "Play"),
             ("htps://media.example.net/a", "Play"),
             ("ftp://media.example.net/a", "Play"),
+            ("https://media.example.net:undefined/a", "Play"),
             ("wss://media.example.net/a", "Redirect"),
         ] {
             assert!(malformed(url, element).is_some(), "{url}");
@@ -249,6 +262,8 @@ mod tests {
             ("a.php?next=https://pbx.example.com", "Redirect"),
             ("wss://media.example.net/a", "Stream"),
             ("http://[2001:db8::1]/a", "Play"),
+            ("http://[2001:db8::1]:8080/a", "Play"),
+            ("https://user:pw@media.example.net:8443/a:b", "Play"),
             ("https://https://pbx.example.com/a", "Play"),
             ("https://{my_host}/a", "Play"),
             ("menu:1", "Redirect"),
