@@ -52,6 +52,17 @@ fn adversarial() -> Vec<(&'static str, Vec<u8>)> {
         "<Gather><Say>",
         "'",
         "“",
+        "</x>",
+        "< ",
+        "< Say>",
+        "</Say></Gather>",
+        "a=\"b ",
+        "a=\"b' ",
+        "<Say voice=\"a>",
+        "a=\\\"b ",
+        "a==",
+        ", ",
+        "Ã©",
     ];
     let mut all = Vec::new();
     for piece in pieces {

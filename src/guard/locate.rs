@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::pages::visible_text;
-use super::twiml::chars::is_blank;
+use super::twiml::chars::{is_blank, name_len};
 
 /// Where the document of a body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,7 +182,10 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
         .collect();
     if !enclosing.is_empty() {
         let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
-        if page && visible_text(before).is_empty() && visible_text(after).is_empty() {
+        if (page || is_envelope(before, after, &enclosing))
+            && visible_text(before).is_empty()
+            && visible_text(after).is_empty()
+        {
             return Surroundings::Droppable { wrapped: true };
         }
         return Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")));
@@ -191,6 +194,19 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
         return Surroundings::Quoting("inside a sentence".to_owned());
     }
     quoted_as_string(before, after, document)
+}
+
+/// Whether the elements around a document are what carries an answer of a web service: a SOAP
+/// envelope that tells of no fault, or ASP.NET's `<string>`.
+fn is_envelope(before: &str, after: &str, enclosing: &[&str]) -> bool {
+    let told = |text: &str| text.to_ascii_lowercase().contains("fault");
+    let tags = before.split('<').skip(1);
+    let root =
+        tags.map(|tag| tag.get(..name_len(tag)).unwrap_or_default()).find(|name| !name.is_empty());
+    let local = root.and_then(|name| name.rsplit(':').next()).unwrap_or_default();
+    let soap = local == "Envelope" && enclosing.len() > 1;
+    let ends = after.trim_end().ends_with('>');
+    ends && (soap || matches!(enclosing, ["string"])) && !told(before) && !told(after)
 }
 
 /// Whether words stand on both sides in the document's own lines: a text that speaks of it. What a

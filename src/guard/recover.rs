@@ -5,6 +5,7 @@ use super::edit::{self, Edit};
 use super::finding::{Finding, Grade};
 use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
+use super::respell::respelt;
 use super::twiml::chars::{is_blank, name_len};
 use super::twiml::grammar;
 use super::twiml::{self, Document, XmlFault};
@@ -82,6 +83,11 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     {
         let inside = Circumstances { wrappings: circumstances.wrappings - 1, ..circumstances };
         return taken_out(recover(&unwrapped.inner, inside), &unwrapped, text, nothing);
+    }
+    if !circumstances.whole_only
+        && let Some(recovered) = respelt(text, circumstances)
+    {
+        return recovered;
     }
     if speaks_in_json(text) {
         nothing.quoted = Some("inside JSON".to_owned());

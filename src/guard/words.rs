@@ -75,7 +75,8 @@ const ACKNOWLEDGEMENTS: [&str; 38] = [
 
 /// The mark that gives away the output of a program, if there is one.
 pub fn smells_of_a_program(text: &str) -> Option<&str> {
-    let lower_marks = text.lines().map(str::trim).find(|line| {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lower_marks = lines.find(|line| {
         let lower = line.to_lowercase();
         MARKS.iter().any(|mark| lower.contains(mark))
             || has_file_and_line(line)

@@ -8,10 +8,12 @@ use crate::guard::causes::{
 };
 use crate::guard::charset::is_ascii_compatible;
 use crate::guard::deliver;
+use crate::guard::doubled::undoubled;
 use crate::guard::edit::{self, Edit};
 use crate::guard::finding::{Finding, Grade};
 use crate::guard::judge::{body_findings, status_finding};
 use crate::guard::reading::Reading;
+use crate::guard::shrink::shrink;
 use crate::guard::twiml::{self, Document};
 use crate::twilio::limits;
 
@@ -64,17 +66,21 @@ impl Assessor<'_> {
                 Err(_) => return Verdictless::Unfit,
             }
         }
+        text = self.undoubled(text);
         if document.root().is_none_or(|root| root.name_in(&text) != "Response") {
             let found = document.root().map_or("", |root| root.name_in(&text)).to_owned();
             self.findings.push(Finding::new(&causes::root_not_response::CAUSE, found));
             return Verdictless::Unfit;
         }
         if text.len() > limits::MAX_TWIML_BYTES {
-            self.findings.push(Finding::new(
-                &grammar::twiml_too_large::CAUSE,
-                format!("{} bytes", text.len()),
-            ));
-            return Verdictless::Unfit;
+            let too_large =
+                Finding::new(&grammar::twiml_too_large::CAUSE, format!("{} bytes", text.len()));
+            let Some(smaller) = smaller(&text) else {
+                self.findings.push(too_large);
+                return Verdictless::Unfit;
+            };
+            self.findings.push(too_large.repaired(Grade::Lossless));
+            text = self.undoubled(smaller);
         }
         let refused = self
             .findings
@@ -92,6 +98,24 @@ impl Assessor<'_> {
             && self.findings.iter().all(|finding| finding.repair.is_none())
             && text.as_bytes() == self.answer.body;
         if untouched { Verdictless::Accepted } else { Verdictless::Document(Bytes::from(text)) }
+    }
+
+    /// The text as it was before it was encoded once too often, if that is certain and it is still
+    /// well-formed then; otherwise as it is, for Twilio takes it.
+    fn undoubled(&mut self, text: String) -> String {
+        if !self.policy.repairs.accepts(Grade::Inferred) {
+            return text;
+        }
+        match undoubled(&text).filter(|once| twiml::read(once).is_ok()) {
+            Some(once) => {
+                let at = text.bytes().position(|b| !b.is_ascii()).unwrap_or_default();
+                let seen: String = text.get(at..).unwrap_or_default().chars().take(40).collect();
+                let finding = Finding::new(&charset_causes::charset_doubled::CAUSE, seen);
+                self.findings.push(finding.at(text.as_bytes(), at).repaired(Grade::Inferred));
+                once
+            }
+            None => text,
+        }
     }
 
     /// Grammar, links and declaration: what can be mended, what is merely noted, what is fatal.
@@ -162,6 +186,18 @@ impl Assessor<'_> {
         );
         true
     }
+}
+
+/// The document without comments and indentation, if that makes it small enough.
+fn smaller(text: &str) -> Option<String> {
+    let document = twiml::read(text).ok()?;
+    let edits = shrink(text, &document);
+    let dropped: usize = edits.iter().map(|edit| edit.span.len()).sum();
+    if text.len().saturating_sub(dropped) > limits::MAX_TWIML_BYTES {
+        return None;
+    }
+    let smaller = edit::apply(text, &edits);
+    (smaller.len() <= limits::MAX_TWIML_BYTES && twiml::read(&smaller).is_ok()).then_some(smaller)
 }
 
 /// A declaration must name the encoding that leaves: UTF-8, or for pure ASCII one like it.

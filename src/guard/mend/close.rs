@@ -6,6 +6,9 @@ use crate::guard::edit::Edit;
 use crate::guard::finding::Grade;
 use crate::guard::twiml::grammar;
 
+/// More end tags of elements that nobody opened are no slip.
+const MAX_FOREIGN: usize = 20;
+
 impl<'t> Mender<'t> {
     /// Whether an end tag closes again what closed itself just before.
     pub(super) fn is_needless(&self, name: &str) -> bool {
@@ -13,6 +16,57 @@ impl<'t> Mender<'t> {
         closed == name
             && !self.open.contains(&name)
             && self.text.get(end..self.at).is_some_and(|between| between.trim().is_empty())
+    }
+
+    /// Whether an end tag stands twice: the element of its name was closed just before, and no other
+    /// one is open.
+    pub(super) fn is_doubled(&self, name: &str) -> bool {
+        let Some((closed, end)) = self.closed else { return false };
+        closed == name
+            && !self.open.contains(&name)
+            && self.text.get(end..self.at).is_some_and(|between| between.trim().is_empty())
+    }
+
+    /// Whether an end tag directly below the root closes what TwiML does not know and nobody opened.
+    pub(super) fn is_foreign(&self, name: &str) -> bool {
+        let dropped =
+            self.edits.iter().filter(|edit| edit.cause.is(&causes::end_tag_foreign::CAUSE));
+        self.open.len() == 1
+            && dropped.count() < MAX_FOREIGN
+            && !self.open.contains(&name)
+            && grammar::ignoring_case(name).is_none()
+            && !self.foreign_starts(name)
+    }
+
+    fn foreign_starts(&self, name: &str) -> bool {
+        let before = self.text.get(..self.at).unwrap_or_default();
+        memchr::memmem::find(before.as_bytes(), format!("<{name}").as_bytes()).is_some()
+    }
+
+    /// At an end tag `</name>` that stands before its only child's, with nothing in between: swaps
+    /// the two. Ends behind the second.
+    pub(super) fn crossed(&mut self, name: &str, end: usize) -> Option<()> {
+        let [.., parent, child] = self.open.as_slice() else { return None };
+        let (parent, child) = (*parent, *child);
+        if parent != name || !grammar::allows(parent, child) || grammar::allows(child, parent) {
+            return None;
+        }
+        let rest = self.text.get(end..)?;
+        let second = end + (rest.len() - rest.trim_start().len());
+        let after = self.text.get(second..)?.strip_prefix("</")?.strip_prefix(child)?;
+        let closing = after.trim_start();
+        if !closing.starts_with('>') {
+            return None;
+        }
+        let behind = self.text.len() - closing.len() + 1;
+        let span = self.at..behind;
+        let blanks = self.text.get(end..second)?;
+        let with = format!("</{child}>{blanks}</{parent}>");
+        self.edit(&causes::end_tags_crossed::CAUSE, Grade::Inferred, span, with);
+        self.open.truncate(self.open.len() - 2);
+        self.closed = Some((parent, behind));
+        self.at = behind;
+        Some(())
     }
 
     /// The open element that a misspelt end tag closes: the innermost one, if the name is nobody
@@ -73,7 +127,7 @@ impl<'t> Mender<'t> {
 }
 
 /// Whether one name is the other but for letter case or at most two slips in a longer word.
-fn is_nearly(found: &str, meant: &str) -> bool {
+pub fn is_nearly(found: &str, meant: &str) -> bool {
     if found.eq_ignore_ascii_case(meant) {
         return true;
     }

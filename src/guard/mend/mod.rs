@@ -3,7 +3,9 @@
 //!
 //! The result is only a proposal: whoever applies the edits reads the text strictly again.
 
+mod blanks;
 mod close;
+mod quotes;
 mod tag;
 
 use std::collections::HashMap;
@@ -16,7 +18,7 @@ use super::twiml::chars::{Reference, is_char, name_len, reference};
 use super::twiml::{entities, grammar};
 use crate::twilio::limits;
 
-pub use close::cut_in_root_end;
+pub use close::{cut_in_root_end, is_nearly};
 
 /// More edits than this are no repair any more.
 const MAX_EDITS: usize = 10_000;
@@ -57,6 +59,7 @@ pub fn mend(text: &str, ending: Ending) -> Option<Vec<Edit>> {
         open: Vec::new(),
         ends: last_ends(text),
         self_closed: None,
+        closed: None,
     };
     mender.walk()?;
     mender.close(ending)?;
@@ -74,6 +77,8 @@ struct Mender<'t> {
     ends: HashMap<&'t str, usize>,
     /// The element that closed itself last, and where.
     self_closed: Option<(&'t str, usize)>,
+    /// The element that an end tag closed last, and where.
+    closed: Option<(&'t str, usize)>,
 }
 
 impl<'t> Mender<'t> {
@@ -203,6 +208,9 @@ impl<'t> Mender<'t> {
             self.at += len;
         } else if rest.starts_with("<?") {
             let len = rest.find("?>")? + 2;
+            if self.at == 0 {
+                self.escaped_declaration(rest.get(..len)?);
+            }
             if self.at > 0
                 && rest.get(2..5).is_some_and(|target| target.eq_ignore_ascii_case("xml"))
             {
@@ -221,6 +229,10 @@ impl<'t> Mender<'t> {
             }
             self.edit(&causes::doctype::CAUSE, Grade::Lossless, self.at..self.at + len, "");
             self.at += len;
+        } else if let Some(opens) = self.tag_with_blanks(rest) {
+            if opens {
+                self.start_tag()?;
+            }
         } else if let Some(inner) = rest.strip_prefix("</") {
             self.end_tag(inner)?;
         } else if self.is_tag(rest) {
@@ -271,12 +283,21 @@ impl<'t> Mender<'t> {
         if self.is_needless(name) {
             let span = self.at..end;
             self.edit(&causes::end_tag_needless::CAUSE, Grade::Lossless, span, "");
+        } else if self.is_doubled(name) {
+            let span = self.at..end;
+            self.edit(&causes::end_tag_needless::CAUSE, Grade::Inferred, span, "");
+        } else if self.crossed(name, end).is_some() {
+            return Some(());
         } else if let Some(meant) = self.meant_by(name) {
             let span = self.at + 2..self.at + 2 + len;
             self.edit(&causes::end_tag_misspelt::CAUSE, Grade::Inferred, span, meant);
-            self.open.pop();
+            self.closed = self.open.pop().map(|closed| (closed, end));
+        } else if self.is_foreign(name) {
+            let span = self.at..end;
+            self.edit(&causes::end_tag_foreign::CAUSE, Grade::Inferred, span, "");
         } else {
             self.close_until(name)?;
+            self.closed = Some((name, end));
         }
         self.at = end;
         Some(())

@@ -20,10 +20,14 @@ impl Mender<'_> {
         let mut seen: Vec<(&str, &str)> = Vec::new();
         loop {
             let from = self.at;
-            let blanks = self.skip_blanks();
+            let blanks = self.skip_blanks() + usize::from(self.stray_separators(!seen.is_empty()));
             let rest = self.rest();
             if rest.starts_with("/>") {
                 self.at += 2;
+                self.self_closed = Some((name, self.at));
+                return Some(());
+            }
+            if self.blank_in_self_closing(rest).is_some() {
                 self.self_closed = Some((name, self.at));
                 return Some(());
             }
@@ -32,7 +36,10 @@ impl Mender<'_> {
                 self.open.push(name);
                 return Some(());
             }
-            let attribute = rest.get(..name_len(rest)).filter(|attribute| !attribute.is_empty())?;
+            let attribute = rest.get(..name_len(rest))?.trim_end_matches(':');
+            if attribute.is_empty() {
+                return None;
+            }
             if seen.len() >= 200 {
                 return None;
             }
@@ -42,14 +49,9 @@ impl Mender<'_> {
                 self.edit(&causes::attribute_blank_missing::CAUSE, Grade::Lossless, at..at, " ");
             }
             self.at += attribute.len();
-            self.skip_blanks();
-            if !self.rest().starts_with('=') {
-                return None;
-            }
-            self.at += 1;
-            self.skip_blanks();
+            self.equals_sign()?;
             let start = self.at;
-            self.value()?;
+            self.value(name)?;
             let value = self
                 .text
                 .get(start..self.at)?
@@ -67,6 +69,43 @@ impl Mender<'_> {
         }
     }
 
+    /// Commas, semicolons and colons between two attributes, where XML wants a blank. Whether there
+    /// were any.
+    fn stray_separators(&mut self, between: bool) -> bool {
+        let rest = self.rest();
+        let stray = |c: char| matches!(c, ',' | ';' | ':');
+        if !between || !rest.starts_with(stray) {
+            return false;
+        }
+        let len = rest.len() - rest.trim_start_matches(|c| stray(c) || is_blank(c)).len();
+        let span = self.at..self.at + len;
+        self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, " ");
+        self.at += len;
+        true
+    }
+
+    /// Between name and value: `=`, or what was written for it before a quote (`:`, `==`, `:=`).
+    fn equals_sign(&mut self) -> Option<()> {
+        self.skip_blanks();
+        let rest = self.rest();
+        let value = rest.trim_start_matches(|c| matches!(c, '=' | ':') || is_blank(c));
+        let len = rest.len() - value.len();
+        let sign = rest.get(..len)?.trim_end_matches(is_blank);
+        if sign.starts_with('=') && (sign == "=" || !value.starts_with(['"', '\''])) {
+            self.at += 1;
+            self.skip_blanks();
+            return Some(());
+        }
+        let signs: String = sign.chars().filter(|&c| !is_blank(c)).collect();
+        if !value.starts_with(['"', '\'']) || !matches!(signs.as_str(), ":" | "==" | ":=" | "=:") {
+            return None;
+        }
+        let span = self.at..self.at + sign.len();
+        self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, "=");
+        self.at += len;
+        Some(())
+    }
+
     fn skip_blanks(&mut self) -> usize {
         let rest = self.rest();
         let len = rest.len() - rest.trim_start_matches(is_blank).len();
@@ -74,9 +113,21 @@ impl Mender<'_> {
         len
     }
 
-    fn value(&mut self) -> Option<()> {
+    fn value(&mut self, element: &str) -> Option<()> {
         let rest = self.rest();
         let first = rest.chars().next()?;
+        if matches!(first, '"' | '\'')
+            && let Some(broken) = self.broken_quote(element)
+        {
+            self.inside(broken.value)?;
+            self.at = broken.close.end;
+            let cause = &causes::attribute_quote_missing::CAUSE;
+            self.edit(cause, Grade::Inferred, broken.close, first);
+            return Some(());
+        }
+        if matches!(first, '\\' | '&') {
+            return self.escaped_quotes(rest);
+        }
         match first {
             '"' | '\'' => {
                 let len = rest.get(1..)?.find(first)?;
@@ -99,7 +150,10 @@ impl Mender<'_> {
                 );
                 self.at = end + close_len;
             }
-            _ => self.unquoted(rest)?,
+            _ => match self.unquoted(rest) {
+                Some(()) => {}
+                None => self.opening_quote_missing(rest)?,
+            },
         }
         Some(())
     }
@@ -139,7 +193,7 @@ impl Mender<'_> {
 
     /// Escapes what stands unescaped inside a value. A value that swallowed a tag lost its quote:
     /// there is no saying where.
-    fn inside(&mut self, span: Range<usize>) -> Option<()> {
+    pub(super) fn inside(&mut self, span: Range<usize>) -> Option<()> {
         let content = self.text.get(span.clone())?;
         if content.contains("=\"") && content.contains(['<', '>'])
             || content.contains("</")
@@ -163,7 +217,7 @@ impl Mender<'_> {
     }
 }
 
-fn is_curly(c: char) -> bool {
+pub(super) fn is_curly(c: char) -> bool {
     matches!(
         c,
         '\u{201c}'

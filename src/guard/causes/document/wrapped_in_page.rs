@@ -1,4 +1,4 @@
-//! `wrapped-in-page`: the document stands alone inside an HTML page.
+//! `wrapped-in-page`: the document stands alone inside an HTML page or a service's envelope.
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 
@@ -9,7 +9,7 @@ pub static CAUSE: Cause = Cause {
     level: Level::Fault,
     codes: &[12100],
     evidence: Evidence::Inferred,
-    explain: "the document stands alone inside an HTML page",
+    explain: "the document stands alone inside an HTML page or a service's envelope",
     remedy: "return the document itself",
     action: "document alone",
     check: Check::Elsewhere,

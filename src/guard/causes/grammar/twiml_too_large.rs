@@ -11,6 +11,6 @@ pub static CAUSE: Cause = Cause {
     evidence: Evidence::Documented,
     explain: "TwiML larger than 64 kB",
     remedy: "send less; play a file instead of speaking pages",
-    action: "fallback",
+    action: "comments and indentation dropped; if that is not enough, fallback",
     check: Check::Elsewhere,
 };

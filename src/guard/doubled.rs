@@ -1,0 +1,98 @@
+//! Text in UTF-8 that was read as Latin-1 or windows-1252 and encoded once more.
+
+use encoding_rs::WINDOWS_1252;
+
+/// Fewer sequences than this could be what was meant.
+const MIN_SEQUENCES: usize = 2;
+
+/// What a text was before it was encoded once too often, as often as that shows. `None` unless every
+/// single character that is not ASCII is part of such a sequence.
+pub fn undoubled(text: &str) -> Option<String> {
+    let mut once = undo(text)?;
+    // Each round leaves half of the other characters at most.
+    while let Some(more) = undo(&once) {
+        once = more;
+    }
+    // Nobody wrote a C1 control character or half a character.
+    let sane = !once.contains(|c| matches!(c, '\u{80}'..='\u{9f}' | '\u{fffd}'..='\u{ffff}'));
+    sane.then_some(once)
+}
+
+fn undo(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    for c in text.chars() {
+        bytes.push(byte(c)?);
+    }
+    let undone = String::from_utf8(bytes).ok()?;
+    let sequences = undone.chars().filter(|&c| !c.is_ascii() && is_telling(c)).count();
+    (sequences >= MIN_SEQUENCES).then_some(undone)
+}
+
+/// The byte that was read as this character.
+fn byte(c: char) -> Option<u8> {
+    if let Ok(byte) = u8::try_from(u32::from(c)) {
+        return Some(byte);
+    }
+    let mut buffer = [0; 4];
+    let (encoded, _, unmappable) = WINDOWS_1252.encode(c.encode_utf8(&mut buffer));
+    match (unmappable, encoded.as_ref()) {
+        (false, &[byte]) => Some(byte),
+        _ => None,
+    }
+}
+
+/// Whether the bytes of a character, read as windows-1252, are more than a capital letter before
+/// a quotation mark, a dash or an ellipsis, which people write.
+fn is_telling(c: char) -> bool {
+    let mut buffer = [0; 4];
+    c.encode_utf8(&mut buffer).bytes().skip(1).any(|b| {
+        !matches!(
+            b,
+            0x82 | 0x84 | 0x85 | 0x8b | 0x91
+                ..=0x97 | 0x9b | 0xa0 | 0xab | 0xb0 | 0xb4 | 0xb7 | 0xbb
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doubled(text: &str) -> String {
+        let bytes = text.bytes();
+        bytes
+            .map(|b| match WINDOWS_1252.decode_without_bom_handling(&[b]).0.chars().next() {
+                Some(c) => c,
+                None => char::from(b),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_encoded_twice_is_read_once() {
+        for text in ["Grüße aus Köln", "שלום, הגעתם", "Ça va — très bien", "日本語"]
+        {
+            assert_eq!(undoubled(&doubled(text)).as_deref(), Some(text));
+            assert_eq!(undoubled(&doubled(&doubled(text))).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn what_people_write_stays() {
+        for text in [
+            "Grüße aus Köln",
+            "NÃO É ASSIM",
+            "SÅ” och ”PÅ” och »Ü«",
+            "Ã© is what é looks like, and Ã¼ is ü",
+            "Ã©",
+            "שלום",
+            "x × 2 © 2024",
+            "plain",
+        ] {
+            assert_eq!(undoubled(text), None, "{text}");
+        }
+    }
+}

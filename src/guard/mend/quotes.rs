@@ -1,0 +1,153 @@
+//! Attribute values whose quotes were lost, mixed up or escaped.
+
+use std::ops::Range;
+
+use super::Mender;
+use crate::guard::causes::document as causes;
+use crate::guard::finding::Grade;
+use crate::guard::twiml::chars::{is_blank, name_len};
+use crate::guard::twiml::grammar;
+
+/// What a wrapping makes of a quote.
+const ESCAPED: [&str; 6] = ["\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;"];
+
+/// A value that lost a quote is not longer than this.
+const MAX_VALUE: usize = 100;
+
+/// How the quote that ends a value is to be set.
+pub(super) struct Broken {
+    /// The value.
+    pub(super) value: Range<usize>,
+    /// What stands where the quote belongs: the other quote, or nothing.
+    pub(super) close: Range<usize>,
+}
+
+impl Mender<'_> {
+    /// A value between quotes that a wrapping escaped; the same escape begins and ends it.
+    pub(super) fn escaped_quotes(&mut self, rest: &str) -> Option<()> {
+        let quote = ESCAPED.iter().copied().find(|quote| rest.starts_with(quote))?;
+        let inner = rest.get(quote.len()..)?;
+        let len = inner.get(..inner.find(['>', '<']).unwrap_or(inner.len()))?.find(quote)?;
+        let value = inner.get(..len)?;
+        let after = inner.get(len + quote.len()..)?;
+        if value.contains(['"', '\'', '\\']) || !ends_value(after) {
+            return None;
+        }
+        let start = self.at + quote.len();
+        let end = start + len;
+        let cause = &causes::attribute_quote_escaped::CAUSE;
+        self.edit(cause, Grade::Inferred, self.at..start, "\"");
+        self.inside(start..end)?;
+        self.edit(cause, Grade::Inferred, end..end + quote.len(), "\"");
+        self.at = end + quote.len();
+        Some(())
+    }
+
+    /// The same escapes in the declaration.
+    pub(super) fn escaped_declaration(&mut self, declaration: &str) {
+        for quote in ESCAPED {
+            for (at, _) in declaration.match_indices(quote) {
+                let span = self.at + at..self.at + at + quote.len();
+                let cause = &causes::attribute_quote_escaped::CAUSE;
+                self.edit(cause, Grade::Inferred, span, "\"");
+            }
+        }
+    }
+
+    /// At the opening quote of a value of `element`: the one place where its end belongs, if the
+    /// next quote of the kind is not its end.
+    pub(super) fn broken_quote(&self, element: &str) -> Option<Broken> {
+        let rest = self.rest();
+        let quote = rest.chars().next()?;
+        let other = if quote == '"' { '\'' } else { '"' };
+        let inner = rest.get(1..)?;
+        let close = inner.find(quote);
+        let content = inner.get(..close.unwrap_or(inner.len()))?;
+        let before_tag = content.find(['<', '>']).and_then(|at| content.get(..at));
+        let swallowed = before_tag.is_some()
+            && (close.is_none()
+                || content.contains("</")
+                || content.contains("/>") && content.contains('<'));
+        let after = close.and_then(|at| inner.get(at + 1..)).unwrap_or_default();
+        let next = next_attribute(content, element).filter(|_| !ends_value(after));
+        if !swallowed && next.is_none() && close.is_some() {
+            return None;
+        }
+        let start = self.at + 1;
+        // `"alice'` followed by what follows a value.
+        if let Some(at) = content.find(other) {
+            let mixed = content.get(..at)?;
+            if ends_value(content.get(at + 1..)?) && is_short_value(mixed, element) {
+                return Some(Broken {
+                    value: start..start + at,
+                    close: start + at..start + at + 1,
+                });
+            }
+        }
+        let end = match (before_tag.filter(|_| swallowed), next) {
+            (None, Some(next)) => next,
+            (Some(before), _) => {
+                // `length="2/>` closes itself; in `action="/a/>` the slash could be the URL's.
+                let bare = before.strip_suffix('/').unwrap_or(before);
+                let closes = content.get(before.len()..)?.starts_with('>');
+                if !closes || (bare != before && bare.contains(['/', ':'])) {
+                    return None;
+                }
+                bare.trim_end_matches(is_blank).len()
+            }
+            (None, None) => return None,
+        };
+        let value = content.get(..end)?;
+        is_short_value(value, element)
+            .then_some(Broken { value: start..start + end, close: start + end..start + end })
+    }
+
+    /// A value that has only its closing quote.
+    pub(super) fn opening_quote_missing(&mut self, rest: &str) -> Option<()> {
+        let len = rest.find(['"', '\''])?;
+        let value = rest.get(..len)?;
+        if !is_short_value(value, "")
+            || value.contains(is_blank)
+            || !ends_value(rest.get(len + 1..)?)
+        {
+            return None;
+        }
+        let cause = &causes::attribute_quote_missing::CAUSE;
+        let start = self.at;
+        self.edit(cause, Grade::Inferred, start..start, rest.get(len..=len)?);
+        self.inside(start..start + len)?;
+        self.at = start + len + 1;
+        Some(())
+    }
+}
+
+/// Where a value ends before the next attribute, if `content` is a value, a blank, and then
+/// `name=` with a name that the element has.
+fn next_attribute(content: &str, element: &str) -> Option<usize> {
+    let before = content.trim_end_matches(is_blank).strip_suffix('=')?.trim_end_matches(is_blank);
+    let at = before.rfind(is_blank)? + 1;
+    let known = grammar::attributes(element).contains(&before.get(at..)?);
+    known.then(|| before.get(..at).unwrap_or_default().trim_end_matches(is_blank).len())
+}
+
+/// Whether what follows a value's closing quote is what may follow one.
+fn ends_value(after: &str) -> bool {
+    let at_end = |rest: &str| rest.starts_with('>') || rest.starts_with("/>");
+    let trimmed = after.trim_start_matches(is_blank);
+    at_end(trimmed)
+        || after.starts_with(is_blank)
+            && trimmed.get(name_len(trimmed)..).is_some_and(|rest| {
+                name_len(trimmed) > 0 && rest.trim_start_matches(is_blank).starts_with('=')
+            })
+}
+
+/// Whether a text can be nothing but one value: short, without marks of a tag or a query, and
+/// none of its words is an attribute of the element.
+fn is_short_value(value: &str, element: &str) -> bool {
+    let known = grammar::attributes(element);
+    !value.trim().is_empty()
+        && value.len() <= MAX_VALUE
+        && !value.contains(['=', '<', '>', '"', '\'', '&', '`', '\\', '\n', '\r'])
+        && !value.contains(super::tag::is_curly)
+        && !value.split_whitespace().any(|word| known.contains(&word))
+}
