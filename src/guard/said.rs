@@ -57,22 +57,24 @@ fn characters(text: &str, mut spans: Vec<Range<usize>>) -> usize {
     for span in spans {
         let before = text.get(..span.start).unwrap_or_default();
         let literal = before.ends_with("<![CDATA[");
-        let mut rest = text.get(span).unwrap_or_default();
-        while let Some(first) = rest.chars().next() {
-            let len = match first {
-                '&' if !literal => match reference(rest) {
-                    Reference::Legal(len) => len,
-                    _ => 1,
-                },
-                first => first.len_utf8(),
-            };
-            if first.is_whitespace() {
+        let piece = text.get(span).unwrap_or_default();
+        let mut next = 0;
+        for (at, c) in piece.char_indices() {
+            if at < next {
+                continue;
+            }
+            if c == '&'
+                && !literal
+                && let Reference::Legal(len) = reference(piece.get(at..).unwrap_or_default())
+            {
+                next = at + len;
+            }
+            if c.is_whitespace() {
                 blanks += usize::from(chars > 0);
             } else {
                 chars += blanks + 1;
                 blanks = 0;
             }
-            rest = rest.get(len..).unwrap_or_default();
         }
     }
     chars
