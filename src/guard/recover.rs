@@ -169,6 +169,10 @@ fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
     }
     let rooted = format!("<Response>{}</Response>", verbs.trim_end());
     let edits = mend(&rooted, Ending::Unsure)?;
+    // The root's end tag is not the backend's: it says nothing about where the verbs had to end.
+    if edits.iter().any(|edit| edit.cause.is(&causes::end_tag_missing::CAUSE)) {
+        return None;
+    }
     let mended = edit::apply(&rooted, &edits);
     let document = twiml::read(&mended).ok()?;
     let root = document.root()?;

@@ -98,13 +98,31 @@ fn twiml(delivery: &Delivery) -> Result<(), String> {
     if text.contains('\u{feff}') && text.starts_with('\u{feff}') {
         return Err("begins with a byte order mark".to_owned());
     }
-    if text.get(..256.min(text.len())).is_some_and(|head| head.contains("<!DOCTYPE")) {
+    if behind_prolog(text).starts_with("<!") {
         return Err("has a DOCTYPE".to_owned());
     }
     if !text.contains("<Response") {
         return Err("has no root `Response`".to_owned());
     }
     Ok(())
+}
+
+/// The text from the first markup on that is neither a comment nor a processing instruction.
+fn behind_prolog(text: &str) -> &str {
+    let mut rest = text.trim_start();
+    loop {
+        let after = if let Some(comment) = rest.strip_prefix("<!--") {
+            comment.split_once("-->")
+        } else if let Some(instruction) = rest.strip_prefix("<?") {
+            instruction.split_once("?>")
+        } else {
+            None
+        };
+        match after {
+            Some((_, after)) => rest = after.trim_start(),
+            None => return rest,
+        }
+    }
 }
 
 fn taken_without_twiml(exchange: &Exchange, delivery: &Delivery) -> Result<Left, String> {

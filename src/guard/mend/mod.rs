@@ -379,6 +379,8 @@ mod tests {
         for text in [
             "<Response><Say>x",
             "<Response><Dial>",
+            "<Response><Dial>1<br />",
+            "<Response><Dial>1<b>Notice</b>",
             "<Response><Say>x<Dial>1</Dial></Response>",
             "<Response><Dial><Number>1</Dial><Say>x</Say></Response></X>",
         ] {
