@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::causes::grammar;
+
 use crate::twilio::Slot;
 
 /// TwiML that is delivered in place of an answer.
@@ -113,7 +115,9 @@ pub enum FallbackError {
 }
 
 impl Fallback {
-    /// Compiles a document for a slot: it must be judged `untouched`, without any finding.
+    /// Compiles a document for a slot: it must be judged `untouched`, and hold nothing that Twilio
+    /// refuses there or passes over in silence. Mere warnings (an attribute that is newer than our
+    /// table, say) are the operator's to judge.
     ///
     /// `xml` is UTF-8 TwiML of at most 65,536 bytes.
     pub fn compile(name: &str, xml: &str, slot: Slot) -> Result<Self, FallbackError> {
@@ -145,6 +149,14 @@ impl Fallback {
     }
 }
 
+/// Warnings after which the caller hears or reads nothing.
+const SILENCING: [&super::Cause; 4] = [
+    &grammar::message_empty::CAUSE,
+    &grammar::say_empty::CAUSE,
+    &grammar::verb_unknown::CAUSE,
+    &grammar::verb_wrong_channel::CAUSE,
+];
+
 /// What the judge says of a document served as TwiML should be.
 fn first_finding(body: &Bytes, slot: Slot) -> Option<super::Finding> {
     let mut headers = http::HeaderMap::new();
@@ -172,7 +184,12 @@ fn first_finding(body: &Bytes, slot: Slot) -> Option<super::Finding> {
         elapsed: std::time::Duration::ZERO,
         call: super::CallFacts::default(),
     };
-    super::judge(&exchange, &super::Policy::default()).findings.into_iter().next()
+    let judgement = super::judge(&exchange, &super::Policy::default());
+    let untouched = judgement.verdict == super::Verdict::Untouched;
+    judgement.findings.into_iter().find(|finding| {
+        let silent = SILENCING.iter().any(|cause| finding.is(cause));
+        !untouched || silent || finding.cause.level == super::causes::Level::Fault
+    })
 }
 
 /// Names of all elements, each with the URLs that it hands to Twilio for TwiML.
