@@ -171,6 +171,9 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
             return Surroundings::Quoting(format!("beside `{mark}`"));
         }
     }
+    if before.contains("</Response") {
+        return Surroundings::Quoting("behind the end of another document".to_owned());
+    }
     let open = match open_elements(before) {
         Ok(open) => open,
         Err(inside) => return Surroundings::Quoting(format!("inside {inside}")),
