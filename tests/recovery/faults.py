@@ -172,8 +172,8 @@ simple("attributes unquoted", MEND, lambda xml: tags(xml, lambda pairs: "".join(
 simple("attributes in curly quotes", MEND, lambda xml: DECLARATION + tags(xml, lambda pairs: "".join(f" {n}=“{v}”" for n, v in pairs)))
 simple("attributes doubled", MEND, lambda xml: DECLARATION + tags(xml, lambda pairs: "".join(f' {n}="{v}"' for n, v in [*pairs, pairs[0]])))
 simple("no blank between attributes", MEND, lambda xml: DECLARATION + tags(xml, lambda pairs: " " + "".join(f'{n}="{v}"' for n, v in pairs)))
-simple("commas between attributes", WANTING, lambda xml: DECLARATION + tags(xml, lambda pairs: " " + ", ".join(f'{n}="{v}"' for n, v in pairs)))
-simple("quote escaped by a backslash", WANTING, lambda xml: DECLARATION + tags(xml, lambda pairs: "".join(f' {n}=\\"{v}\\"' for n, v in pairs)))
+simple("commas between attributes", MEND, lambda xml: DECLARATION + tags(xml, lambda pairs: " " + ", ".join(f'{n}="{v}"' for n, v in pairs)))
+simple("quote escaped by a backslash", MEND, lambda xml: DECLARATION + tags(xml, lambda pairs: "".join(f' {n}=\\"{v}\\"' for n, v in pairs)))
 simple("root in lower case", MEND, lambda xml: xml.replace("<Response", "<response").replace("</Response", "</response"))
 simple("root in upper case", MEND, lambda xml: xml.replace("<Response", "<RESPONSE").replace("</Response", "</RESPONSE"))
 simple("verbs in lower case", MEND, replaced(r"(</?)(Say|Dial|Gather|Play|Hangup|Pause|Redirect|Message|Number|Record|Enqueue|Reject|Connect)\b",
@@ -187,9 +187,9 @@ simple("self-closed, closed again", MEND, replaced(r"<(Hangup|Pause|Play|Reject|
 simple("end tag of the root misspelt", MEND, lambda xml: xml.replace("</Response>", "</Reponse>"))
 simple("end tag in another case", MEND, replaced(r"</(Say|Dial|Message|Gather)>", lambda found: found[0].lower()))
 simple("end tag misspelt", MEND, replaced(r"</(Gather|Message|Redirect)>", lambda found: f"</{found[1][:-2]}{found[1][-1]}{found[1][-2]}>"))
-simple("root misspelt", WANTING, lambda xml: xml.replace("<Response>", "<Respone>").replace("</Response>", "</Respone>"))
+simple("root misspelt", MEND, lambda xml: xml.replace("<Response>", "<Respone>").replace("</Response>", "</Respone>"))
 simple("root missing", MEND, lambda xml: bare(xml).removeprefix("<Response>").removesuffix("</Response>") if "<Response>" in xml else None)
-simple("blank after <", WANTING, replaced(r"<(Say|Dial|Message)\b", r"< \1"))
+simple("blank after <", MEND, replaced(r"<(Say|Dial|Message)\b", r"< \1"))
 
 # Codings and character sets ------------------------------------------------------------------------------
 
@@ -225,7 +225,7 @@ for codec in ("iso-8859-1", "windows-1252", "windows-1255"):
 simple("latin-1 bytes called UTF-8", OPEN, lambda xml: (lambda body: body and Answer(body))(encoded(xml, "latin-1")))
 simple("UTF-16 with mark", MEND, lambda xml: Answer(xml.replace("UTF-8", "UTF-16").encode("utf-16"), "text/xml; charset=utf-16"))
 simple("UTF-16 without mark", MEND, lambda xml: Answer(bare(xml).encode("utf-16-le"), "text/xml"))
-simple("UTF-8 read as latin-1 once more", WANTING, lambda xml: None if xml.isascii() else xml.encode().decode("latin-1"))
+simple("UTF-8 read as latin-1 once more", OPEN, lambda xml: None if xml.isascii() else xml.encode().decode("latin-1"))
 
 # Wrapped -------------------------------------------------------------------------------------------------
 
