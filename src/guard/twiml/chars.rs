@@ -1,5 +1,7 @@
 //! Character classes of XML 1.0.
 
+use super::names;
+
 /// `Char` (XML 1.0, production 2).
 pub fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
@@ -10,37 +12,14 @@ pub fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
-/// A character that may begin a name: ASCII and the letters of widely used scripts that the fourth
-/// edition of XML 1.0 lists (appendix B, `Letter`). Xerces reads names by that edition; the fifth
-/// would let emoji and zero-width characters pass.
+/// A character that may begin a name.
 pub fn is_name_start(c: char) -> bool {
-    matches!(c, ':' | 'A'..='Z' | '_' | 'a'..='z') || (!c.is_ascii() && is_letter(c))
+    matches!(c, ':' | 'A'..='Z' | '_' | 'a'..='z') || (!c.is_ascii() && names::is_letter(c))
 }
 
-fn is_letter(c: char) -> bool {
-    matches!(c,
-        // Latin
-        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{131}' | '\u{134}'..='\u{13e}'
-        | '\u{141}'..='\u{148}' | '\u{14a}'..='\u{17e}' | '\u{180}'..='\u{1c3}'
-        // Greek
-        | '\u{386}' | '\u{388}'..='\u{38a}' | '\u{38c}' | '\u{38e}'..='\u{3a1}'
-        | '\u{3a3}'..='\u{3ce}'
-        // Cyrillic
-        | '\u{401}'..='\u{40c}' | '\u{40e}'..='\u{44f}' | '\u{451}'..='\u{45c}'
-        | '\u{45e}'..='\u{481}'
-        // Armenian, Hebrew, Arabic
-        | '\u{531}'..='\u{556}' | '\u{561}'..='\u{586}' | '\u{5d0}'..='\u{5ea}'
-        | '\u{621}'..='\u{63a}' | '\u{641}'..='\u{64a}' | '\u{671}'..='\u{6b7}'
-        // Devanagari, Thai
-        | '\u{905}'..='\u{939}' | '\u{e01}'..='\u{e2e}'
-        // Kana, Han, Hangul
-        | '\u{3041}'..='\u{3094}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fa5}'
-        | '\u{ac00}'..='\u{d7a3}')
-}
-
-/// A character that may stand in a name, by the same edition.
+/// A character that may stand in a name.
 pub fn is_name_char(c: char) -> bool {
-    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}')
+    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9') || (!c.is_ascii() && names::is_mark(c))
 }
 
 /// Length in bytes of the `Name` at the start of `text`; 0 if there is none.
