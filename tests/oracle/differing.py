@@ -35,6 +35,13 @@ REGISTERED = re.compile(r"utf-8|us-ascii|iso-8859-([1-9]|13|15)|windows-125[0-8]
 LIBXML2_ALONE = {
     "is not a valid URI": "Namespaces in XML leaves it open whether a namespace name that is no URI is an error",
 }
+# What both parsers take and we do not.
+FORBIDDEN = (
+    re.compile(rb"[</?\s]:[\s=/>?]"),  # a name that is a colon: Namespaces in XML forbids it, and so does the conformance suite
+    re.compile(rb"version\s*=\s*[\"']1\.1"),  # more characters make names in XML 1.1; we read by 1.0
+)
+# Labels that browsers, and we, read as the windows encoding that has characters in place of controls.
+AS_WINDOWS = re.compile(r"iso-?_?8859-?(1|9)|latin1", re.IGNORECASE)
 # One of a kind is made small and shown; so many kinds at most.
 MOST_SHOWN = 12
 
@@ -109,6 +116,8 @@ def harmed(document, judgement):
     slugs = [slug for slug, grade in judgement.findings if grade or judgement.verdict == "replaced"]
     if any(slug in REASONS for slug in slugs) or refusal(document.body, document.content_type) is not None:
         return None
+    if any(pattern.search(document.body) for pattern in FORBIDDEN):
+        return None
     if set(slugs) <= {"charset-label-untrue", "declaration-untrue"} and not all(REGISTERED.fullmatch(label) for label in labels(document)):
         return None
     return f"{judgement.verdict} for {', '.join(slugs) or 'nothing'}"
@@ -119,6 +128,8 @@ def changed(document, judgement):
     repairs = judgement.repairs()
     _, charset = media_type(document.content_type)
     if judgement.verdict != "repaired" or not repairs <= ENCODING or "charset-not-utf8" not in repairs or charset:
+        return None
+    if any(AS_WINDOWS.fullmatch(label) for label in labels(document)) and re.search(rb"[\x80-\x9f]", document.body):
         return None
     before = canonical(document.body)
     if before is None or before == canonical(judgement.delivery.body):

@@ -45,34 +45,105 @@ pub enum Reference {
     Bare,
 }
 
+/// Longest name of an entity that is looked for behind an `&`.
+const MAX_ENTITY_NAME: usize = 64;
+
 /// Reads the reference at the start of `text`, which begins with `&`.
 pub fn reference(text: &str) -> Reference {
-    let Some(end) = text.as_bytes().iter().take(66).position(|&b| b == b';') else {
+    let inner = text.get(1..).unwrap_or_default();
+    // Digits may be as many as they like, names end soon: what is scanned is not scanned again.
+    let end = match inner.strip_prefix('#') {
+        Some(number) => {
+            number.bytes().position(|b| !b.is_ascii_alphanumeric()).map(|digits| digits + 1)
+        }
+        None => inner.bytes().take(MAX_ENTITY_NAME + 1).position(|b| b == b';'),
+    };
+    let Some(end) = end.filter(|&end| inner.as_bytes().get(end) == Some(&b';')) else {
         return Reference::Bare;
     };
-    let inner = text.get(1..end).unwrap_or_default();
-    let len = end + 1;
+    let (inner, len) = (inner.get(..end).unwrap_or_default(), end + 2);
     if let Some(number) = inner.strip_prefix('#') {
-        let parsed = match number.strip_prefix('x') {
-            Some(hex) if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                u32::from_str_radix(hex, 16).ok()
-            }
-            None if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
-                number.parse().ok()
-            }
-            _ => return Reference::Bare,
-        };
-        return match parsed.and_then(char::from_u32) {
-            Some(c) if is_char(c) => Reference::Legal(len),
-            _ => Reference::Illegal(len),
+        return match code_point(number) {
+            None => Reference::Bare,
+            Some(code) if char::from_u32(code).is_some_and(is_char) => Reference::Legal(len),
+            Some(_) => Reference::Illegal(len),
         };
     }
-    if matches!(inner, "amp" | "lt" | "gt" | "quot" | "apos") {
+    if predefined(inner).is_some() {
         return Reference::Legal(len);
     }
     if !inner.is_empty() && name_len(inner) == inner.len() {
         Reference::Unknown(len)
     } else {
         Reference::Bare
+    }
+}
+
+/// The number in a reference; what is too large to be read is too large to be a character.
+fn code_point(number: &str) -> Option<u32> {
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(hex) => (hex, 16),
+        None => (number, 10),
+    };
+    let digits = digits.chars().all(|c| c.is_digit(radix)).then_some(digits)?;
+    (!digits.is_empty()).then(|| u32::from_str_radix(digits, radix).unwrap_or(u32::MAX))
+}
+
+fn predefined(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "apos" => Some('\''),
+        "gt" => Some('>'),
+        "lt" => Some('<'),
+        "quot" => Some('"'),
+        _ => None,
+    }
+}
+
+/// An attribute's value as a parser hands it over: references resolved, blanks made spaces.
+pub fn attribute_value(raw: &str) -> String {
+    let mut value = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(c) = rest.chars().next() {
+        let referred = match reference(rest) {
+            Reference::Legal(len) if c == '&' => rest.get(1..len - 1).map(|inner| (inner, len)),
+            _ => None,
+        };
+        let (c, len) = match referred {
+            Some((inner, len)) => {
+                let number = inner.strip_prefix('#').and_then(code_point);
+                let referred = number.and_then(char::from_u32).or_else(|| predefined(inner));
+                (referred.unwrap_or(c), len)
+            }
+            None if is_blank(c) => (' ', 1),
+            None => (c, c.len_utf8()),
+        };
+        value.push(c);
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_be_long_and_must_be_characters() {
+        let zeros = "0".repeat(100);
+        for text in [format!("&#{zeros}65;"), format!("&#x{zeros}41;"), "&#x1F600;".to_owned()] {
+            assert_eq!(reference(&text), Reference::Legal(text.len()));
+        }
+        for text in ["&#0;", "&#xd800;", "&#x110000;", "&#99999999999;", "&#xfffe;"] {
+            assert_eq!(reference(text), Reference::Illegal(text.len()), "{text}");
+        }
+        for text in ["&#;", "&#x;", "&#X41;", "&#-1;", "&#6 5;", "&#65", "&#+65;", "&;", "&"] {
+            assert_eq!(reference(text), Reference::Bare, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_what_a_parser_hands_over() {
+        assert_eq!(attribute_value("a&#x62;\n&amp;lt; &apos;&#10;é"), "ab &lt; '\né");
     }
 }

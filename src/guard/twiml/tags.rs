@@ -157,26 +157,15 @@ pub(super) fn declaration(text: &str, span: Range<usize>) -> Result<Declaration,
         .iter()
         .map(|a| (text.get(a.name.clone()).unwrap_or_default(), a.value.clone()))
         .peekable();
-    match names.next() {
-        Some(("version", version)) if text.get(version.clone()) == Some("1.0") => {}
-        // Version 1.1 differs for such text only in characters that it wants escaped.
-        Some(("version", version)) if text.get(version.clone()) == Some("1.1") => {
-            let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
-            if let Some((at, c)) = text.char_indices().find(|&(_, c)| restricted(c)) {
-                let message = format!("U+{:04X} stands unescaped in XML 1.1", u32::from(c));
-                return Err(XmlFault::new(at, message));
-            }
-        }
-        Some(("version", version)) => {
-            return Err(XmlFault::new(
-                version.start,
-                format!(
-                    "expected version 1.0 or 1.1, found `{}`",
-                    text.get(version.clone()).unwrap_or_default()
-                ),
-            ));
-        }
-        _ => return Err(fault("expected `version` first in the XML declaration")),
+    let Some(("version", version)) = names.next() else {
+        return Err(fault("expected `version` first in the XML declaration"));
+    };
+    let number = text.get(version.clone()).unwrap_or_default();
+    if !matches!(number, "1.0" | "1.1") {
+        return Err(XmlFault::new(
+            version.start,
+            format!("expected version 1.0 or 1.1, found `{number}`"),
+        ));
     }
     let mut encoding = None;
     if let Some(("encoding", value)) = names.peek().cloned() {
@@ -203,7 +192,7 @@ pub(super) fn declaration(text: &str, span: Range<usize>) -> Result<Declaration,
             "expected version, encoding, standalone in this order, nothing else, in the XML declaration",
         ));
     }
-    Ok(Declaration { span, encoding })
+    Ok(Declaration { span, version, encoding })
 }
 
 fn skip_blanks(text: &str, at: usize, end: usize) -> usize {
