@@ -17,6 +17,7 @@ CHECKS = ("fit", "harm", "meaning")
 REASONS = {
     "charset-doubled": "text that was encoded twice is read as it was meant",
     "content-type-html": "the contract types TwiML as XML",
+    "content-type-malformed": "how Twilio reads a header that is not of the form of RFC 9110 is not known",
     "letter-case": "Twilio knows verbs and attributes in one spelling only",
     "link-malformed": "Twilio can't call the URL",
     "own-host-double-slash": "Twilio would call another path",
@@ -37,11 +38,11 @@ LIBXML2_ALONE = {
 }
 # What both parsers take and we do not.
 FORBIDDEN = (
-    re.compile(rb"[</?\s]:[\s=/>?]|<\?[^\s?]+:"),  # a colon as a name, or in an instruction's: Namespaces in XML forbids it, as does the conformance suite
+    re.compile(rb"[</?\s]:|<\?[^\s?]+:"),  # a colon that begins a name, or in an instruction's: Namespaces in XML forbids it, as does the conformance suite
     re.compile(rb"version\s*=\s*[\"']1\.1"),  # more characters make names in XML 1.1; we read by 1.0
 )
-# Labels that browsers, and we, read as the windows encoding that has characters in place of controls.
-AS_WINDOWS = re.compile(r"iso-?_?8859-?(1|9)|latin1", re.IGNORECASE)
+# Encodings of which every decoder has the same idea; Latin-1 and Latin-5 are read as their windows kin, as the web does.
+KNOWN = re.compile(r"utf-16|iso-8859-[2-8]|iso-8859-1[35]|windows-125[0-8]", re.IGNORECASE)
 # One of a kind is made small and shown; so many kinds at most.
 MOST_SHOWN = 12
 
@@ -132,7 +133,7 @@ def changed(document, judgement):
     _, charset = media_type(document.content_type)
     if judgement.verdict != "repaired" or not repairs <= ENCODING or "charset-not-utf8" not in repairs or charset:
         return None
-    if any(AS_WINDOWS.fullmatch(label) for label in labels(document)) and re.search(rb"[\x80-\x9f]", document.body):
+    if not all(KNOWN.fullmatch(label) for label in labels(document)):
         return None
     before = canonical(document.body)
     if before is None or before == canonical(judgement.delivery.body):

@@ -7,9 +7,13 @@ grammar takes what XML forbids, or what only some readers bear, in place of what
 afterwards, byte by byte, token by token or tag by tag.
 """
 
+import base64
 import codecs
+import html
+import json
 import random
 import re
+import urllib.parse
 from dataclasses import dataclass
 
 HEBREW = "שלום"
@@ -87,6 +91,8 @@ class Writer:
 
     def name(self, usual):
         name = self.chance.choice(usual)
+        if self.odd(0.02):
+            name *= self.chance.choice([50, 250, 400])
         if self.odd(0.7):
             at = self.chance.randint(0, len(name))
             extra = self.chance.choice([self.character(), "-", ".", "1", ":", "_", "a:"])
@@ -196,6 +202,8 @@ def write(chance):
     label = LABELS.get(codec, codec)
     declared = chance.choice(ENCODINGS) if chance.random() < 0.2 else chance.choice([label, label.lower(), label.upper()])
     text = writer.document(declared)
+    if chance.random() < 0.06:
+        text = chance.choice(WRAPPINGS)(text)
     errors = "xmlcharrefreplace" if chance.random() < 0.7 else "ignore"
     body = text.encode(codec, errors)
     if codec.startswith("utf-16") and chance.random() < 0.6:
@@ -208,7 +216,31 @@ def write(chance):
         return kind, body
     charset = label if roll < 0.75 else chance.choice([name for name in ENCODINGS if re.fullmatch(r"[!-~]+", name)] + ["iso-8859-+1"])
     quote = chance.choice(["", "", "", '"'])
-    return kind + chance.choice([";", "; ", " ;  "]) + chance.choice(["charset=", "charset=", "Charset="]) + quote + charset + quote, body
+    more = chance.choice([";", "; x=y", '; x="a;b"', "; charset=utf-8", "; charset"]) if chance.random() < 0.05 else ""
+    return kind + chance.choice([";", "; ", " ;  "]) + chance.choice(["charset=", "charset=", "Charset="]) + quote + charset + quote + more, body
+
+
+# What backends and their frameworks put around a document.
+WRAPPINGS = (
+    lambda text: json.dumps(text),
+    lambda text: json.dumps({"twiml": text}, ensure_ascii=False),
+    lambda text: json.dumps({"statusCode": 200, "body": base64.b64encode(text.encode()).decode(), "isBase64Encoded": True}),
+    html.escape,
+    lambda text: html.escape(html.escape(text)),
+    lambda text: f"<html><body><pre>{html.escape(text)}</pre></body></html>",
+    lambda text: f"<html><body>{text}</body></html>",
+    lambda text: f"<![CDATA[{text}]]>",
+    lambda text: f"b{text.encode('ascii', 'backslashreplace').decode()!r}",
+    lambda text: f"<string>{html.escape(text)}</string>",
+    lambda text: f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n{text}",
+    lambda text: base64.b64encode(text.encode()).decode(),
+    urllib.parse.quote,
+    lambda text: f"<br />\n<b>Notice</b>: x in <b>/a.php</b> on line <b>1</b><br />\n{text}",
+    lambda text: f"{text}\n<!-- served in 3 ms -->\n<script>1 < 2</script>",
+    lambda text: text.replace('"', '\\"'),
+    lambda text: text.replace("\n", "\\n").replace("<", "&lt;"),
+    lambda text: text.encode().decode("latin-1"),
+)
 
 
 def spoil_bytes(chance, body):

@@ -22,6 +22,14 @@ pub fn is_name_char(c: char) -> bool {
     is_name_start(c) || matches!(c, '-' | '.' | '0'..='9') || (!c.is_ascii() && names::is_mark(c))
 }
 
+/// Longest name, and name of a namespace, in UTF-16 units: the JDK's Xerces refuses longer ones.
+pub const MAX_NAME: usize = 1000;
+
+/// Whether a name is longer than parsers take.
+pub fn is_too_long(name: &str) -> bool {
+    name.len() > MAX_NAME && name.encode_utf16().count() > MAX_NAME
+}
+
 /// Length in bytes of the `Name` at the start of `text`; 0 if there is none.
 pub fn name_len(text: &str) -> usize {
     let mut chars = text.char_indices();

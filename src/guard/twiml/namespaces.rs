@@ -1,7 +1,7 @@
 //! Namespaces in XML 1.0: prefixes are declared, reserved names stay reserved, and no attribute
 //! stands twice under two prefixes. Xerces reads with namespaces, so a document must bear it.
 
-use super::chars::{attribute_value, name_len};
+use super::chars::{attribute_value, is_too_long, name_len};
 use super::document::{Attribute, Element};
 use super::reader::XmlFault;
 
@@ -44,6 +44,7 @@ fn declaration(text: &str, attribute: &Attribute) -> Result<(), XmlFault> {
     }
     let uri = attribute_value(text.get(attribute.value.clone()).unwrap_or_default());
     let sound = match name.strip_prefix("xmlns:") {
+        _ if is_too_long(&uri) => false,
         Some("xml") => uri == XML,
         Some("xmlns") => false,
         Some(prefix) if name_len(prefix) != prefix.len() => false,

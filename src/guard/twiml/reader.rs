@@ -6,7 +6,7 @@ use std::ops::Range;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::chars::{is_blank, is_char, name_len};
+use super::chars::{MAX_NAME, is_blank, is_char, is_too_long, name_len};
 use super::document::{Document, Element};
 use super::{namespaces, tags};
 
@@ -200,6 +200,10 @@ impl Builder<'_> {
         let rest = inner.get(len..).unwrap_or_default();
         if len == 0 || target.contains(':') || !(rest.is_empty() || rest.starts_with(is_blank)) {
             return Err(XmlFault::new(span.start, "expected a name after `<?`".to_owned()));
+        }
+        if is_too_long(target) {
+            let message = format!("expected a name of at most {MAX_NAME} characters after `<?`");
+            return Err(XmlFault::new(span.start, message));
         }
         if target.eq_ignore_ascii_case("xml") {
             return Err(XmlFault::new(

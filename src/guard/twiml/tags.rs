@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::chars::{Reference, is_blank, name_len, reference};
+use super::chars::{MAX_NAME, Reference, is_blank, is_too_long, name_len, reference};
 use super::document::{Attribute, Declaration};
 use super::reader::XmlFault;
 
@@ -43,6 +43,9 @@ fn take_name(text: &str, at: usize, what: &str) -> Result<Range<usize>, XmlFault
     let name = rest.get(..len).unwrap_or_default();
     if len == 0 {
         return Err(XmlFault::new(at, format!("expected {what}, found {}", found(rest))));
+    }
+    if is_too_long(name) {
+        return Err(XmlFault::new(at, format!("expected {what} of at most {MAX_NAME} characters")));
     }
     if name.starts_with(':') || name.ends_with(':') || name.matches(':').count() > 1 {
         return Err(XmlFault::new(
