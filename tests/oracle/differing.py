@@ -163,12 +163,17 @@ def small(judge, document, found):
         other = difference(judge, Document(content_type, body))
         return other is not None and kind(other) == kind(found)
 
-    content_type = document.content_type
+    content_type, body = document.content_type, document.body
     for simpler in ("text/xml", "text/xml; charset=utf-8"):
-        if fails(simpler, document.body):
+        if fails(simpler, body):
             content_type = simpler
             break
-    body = minimised_bytes(document.body, lambda smaller: fails(content_type, smaller), (TAGS, CUTS))
+    for codec in ("utf-16-le", "utf-16-be"):
+        as_utf8 = body.decode(codec, "replace").encode("utf-8", "replace")
+        if fails(content_type, as_utf8):
+            body = as_utf8
+            break
+    body = minimised_bytes(body, lambda smaller: fails(content_type, smaller), (TAGS, CUTS))
     return Document(content_type, body)
 
 

@@ -103,6 +103,15 @@ def test_a_judge_that_passes_what_a_parser_refuses_is_found_and_the_document_mad
     assert differing.kind(differing.difference(Stub(), small)) == differing.kind(found)
 
 
+def test_a_document_in_utf_16_is_shown_in_utf_8_where_that_fails_as_well():
+    delivery = Document("text/xml; charset=utf-8", b"<Response>&</Response>")
+    judge = Stub(lambda body: b"&" in body, "repaired", (), delivery)
+    document = Document("text/xml; charset=UTF-16", "<Response>a & b</Response>".encode("utf-16-le"))
+    found = differing.difference(judge, document)
+    assert found[0] == "fit"
+    assert b"\0" not in differing.small(judge, document, found).body
+
+
 def test_a_judge_that_replaces_what_both_take_is_found():
     judge = Stub(lambda body: b"Hi" in body)
     assert differing.difference(judge, GOOD) == ("harm", "replaced for not-well-formed")
