@@ -5,7 +5,7 @@
 //! after its length as four bytes, most significant first. An answer has status 200, ended as
 //! announced, and is judged for the voice slot. Ends with its input.
 
-#[allow(dead_code)] // The integration tests use the rest.
+#[allow(dead_code, clippy::unwrap_used)] // Made for the integration tests.
 #[path = "../kit/ask.rs"]
 mod ask;
 

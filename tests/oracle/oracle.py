@@ -75,7 +75,7 @@ def libxml2(body, text):
         return "libxml2: has a DOCTYPE"
     if declared.tag.rpartition("}")[2] != "Response" or declared.prefix:
         return f"libxml2: root element must be Response, not {declared.tag}"
-    if etree.tostring(declared, encoding="unicode") != etree.tostring(decoded, encoding="unicode"):
+    if etree.tostring(tree, encoding="unicode") != etree.tostring(decoded.getroottree(), encoding="unicode"):
         return "libxml2: the encoding of the declaration gives other text than UTF-8"
     return None
 
