@@ -93,7 +93,8 @@ def canonical(body):
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
     except (etree.XMLSyntaxError, ValueError, LookupError):
         return None
-    return None if root.getroottree().docinfo.doctype else etree.tostring(root, encoding="unicode")
+    tree = root.getroottree()
+    return None if tree.docinfo.doctype else etree.tostring(tree, encoding="unicode")
 
 
 def unfit(judgement):
