@@ -203,14 +203,14 @@ fn smaller(text: &str) -> Option<String> {
     (smaller.len() <= limits::MAX_TWIML_BYTES && twiml::read(&smaller).is_ok()).then_some(smaller)
 }
 
-/// Version 1.1 wants control characters escaped that 1.0 takes as they are, and Xerces, reading by
-/// it, overlooks the end of a CDATA section behind an odd number of brackets: such a document is version 1.0.
+/// Version 1.1 wants control characters escaped that 1.0 takes as they are; and Xerces, reading by
+/// it, loses the end of a CDATA section behind brackets and that of an instruction at the edge of
+/// its buffer. Such a document is version 1.0; a plain one is left alone.
 fn untrue_version(text: &str, document: &Document) -> Option<Edit> {
     let span = document.declaration.as_ref()?.version.clone();
     let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
-    let mut ends = text.match_indices("]]>").map(|(at, _)| text.get(..at).unwrap_or_default());
-    let brackets = |before: &str| before.len() - before.trim_end_matches(']').len();
-    let stumbles = ends.any(|before| brackets(before) % 2 == 1) || text.contains(restricted);
+    let rest = text.get(span.end..).unwrap_or_default();
+    let stumbles = rest.contains("<!") || rest.contains("<?") || text.contains(restricted);
     (stumbles && text.get(span.clone())? == "1.1").then(|| Edit {
         cause: &causes::declaration_untrue::CAUSE,
         grade: Grade::Lossless,
