@@ -17,8 +17,8 @@ fn within(ranges: &[(char, char)], c: char) -> bool {
     ranges.get(at).is_some_and(|&(first, _)| first <= c)
 }
 
-#[rustfmt::skip]
 /// First and last of each range, ascending.
+#[rustfmt::skip]
 static LETTERS: &[(char, char)] = &[
     ('\u{c0}', '\u{d6}'), ('\u{d8}', '\u{f6}'), ('\u{f8}', '\u{131}'),
     ('\u{134}', '\u{13e}'), ('\u{141}', '\u{148}'), ('\u{14a}', '\u{17e}'),
@@ -90,8 +90,8 @@ static LETTERS: &[(char, char)] = &[
     ('\u{ac00}', '\u{d7a3}'),
 ];
 
-#[rustfmt::skip]
 /// First and last of each range, ascending.
+#[rustfmt::skip]
 static MARKS: &[(char, char)] = &[
     ('\u{b7}', '\u{b7}'), ('\u{2d0}', '\u{2d1}'), ('\u{300}', '\u{345}'),
     ('\u{360}', '\u{361}'), ('\u{387}', '\u{387}'), ('\u{483}', '\u{486}'),
