@@ -110,5 +110,12 @@ impl Incident {
 /// As many headers as fit into so many bytes.
 fn headers(answer: &Answer, max: usize) -> Vec<String> {
     let headers = redact::headers(&answer.headers);
-    fitting(headers.iter().map(|(name, value)| line(&format!("{name}: {value}"), 300)), max)
+    let odd = answer.odd.lines.iter().filter(|odd| !odd.line.is_empty());
+    let odd = odd.map(|odd| {
+        let (name, value) = odd.named().unwrap_or((&odd.line, &[]));
+        line(&redact::raw_header(name, value), 300)
+    });
+    let plain = headers.iter().map(|(name, value)| line(&format!("{name}: {value}"), 300));
+    // The odd ones first: they are what the record is for.
+    fitting(odd.chain(plain), max)
 }

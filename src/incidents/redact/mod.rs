@@ -6,7 +6,7 @@ mod secrets;
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use crate::twilio::Params;
 
@@ -18,13 +18,26 @@ pub fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
-            (name.as_str().to_owned(), header(name, &String::from_utf8_lossy(value.as_bytes())))
+            (
+                name.as_str().to_owned(),
+                header(name.as_str(), &String::from_utf8_lossy(value.as_bytes())),
+            )
         })
         .collect()
 }
 
-fn header(name: &HeaderName, value: &str) -> String {
-    match name.as_str() {
+/// A header line that no HTTP reader takes, credentials masked.
+pub fn raw_header(name: &[u8], value: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    let value = String::from_utf8_lossy(value);
+    if value.is_empty() {
+        return text(&name);
+    }
+    format!("{name}: {}", header(&name.to_ascii_lowercase(), &value))
+}
+
+fn header(name: &str, value: &str) -> String {
+    match name {
         "set-cookie" => {
             let (cookie, attributes) =
                 value.split_once(';').map_or((value, ""), |(cookie, rest)| (cookie, rest));
