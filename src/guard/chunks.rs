@@ -25,7 +25,11 @@ pub fn unchunked(body: &[u8]) -> Option<(Vec<u8>, bool)> {
             return (!is_first).then_some((data, false));
         };
         data.extend_from_slice(piece);
-        rest = behind.get(size..)?.strip_prefix(b"\r\n")?;
+        let end = behind.get(size..)?;
+        if matches!(end, b"" | b"\r") {
+            return Some((data, false));
+        }
+        rest = end.strip_prefix(b"\r\n")?;
         is_first = false;
     }
 }
@@ -66,7 +70,8 @@ mod tests {
             undone("3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"),
             Some(("abcde".to_owned(), true))
         );
-        for cut in ["3\r\nabc\r\n", "3\r\nabc\r\n2", "3\r\nabc\r\n2\r\nd"] {
+        for cut in ["3\r\nabc", "3\r\nabc\r", "3\r\nabc\r\n", "3\r\nabc\r\n2", "3\r\nabc\r\n2\r\nd"]
+        {
             assert!(undone(cut).is_some_and(|(_, whole)| !whole), "{cut:?}");
         }
     }

@@ -21,22 +21,22 @@ pub fn of(answer: &Answer) -> Cookies {
     let values = answer.headers.get_all(SET_COOKIE);
     for (at, value) in values.iter().enumerate() {
         while let Some(line) = odd.next_if(|line| line.cookies_before <= at) {
-            cookies.take(line.named().map_or(&[][..], |(_, value)| value));
+            cookies.mend(line.named().map_or(&[][..], |(_, value)| value));
         }
-        cookies.take(value.as_bytes());
+        if is_acceptable(value.as_bytes()) {
+            cookies.kept.push(value.clone());
+        } else {
+            cookies.mend(value.as_bytes());
+        }
     }
     for line in odd {
-        cookies.take(line.named().map_or(&[][..], |(_, value)| value));
+        cookies.mend(line.named().map_or(&[][..], |(_, value)| value));
     }
     cookies
 }
 
 impl Cookies {
-    fn take(&mut self, value: &[u8]) {
-        if is_acceptable(value) {
-            self.kept.extend(HeaderValue::from_bytes(value));
-            return;
-        }
+    fn mend(&mut self, value: &[u8]) {
         let name = value.split(|&b| matches!(b, b'=' | b';')).next().unwrap_or_default();
         let name: String = String::from_utf8_lossy(name).chars().take(40).collect();
         let mended = mended(value);

@@ -14,6 +14,9 @@ use super::exchange::{OddLine, OddPart, Oddities};
 /// Most header lines that are kept of a head.
 pub const MAX_LINES: usize = 256;
 
+/// Most bytes of header lines that are kept of a head, but for those about the body.
+const MAX_BYTES: usize = 192 * 1024;
+
 /// Lengths from here on are announced by mistake only.
 const ABSURD_LENGTH: u64 = 1 << 30;
 
@@ -60,9 +63,8 @@ pub fn read(bytes: &[u8]) -> Reading {
     let mut reader = Reader { bytes, headers: Vec::new(), odd: Oddities::default(), cookies: 0 };
     if let Some(why) = status.why {
         reader.note(OddPart::StatusLine, line.content.clone(), why);
-    } else if line.returns > 1 {
-        reader.note(OddPart::Head, line.content.clone(), TWO_RETURNS);
     }
+    reader.returns(&line);
     let Some(len) = reader.lines(line.next) else { return Reading::Partial };
     let has_body = !status.code.is_informational() && !matches!(status.code.as_u16(), 204 | 304);
     if has_body {
@@ -208,6 +210,13 @@ impl Reader<'_> {
         self.bytes.get(span.clone()).unwrap_or_default()
     }
 
+    /// Said once: they all end alike, as a rule.
+    fn returns(&mut self, line: &Line) {
+        if line.returns > 1 && !self.odd.lines.iter().any(|odd| odd.why == TWO_RETURNS) {
+            self.note(OddPart::Head, line.content.clone(), TWO_RETURNS);
+        }
+    }
+
     fn note(&mut self, part: OddPart, line: Range<usize>, why: &'static str) {
         let line = Bytes::copy_from_slice(self.piece(&line));
         self.odd.note(OddLine { part, line, why, cookies_before: self.cookies });
@@ -228,9 +237,7 @@ impl Reader<'_> {
             let line = Line::at(self.bytes, next)?;
             next = line.next;
             if line.content.is_empty() {
-                if line.returns > 1 {
-                    self.note(OddPart::Head, line.content, TWO_RETURNS);
-                }
+                self.returns(&line);
                 return Some(next);
             }
             goes_on = self.line(&line, goes_on);
@@ -273,9 +280,7 @@ impl Reader<'_> {
                 return false;
             }
         }
-        if line.returns > 1 {
-            self.note(OddPart::Head, line.content.clone(), TWO_RETURNS);
-        }
+        self.returns(line);
         true
     }
 
@@ -320,7 +325,7 @@ impl Reader<'_> {
         let codings = self.values(b"transfer-encoding");
         let is_chunked = codings.last().is_some_and(|last| last.eq_ignore_ascii_case("chunked"));
         let disguised = codings.iter().any(|coding| coding.to_ascii_lowercase().contains("chunk"));
-        let hidden = self.odd.lines.iter().find(|odd| odd.is_named("transfer-encoding")).is_some();
+        let hidden = self.odd.lines.iter().any(|odd| odd.is_named("transfer-encoding"));
         if !codings.is_empty() && is_old {
             self.distrust(OddPart::Coding, "HTTP/1.0 has no Transfer-Encoding");
         } else if disguised && !is_chunked {
@@ -337,10 +342,11 @@ impl Reader<'_> {
 
     fn lengths(&mut self) {
         let said = self.values(b"content-length");
-        let numbers: Vec<Option<u64>> = said
-            .iter()
-            .map(|word| word.parse().ok().filter(|_| word.bytes().all(|b| b.is_ascii_digit())))
-            .collect();
+        let number = |word: &String| {
+            let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+            is_number.then(|| word.parse().unwrap_or(u64::MAX))
+        };
+        let numbers: Vec<Option<u64>> = said.iter().map(number).collect();
         let why = if numbers.iter().any(|number| number.is_none()) {
             "expected a number"
         } else if numbers.windows(2).any(|pair| pair.first() != pair.last()) {
@@ -363,6 +369,8 @@ impl Reader<'_> {
         self.headers = kept;
         let framing: Vec<Header> = framing;
         for header in &framing {
+            let is_beside = part == OddPart::Coding && self.is(header, b"content-length");
+            let why = if is_beside { "stands beside a Transfer-Encoding" } else { why };
             self.note(part, header.line.clone(), why);
         }
         if framing.is_empty() {
@@ -380,25 +388,33 @@ impl Reader<'_> {
             b"location",
             b"set-cookie",
         ];
-        if self.headers.len() <= MAX_LINES {
+        let len = |header: &Header| header.line.len();
+        if self.headers.len() <= MAX_LINES
+            && self.headers.iter().map(len).sum::<usize>() <= MAX_BYTES
+        {
             return;
         }
         let first = |header: &Header| FIRST.iter().any(|name| self.is(header, name));
-        let mut room = MAX_LINES.saturating_sub(self.headers.iter().filter(|h| first(h)).count());
-        let mut left = MAX_LINES;
+        let firsts = self.headers.iter().filter(|header| first(header)).count();
+        let (mut left, mut bytes) = (MAX_LINES, MAX_BYTES);
+        let mut others = MAX_LINES.saturating_sub(firsts);
         let keeps: Vec<bool> = self
             .headers
             .iter()
             .map(|header| {
-                let is_kept = left > 0 && (first(header) || room > 0);
-                room -= usize::from(is_kept && !first(header));
+                let is_first = first(header);
+                let is_kept = left > 0 && (is_first || (others > 0 && len(header) <= bytes));
+                if is_kept && !is_first {
+                    others -= 1;
+                    bytes -= len(header);
+                }
                 left -= usize::from(is_kept);
                 is_kept
             })
             .collect();
         let beyond = keeps.iter().position(|kept| !kept).and_then(|at| self.headers.get(at));
         let line = beyond.map_or(0..0, |header| header.line.clone());
-        self.note(OddPart::Head, line, "there are more than 256 header lines");
+        self.note(OddPart::Head, line, "there are more than 256 header lines or 192 KiB of them");
         let mut keeps = keeps.into_iter();
         self.headers.retain(|_| keeps.next().unwrap_or_default());
     }
@@ -564,9 +580,13 @@ mod tests {
         let many: String = (0..300).map(|n| format!("X-{n}: y\r\n")).collect();
         let text =
             format!("HTTP/1.1 200 OK\r\n{many}Content-Type: text/xml\r\nSet-Cookie: a=b\r\n\r\n");
-        let plain = plain(&text);
-        assert_eq!(plain.lines().count(), 2 + MAX_LINES);
-        assert!(plain.contains("Content-Type: text/xml") && plain.contains("Set-Cookie: a=b"));
+        let kept = plain(&text);
+        assert_eq!(kept.lines().count(), 2 + MAX_LINES);
+        assert!(kept.contains("Content-Type: text/xml") && kept.contains("Set-Cookie: a=b"));
         assert!(head(&text).odd.is_refused() && !head(&text).odd.framing_is_lost);
+        let cookies = format!("HTTP/1.1 200 OK\r\n{}\r\n", "Set-Cookie: a=b\r\n".repeat(300));
+        assert_eq!(plain(&cookies).lines().count(), 2 + MAX_LINES);
+        let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\nB: 2\r\n\r\n", "y".repeat(MAX_BYTES));
+        assert_eq!(plain(&long), "HTTP/1.1 200 OK\r\nB: 2\r\n\r\n");
     }
 }

@@ -19,7 +19,7 @@ use crate::guard::head::{self, Reading};
 const KEPT: usize = 4 * 1024;
 
 /// Most bytes before an answer's status line and headers are complete, interim answers included.
-const MAX_HEAD: usize = 256 * 1024;
+const MAX_HEAD: usize = 512 * 1024;
 
 /// What a connection received since its current request was sent.
 #[derive(Debug, Clone, Default)]
