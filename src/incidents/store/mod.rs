@@ -6,6 +6,7 @@ mod filter;
 mod forget;
 mod keep;
 mod open;
+mod queue;
 mod read;
 mod schema;
 #[cfg(test)]
@@ -17,8 +18,8 @@ pub use filter::{Filter, Page};
 pub use forget::forget;
 pub use keep::Keep;
 pub use open::{FILE, prepare_folder};
+pub use queue::{Item, NewIncident, Store, StoreHandle};
 pub use read::{Reader, StoredIncident, Traffic};
-pub use writer::{Item, NewIncident, Store, StoreHandle};
 
 use std::io;
 use std::path::PathBuf;

@@ -4,8 +4,9 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::StoreError;
 use super::convert::{list, number, pack, sid_to_blob, signed};
+use super::queue::NewIncident;
 use super::read::Traffic;
-use super::writer::NewIncident;
+
 use crate::incidents::outbreak::Outbreak;
 
 /// Writes one incident under its outbreak.

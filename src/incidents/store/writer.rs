@@ -2,22 +2,19 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use super::keep::{Keep, on_disk, retain};
-use super::read::{Reader, Traffic};
+use super::queue::{Item, Message};
+use super::read::Reader;
 use super::{StoreError, open, write};
 use crate::clock;
-use crate::incidents::outbreak::{Earlier, Outbreak};
-use crate::incidents::record::{Record, Row};
+use crate::incidents::outbreak::Earlier;
 use crate::telemetry::metrics::Metrics;
 
-/// Items on their way to the writer.
-const QUEUE: usize = 16_384;
 /// Items that wait while nothing can be written.
 const MAX_WAITING: usize = 50_000;
 /// Whole records among them.
@@ -35,111 +32,8 @@ const RETAIN: Duration = Duration::from_mins(5);
 /// Closed outbreaks that may return after a restart.
 const REMEMBERED: Duration = Duration::from_hours(24);
 
-/// One incident to be written.
-#[derive(Debug, Clone)]
-pub struct NewIncident {
-    /// What every incident keeps.
-    pub row: Row,
-    /// The whole record, where it is worth it.
-    pub record: Option<Box<Record>>,
-    /// Its outbreak, this incident counted.
-    pub outbreak: Outbreak,
-    /// Hash of who called.
-    pub from: Option<u64>,
-    /// Hash of who was called.
-    pub to: Option<u64>,
-    /// The caller, where new to the outbreak.
-    pub new_caller: Option<u64>,
-}
-
-/// Something to be written.
-#[derive(Debug, Clone)]
-pub enum Item {
-    /// An incident.
-    Incident(Box<NewIncident>),
-    /// How an outbreak stands.
-    Outbreak(Box<Outbreak>),
-    /// What became of all answers for a while.
-    Traffic(Vec<Traffic>),
-}
-
-enum Message {
-    Item(Item),
-    Finish(SyncSender<()>),
-}
-
-/// Takes what is to be written without ever waiting.
-#[derive(Debug, Clone)]
-pub struct Store {
-    queue: SyncSender<Message>,
-    metrics: Metrics,
-}
-
-/// Ends the writer.
-#[derive(Debug)]
-pub struct StoreHandle {
-    queue: SyncSender<Message>,
-    thread: JoinHandle<()>,
-}
-
-impl Store {
-    /// Opens the store in a folder and starts its writer. A store that can't be opened now is tried
-    /// again for as long as the guard runs; why is logged. Gives outbreaks to go on with.
-    pub fn start(
-        folder: &Path,
-        keep: Keep,
-        metrics: Metrics,
-    ) -> std::io::Result<(Self, StoreHandle, Vec<Earlier>)> {
-        let (queue, messages) = sync_channel(QUEUE);
-        let mut writer = Writer {
-            path: folder.join(open::FILE),
-            keep,
-            metrics: metrics.clone(),
-            db: None,
-            fault: None,
-            unchecked: false,
-            waiting: VecDeque::new(),
-            whole: 0,
-            lost: 0,
-            started: (Instant::now(), clock::now_ms()),
-        };
-        writer.open();
-        let known = writer.known();
-        let thread = std::thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || writer.run(&messages))?;
-        Ok((Self { queue: queue.clone(), metrics }, StoreHandle { queue, thread }, known))
-    }
-
-    /// Offers something; when the queue is full it is dropped and counted.
-    pub fn offer(&self, item: Item) {
-        if self.queue.try_send(Message::Item(item)).is_err() {
-            self.metrics.not_stored(1);
-        }
-    }
-}
-
-impl StoreHandle {
-    /// Writes what waits, at most until `deadline`, and closes the store.
-    pub fn finish(self, deadline: Instant) {
-        let (done, finished) = sync_channel(1);
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let mut message = Message::Finish(done);
-        while let Err(TrySendError::Full(back)) = self.queue.try_send(message) {
-            if left().is_zero() {
-                return;
-            }
-            message = back;
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        if finished.recv_timeout(left()).is_ok() {
-            // The writer said that it is done: it ends at once.
-            let _ = self.thread.join();
-        }
-    }
-}
-
-struct Writer {
+/// The thread's state.
+pub(super) struct Writer {
     path: PathBuf,
     keep: Keep,
     metrics: Metrics,
@@ -164,7 +58,27 @@ struct Db {
 }
 
 impl Writer {
-    fn run(mut self, messages: &Receiver<Message>) {
+    /// Opens the store in a folder if it can be now; gives outbreaks to go on with.
+    pub(super) fn open(folder: &Path, keep: Keep, metrics: Metrics) -> (Self, Vec<Earlier>) {
+        let mut writer = Writer {
+            path: folder.join(open::FILE),
+            keep,
+            metrics,
+            db: None,
+            fault: None,
+            unchecked: false,
+            waiting: VecDeque::new(),
+            whole: 0,
+            lost: 0,
+            started: (Instant::now(), clock::now_ms()),
+        };
+        writer.reopen();
+        let known = writer.known();
+        (writer, known)
+    }
+
+    /// Writes what comes until it is told to finish.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
         if self.unchecked {
             self.check();
         }
@@ -231,7 +145,7 @@ impl Writer {
     /// Writes what waits, as far as possible.
     fn flush(&mut self) {
         if self.db.is_none() {
-            self.open();
+            self.reopen();
         }
         while !self.waiting.is_empty() {
             let Some(db) = &mut self.db else { return };
@@ -268,7 +182,7 @@ impl Writer {
         }
     }
 
-    fn open(&mut self) {
+    fn reopen(&mut self) {
         match open::for_writing(&self.path) {
             Ok(connection) => {
                 let identity = open::identity(&self.path);
@@ -307,7 +221,7 @@ impl Writer {
             Some(db) if open::identity(&self.path) != db.identity => {
                 self.db = None;
                 tracing::warn!(path = %self.path.display(), "the store was moved or removed; a new one is made");
-                self.open();
+                self.reopen();
             }
             Some(_) => self.metrics.store_bytes(on_disk(&self.path)),
             None if !self.waiting.is_empty() || self.fault.is_some() => self.flush(),
