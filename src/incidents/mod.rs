@@ -15,6 +15,7 @@ pub mod redact;
 mod sample;
 pub mod store;
 pub mod traffic;
+pub mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
