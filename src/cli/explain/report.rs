@@ -41,8 +41,7 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
     text
 }
 
-/// What there is to say of a finding besides its place and its remedy.
-pub(in crate::cli) fn notes(finding: &Finding) -> Vec<String> {
+fn notes(finding: &Finding) -> Vec<String> {
     let says = match (finding.cause.level, finding.cause.evidence) {
         (_, Evidence::Inferred) => "probably (inferred, not Twilio's word):",
         (Level::Fault, _) => "Twilio logs",
@@ -57,12 +56,17 @@ pub(in crate::cli) fn notes(finding: &Finding) -> Vec<String> {
     if let Some(place) = finding.place {
         notes.push(format!("byte {} of the body", place.offset));
     }
-    notes.push(match finding.repair {
+    notes.push(done(finding));
+    notes
+}
+
+/// What the guard does about a finding.
+pub(in crate::cli) fn done(finding: &Finding) -> String {
+    match finding.repair {
         Some(Grade::Lossless) => "the guard repairs it: the same call flow for certain".to_owned(),
         Some(Grade::Inferred) => "the guard repairs it: there is one sensible reading".to_owned(),
         None => format!("the guard: {}", finding.cause.action),
-    });
-    notes
+    }
 }
 
 fn second_request(second: &SecondRequest) -> String {
