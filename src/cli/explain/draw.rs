@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::cli::text::{COLUMNS, lines};
 use crate::guard::Finding;
 use crate::guard::causes::Level as CauseLevel;
 use crate::guard::explain::one_line;
@@ -14,7 +15,7 @@ const AROUND: usize = 2;
 const REACH: usize = 44;
 
 /// A finding with its place, notes and remedy; ends in a line end.
-pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
+pub(in crate::cli) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
     let cause = finding.cause;
     let level = match cause.level {
         CauseLevel::Fault => Level::ERROR,
@@ -22,6 +23,9 @@ pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &st
     };
     let place = finding.place.map(|place| format!(" at {place}")).unwrap_or_default();
     let title = format!("{}{place}", cause.explain.trim_end_matches('.'));
+    let title = within(&title, "warning[]: ".len() + cause.slug.len());
+    let fix = within(fix, "    = fix: ".len());
+    let notes: Vec<_> = notes.iter().map(|note| within(note, "    = ".len())).collect();
     let evidence = visible_bounded(&one_line(&finding.evidence), 72);
     let window = finding.place.and_then(|place| Window::around(body, place.offset));
     let mut group = Group::with_title(level.primary_title(title.as_str()).id(cause.slug));
@@ -43,12 +47,17 @@ pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &st
     } else if !evidence.is_empty() {
         group = group.element(Level::NOTE.with_name("seen").message(evidence.as_str()));
     }
-    for note in notes {
+    for note in &notes {
         group = group.element(Level::NOTE.with_name(None::<&str>).message(note.as_str()));
     }
-    group = group.element(Level::HELP.with_name("fix").message(fix));
-    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(100);
+    group = group.element(Level::HELP.with_name("fix").message(fix.as_str()));
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(COLUMNS);
     renderer.render(&[group]) + "\n"
+}
+
+/// The text broken into lines that leave so many columns free.
+fn within(text: &str, free: usize) -> String {
+    lines(text, COLUMNS.saturating_sub(free)).join("\n")
 }
 
 /// The lines around a place as they are printed, and where in them the place is.
