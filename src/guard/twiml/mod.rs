@@ -1,8 +1,8 @@
 //! Reading TwiML: strictly, and as far as it can be mended.
 
-mod attributes;
 pub mod bounds;
 pub mod chars;
+mod derived;
 pub mod document;
 pub mod entities;
 pub mod grammar;

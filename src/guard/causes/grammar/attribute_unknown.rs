@@ -18,10 +18,6 @@ pub static CAUSE: Cause = Cause {
     check: Check::Grammar(find),
 };
 
-/// What the server reads although no client library writes it: its error codes name them.
-const SERVER_KNOWS: [(&str, &str); 4] =
-    [("Dial", "ifMachine"), ("Response", "version"), ("Say", "rate"), ("Sip", "sendDigits")];
-
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for element in &reading.document.elements {
@@ -33,7 +29,6 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
         for attribute in &element.attributes {
             let attribute_name = reading.text.get(attribute.name.clone()).unwrap_or_default();
             let known = own.contains(&attribute_name)
-                || SERVER_KNOWS.contains(&(name, attribute_name))
                 || attribute_name == "xmlns"
                 || attribute_name.contains(':');
             // `letter-case` mends a name that is merely in the wrong case.
