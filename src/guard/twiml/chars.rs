@@ -97,3 +97,7 @@ pub fn reference(text: &str) -> Reference {
         Reference::Bare
     }
 }
+/// A text with its references resolved; as it is where one can't be.
+pub fn plain(raw: &str) -> std::borrow::Cow<'_, str> {
+    quick_xml::escape::unescape(raw).unwrap_or(std::borrow::Cow::Borrowed(raw))
+}

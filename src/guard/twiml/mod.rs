@@ -1,6 +1,5 @@
 //! Reading TwiML: strictly, and as far as it can be mended.
 
-pub mod bounds;
 pub mod chars;
 mod derived;
 pub mod document;
@@ -9,6 +8,7 @@ pub mod grammar;
 mod namespaces;
 mod reader;
 mod tags;
+pub mod values;
 
 pub use document::{Attribute, Declaration, Document, Element};
 pub use reader::{XmlFault, read};

@@ -1,5 +1,6 @@
 //! `attribute-unknown`: an attribute that TwiML does not know on its element.
 
+use crate::guard::causes::grammar::callback_misplaced;
 use crate::guard::causes::grammar::letter_case::only_other_case;
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::reading::{Found, Reading};
@@ -32,9 +33,11 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
                 || attribute_name == "xmlns"
                 || attribute_name.contains(':');
             // `letter-case` mends a name that is merely in the wrong case.
+            // A callback on the wrong element is `callback-misplaced`.
+            let misplaced = callback_misplaced::is_misplaced(name, attribute_name);
             let mended = only_other_case(own, attribute_name)
                 .is_some_and(|known| element.attribute(reading.text, known).is_none());
-            if !known && !mended {
+            if !known && !mended && !misplaced {
                 let evidence = format!("`{attribute_name}` on `{name}`");
                 found.push(Found::at(attribute.name.start, evidence));
             }

@@ -1,7 +1,7 @@
 //! `link-malformed`: a URL that is none: no host, blanks inside, an underscore in the host.
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
-use crate::guard::links;
+use crate::guard::{link, links};
 use crate::guard::reading::{Found, Reading};
 
 /// The catalogue entry.
@@ -18,9 +18,9 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    let found = reading.urls_with_element().filter_map(|(element, span, url)| {
-        let why = links::malformed(url, element)?;
-        Some(Found::at(span.start, format!("{url} ({why})")))
+    let found = link::links(reading).into_iter().filter_map(|link| {
+        let why = links::malformed(link.written, link.element)?;
+        Some(Found::at(link.span.start, format!("{} ({why})", link.written)))
     });
     found.collect()
 }
