@@ -9,7 +9,7 @@ pub static CAUSE: Cause = Cause {
     slug: "name-unfit",
     stage: Stage::Grammar,
     level: Level::Warning,
-    codes: &[14205, 14213, 14212, 13237, 13120],
+    codes: &[14204, 14205, 14212, 14213, 13237, 13120],
     evidence: Evidence::Documented,
     explain: "the name of a queue or a conference is empty, or longer than Twilio takes",
     remedy: "check what the name is made of; a queue's has at most 64 characters",
@@ -21,7 +21,7 @@ pub static CAUSE: Cause = Cause {
 const NAMES: [(&str, usize, bool, &str); 4] = [
     ("BillingReferenceTag", limits::MAX_BILLING_TAG_CHARS, false, ""),
     ("Conference", usize::MAX, true, ""),
-    ("Enqueue", limits::MAX_QUEUE_NAME_CHARS, false, ""),
+    ("Enqueue", limits::MAX_QUEUE_NAME_CHARS, true, "workflowSid"),
     ("Queue", limits::MAX_QUEUE_NAME_CHARS, true, "reservationSid"),
 ];
 

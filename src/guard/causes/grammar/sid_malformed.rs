@@ -9,7 +9,7 @@ pub static CAUSE: Cause = Cause {
     slug: "sid-malformed",
     stage: Stage::Grammar,
     level: Level::Warning,
-    codes: &[14220, 13240, 14215, 14237],
+    codes: &[14220, 13240, 14215, 14230, 14236, 14237],
     evidence: Evidence::Documented,
     explain: "an identifier in `workflowSid`, `reservationSid`, `postWorkActivitySid` or `coach` is none",
     remedy: "give the identifier as Twilio wrote it: its first two letters tell its kind",

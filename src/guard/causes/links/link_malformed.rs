@@ -9,7 +9,7 @@ pub static CAUSE: Cause = Cause {
     slug: "link-malformed",
     stage: Stage::Links,
     level: Level::Warning,
-    codes: &[11100, 31923],
+    codes: &[11100, 31923, 13233, 13256, 13257, 14105, 14202, 14203, 14211],
     evidence: Evidence::Documented,
     explain: "a URL that is none: no host, blanks inside, an underscore in the host, another scheme",
     remedy: "encode blanks as %20, and give a host that DNS knows",
