@@ -88,8 +88,8 @@ fn value(element: &str, attribute: &str, pick: usize) -> String {
     let of = |words: &[&str]| words[pick % words.len()].to_owned();
     if let Some(rule) = values::rules(element).find(|rule| rule.attribute == attribute) {
         return match rule.kind {
-            Kind::Whole { least, most, word } => word.filter(|_| pick % 3 == 0).map_or(
-                if pick % 2 == 0 { least } else { most.min(3_000_000) }.to_string(),
+            Kind::Whole { least, most, word } => word.filter(|_| pick.is_multiple_of(3)).map_or(
+                if pick.is_multiple_of(2) { least } else { most.min(3_000_000) }.to_string(),
                 str::to_owned,
             ),
             Kind::OneOf(words) | Kind::AnyOf(words) => of(words),
@@ -140,7 +140,8 @@ fn write(
             || matches!((name, *attribute), ("Record", "maxLength"));
         let number = pick();
         if number % 3 == 0 && !excluded {
-            out.push_str(&format!(" {attribute}=\"{}\"", value(name, attribute, pick())));
+            let value = value(name, attribute, pick());
+            out.extend([" ", attribute, "=\"", &value, "\""]);
         }
     }
     out.push('>');
@@ -161,7 +162,7 @@ fn write(
     for child in chosen {
         write(out, child, name, depth - 1, picks);
     }
-    out.push_str(&format!("</{name}>"));
+    out.extend(["</", name, ">"]);
 }
 
 proptest! {
