@@ -7,6 +7,7 @@ mod cases;
 mod cli;
 mod config_file;
 mod conformance;
+mod grammar;
 mod kit;
 mod layout;
 mod ops;
