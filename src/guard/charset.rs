@@ -54,16 +54,36 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
 }
 
 /// Whether `label` names an encoding in which ASCII bytes are ASCII characters, by a name that
-/// XML parsers know (IANA's registered ones for UTF-8, US-ASCII, ISO-8859-x, windows-125x).
+/// parsers of XML know in a declaration.
 pub fn is_ascii_compatible(label: &str) -> bool {
+    const OTHERS: [&str; 9] =
+        ["utf-8", "us-ascii", "latin1", "koi8-r", "gb2312", "gb18030", "big5", "euc-jp", "euc-kr"];
     let label = label.to_ascii_lowercase();
-    matches!(label.as_str(), "utf-8" | "us-ascii" | "ascii")
-        || label
-            .strip_prefix("iso-8859-")
-            .is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=16).contains(&n)))
-        || label
-            .strip_prefix("windows-125")
-            .is_some_and(|n| matches!(n, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"))
+    let numbered = |head: &str, known: &[u8]| {
+        label.strip_prefix(head).is_some_and(|number| {
+            number.parse().is_ok_and(|number| known.contains(&number))
+                && !number.starts_with(['+', '0'])
+        })
+    };
+    OTHERS.contains(&label.as_str())
+        || numbered("iso-8859-", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 15, 16])
+        || label.strip_prefix("windows-125").is_some_and(|n| matches!(n.as_bytes(), [b'0'..=b'8']))
+}
+
+/// The same for the charset of a header, which may name it by more common aliases.
+pub fn is_ascii_compatible_in_header(label: &str) -> bool {
+    let label = label.to_ascii_lowercase();
+    let usual = label
+        .strip_prefix("cp125")
+        .map(|number| format!("windows-125{number}"))
+        .or_else(|| label.strip_prefix("iso8859-").map(|number| format!("iso-8859-{number}")));
+    matches!(label.as_str(), "ascii" | "hebrew" | "gbk")
+        || is_ascii_compatible(usual.as_deref().unwrap_or(&label))
+}
+
+/// Whether a label is one of UTF-8's.
+pub fn is_utf8(label: &str) -> bool {
+    label.eq_ignore_ascii_case("utf-8") || label.eq_ignore_ascii_case("utf8")
 }
 
 /// UTF-16, by its mark or by two characters of markup; a lone NUL before a document is junk.
@@ -121,7 +141,9 @@ fn is_lone_latin(body: &[u8]) -> bool {
         let before =
             at.checked_sub(1).and_then(|i| body.get(i)).is_some_and(u8::is_ascii_alphabetic);
         let after = body.get(at + run).is_some_and(u8::is_ascii_alphabetic);
-        let letters = bytes.iter().all(|&b| b >= 0xc0 && b != 0xd7 && b != 0xf7);
+        // Icelandic alone has the letters that Turkish, Czech and others have other ones for.
+        let elsewhere = [0xd0, 0xd7, 0xdd, 0xde, 0xf0, 0xf7, 0xfd, 0xfe];
+        let letters = bytes.iter().all(|b| *b >= 0xc0 && !elsewhere.contains(b));
         if run > 2 || !letters || !(before || after) || std::str::from_utf8(bytes).is_ok() {
             return false;
         }
@@ -173,5 +195,6 @@ mod tests {
         assert_eq!(text(b"caf\xe9 ol\xe9", None), "café olé");
         assert!(decode(b"\xf9\xec\xe5\xed", None).is_err());
         assert!(decode(b"a \xff b", Some("utf-8")).is_err());
+        assert!(decode(b"Te\xfeekk\xfcrler", None).is_err());
     }
 }

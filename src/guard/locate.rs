@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::beside;
 use super::pages::visible_text;
 use super::twiml::chars::{is_blank, name_len};
 
@@ -146,52 +147,27 @@ enum Surroundings {
     Quoting(String),
 }
 
-/// Words beside a document that make it a quotation: the program that printed them had failed.
-const FAILURES: [&str; 9] = [
-    "traceback (most recent call last)",
-    "fatal error",
-    "parse error",
-    "uncaught ",
-    "unhandled exception",
-    "stack trace",
-    "internal server error",
-    "bad gateway",
-    "exception:",
-];
-
 fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
     if before.trim_start_matches(|c: char| is_blank(c) || c == '\u{feff}').is_empty()
         && after.trim_matches(is_blank).is_empty()
     {
         return Surroundings::Droppable { wrapped: false };
     }
-    for text in [before, after] {
-        let lower = text.to_lowercase();
-        if let Some(mark) = FAILURES.iter().find(|mark| lower.contains(**mark)) {
-            return Surroundings::Quoting(format!("beside `{mark}`"));
-        }
-    }
-    if before.contains("</Response") {
-        return Surroundings::Quoting("behind the end of another document".to_owned());
+    let quotation = beside::quotes(before).or_else(|| beside::quotes(after));
+    if let Some(why) = quotation.or_else(|| beside::introduces(before)) {
+        return Surroundings::Quoting(why);
     }
     let open = match open_elements(before) {
         Ok(open) => open,
         Err(inside) => return Surroundings::Quoting(format!("inside {inside}")),
     };
-    let enclosing: Vec<&str> = open
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !matches!(*name, "p" | "li" | "b" | "font"))
-        .collect();
+    let enclosing = enclosing(&open);
     if !enclosing.is_empty() {
-        let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
-        if (page || is_envelope(before, after, &enclosing))
-            && visible_text(before).is_empty()
-            && visible_text(after).is_empty()
-        {
-            return Surroundings::Droppable { wrapped: true };
-        }
-        return Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")));
+        return if carries(before, after, &enclosing) {
+            Surroundings::Droppable { wrapped: true }
+        } else {
+            Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")))
+        };
     }
     if is_in_a_sentence(before, after) {
         return Surroundings::Quoting("inside a sentence".to_owned());
@@ -199,10 +175,35 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
     quoted_as_string(before, after, document)
 }
 
+/// The open elements that say what the document inside them is.
+fn enclosing(open: &[String]) -> Vec<&str> {
+    let plain = |name: &&str| !matches!(*name, "p" | "li" | "b" | "font");
+    open.iter().map(String::as_str).filter(plain).collect()
+}
+
+/// Whether elements only carry what stands inside them: a page that shows nothing else, or the
+/// envelope of a web service.
+fn carries(before: &str, after: &str, enclosing: &[&str]) -> bool {
+    let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
+    (page || is_envelope(before, after, enclosing))
+        && [before, after]
+            .iter()
+            .all(|part| visible_text(part).is_empty() && !beside::shows_more(part))
+}
+
+/// Whether markup around a text only carries it.
+pub fn only_carries(before: &str, after: &str) -> bool {
+    [before, after].iter().all(|part| beside::quotes(part).is_none())
+        && open_elements(before).is_ok_and(|open| carries(before, after, &enclosing(&open)))
+}
+
 /// Whether the elements around a document are what carries an answer of a web service: a SOAP
 /// envelope that tells of no fault, or ASP.NET's `<string>`.
 fn is_envelope(before: &str, after: &str, enclosing: &[&str]) -> bool {
-    let told = |text: &str| text.to_ascii_lowercase().contains("fault");
+    let told = |text: &str| {
+        let lower = text.to_ascii_lowercase();
+        ["fault", "error", "exception"].iter().any(|word| lower.contains(word))
+    };
     let tags = before.split('<').skip(1);
     let root =
         tags.map(|tag| tag.get(..name_len(tag)).unwrap_or_default()).find(|name| !name.is_empty());
@@ -225,14 +226,19 @@ fn is_word(text: &str) -> bool {
     word.chars().count() > 1 && word.chars().all(char::is_alphabetic)
 }
 
-/// A document between quotes is a string of some language: whole only if nothing is escaped in it.
+/// A document between quotes is a string of some language: whole only if nothing is escaped in it,
+/// and no source code stands around it.
 fn quoted_as_string(before: &str, after: &str, document: &str) -> Surroundings {
-    let quote = before.trim_end().chars().last().filter(|c| matches!(c, '"' | '\'' | '`'));
-    if quote.is_some()
-        && after.trim_start().starts_with(|c| Some(c) == quote)
-        && document.contains('\\')
-    {
-        return Surroundings::Quoting("inside a string with escapes".to_owned());
+    let is_quote = |c: &char| matches!(c, '"' | '\'' | '`');
+    let quote = before.trim_end().chars().last().filter(is_quote);
+    if quote.is_some() && after.trim_start().starts_with(|c| Some(c) == quote) {
+        let only_quotes = |part: &str| !part.contains(char::is_alphanumeric);
+        if document.contains('\\') {
+            return Surroundings::Quoting("inside a string with escapes".to_owned());
+        }
+        if !only_quotes(before) || !only_quotes(after) {
+            return Surroundings::Quoting("inside a string of a program".to_owned());
+        }
     }
     Surroundings::Droppable { wrapped: false }
 }

@@ -5,12 +5,14 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod assess;
+mod beside;
 pub mod causes;
 pub mod charset;
 pub mod coding;
 mod deliver;
 mod doubled;
 mod edit;
+mod envelope;
 pub mod exchange;
 pub mod explain;
 pub mod fallback;

@@ -5,6 +5,7 @@ use super::edit::{self, Edit};
 use super::finding::{Finding, Grade};
 use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
+use super::pages::visible_text;
 use super::respell::respelt;
 use super::twiml::chars::{is_blank, name_len};
 use super::twiml::grammar;
@@ -201,6 +202,10 @@ fn speaks_in_json(text: &str) -> bool {
 
 fn taken_out(inner: Recovered, unwrapped: &Unwrapped, text: &str, nothing: Nothing) -> Recovered {
     match inner {
+        Recovered::Document { findings, .. } if unwrapped.alone && has_words_beside(&findings) => {
+            let quoted = Some("beside words in a field of JSON".to_owned());
+            Recovered::Nothing(Nothing { quoted, ..nothing })
+        }
         Recovered::Document { text: document_text, document, findings } => {
             let wrapped = Finding::new(unwrapped.cause, unwrapped.evidence.clone())
                 .at(text.as_bytes(), 0)
@@ -215,6 +220,16 @@ fn taken_out(inner: Recovered, unwrapped: &Unwrapped, text: &str, nothing: Nothi
             Recovered::Nothing(Nothing { truncated: inner.truncated, quoted, ..nothing })
         }
     }
+}
+
+/// Whether words stood beside a document.
+fn has_words_beside(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .filter(|finding| {
+            finding.is(&causes::text_before::CAUSE) || finding.is(&causes::text_after::CAUSE)
+        })
+        .any(|finding| visible_text(&finding.evidence).contains(char::is_alphabetic))
 }
 
 /// Mends the located slice; `Err` says why it counts as cut off, if it does.

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::causes::Cause;
 use super::causes::document as causes;
+use super::envelope;
+use super::locate::only_carries;
 
 /// A wrapping that was taken off, and what was inside.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Unwrapped {
     pub inner: String,
     /// How the wrapping looked, for the record.
     pub evidence: String,
+    /// Whether words beside the document, inside the wrapping, make it a quotation.
+    pub alone: bool,
 }
 
 /// Takes off one wrapping; `None` if there is none that is known.
@@ -39,70 +43,34 @@ fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> 
         cause,
         inner,
         evidence: text.chars().take(80).collect(),
+        alone: false,
     })
 }
 
-/// What is worth a further look: TwiML, or a wrapping of it.
-fn looks_like_twiml(text: &str) -> bool {
+/// Whether a text is worth a further look: TwiML, or a wrapping of it.
+pub fn looks_like_twiml(text: &str) -> bool {
     ["<Response", "&lt;Response", "&amp;lt;Response", "%3CResponse", "%3cResponse"]
         .iter()
         .any(|mark| text.contains(mark))
         || base64(text).is_some()
 }
 
-/// Fields that serialisers and frameworks put a document into.
-const FIELDS: [&str; 8] =
-    ["twiml", "TwiML", "body", "data", "response", "result", "xml", "content"];
-
 /// A JSON string, or an object with the document in one of the usual fields and no word of a fault.
 fn json(text: &str) -> Option<Unwrapped> {
     let value: Value = serde_json::from_str(text).ok()?;
     let inner = match &value {
         Value::String(inner) => inner.clone(),
-        Value::Object(_) => field(&value, 3)?,
+        Value::Object(_) => envelope::carried(&value)?,
         _ => return None,
     };
-    found(&causes::wrapped_in_json::CAUSE, inner, text)
-}
-
-fn field(value: &Value, depth: usize) -> Option<String> {
-    let object = value.as_object()?;
-    let failed = object.iter().any(|(name, value)| {
-        let name = name.to_ascii_lowercase();
-        let speaks = name.contains("error") || name.contains("exception") || name.contains("trace");
-        speaks && !matches!(value, Value::Null | Value::Bool(false))
-    });
-    let refused = ["statusCode", "status"]
-        .iter()
-        .filter_map(|name| object.get(*name)?.as_u64())
-        .any(|status| (300..600).contains(&status));
-    if failed || refused || depth == 0 {
+    // Of two fields with the same name a reader keeps one.
+    let named = |text: &str| text.matches("Response").count();
+    if named(text) != named(&value.to_string()) {
         return None;
     }
-    let mut holders = object
-        .iter()
-        .filter(|(_, value)| value.to_string().contains("Response") || is_base64_body(object));
-    let (name, holder) = holders.find(|(name, _)| FIELDS.contains(&name.as_str()))?;
-    let others = object
-        .iter()
-        .filter(|(other, value)| *other != name && value.to_string().contains("<Response"))
-        .count();
-    if others > 0 {
-        return None;
-    }
-    match holder {
-        Value::String(inner) if is_base64_body(object) => {
-            base64(inner).map(|unwrapped| unwrapped.inner)
-        }
-        Value::String(inner) => Some(inner.clone()),
-        Value::Object(_) => field(holder, depth - 1),
-        _ => None,
-    }
-}
-
-/// An AWS Lambda proxy result whose body is base64.
-fn is_base64_body(object: &serde_json::Map<String, Value>) -> bool {
-    object.get("isBase64Encoded") == Some(&Value::Bool(true)) && object.contains_key("body")
+    let whole = value.is_string() || envelope::is_whole_answer(&value);
+    let found = found(&causes::wrapped_in_json::CAUSE, inner, text)?;
+    Some(Unwrapped { alone: !whole, ..found })
 }
 
 fn cdata(text: &str) -> Option<Unwrapped> {
@@ -122,13 +90,9 @@ fn text_element(text: &str) -> Option<Unwrapped> {
     let start = text.find("&lt;")?;
     let end = text.rfind("&gt;")? + 4;
     let (before, after) = (text.get(..start)?, text.get(end..)?);
-    let around = |part: &str| {
-        super::pages::visible_text(part).is_empty()
-            && !part.contains("<!--")
-            && !part.contains("<script")
-    };
+    let hides = |part: &str| part.contains("<!--") || part.contains("<script");
     let inside = text.get(start..end)?;
-    if !around(before) || !around(after) || inside.contains('<') {
+    if hides(before) || hides(after) || inside.contains('<') || !only_carries(before, after) {
         return None;
     }
     escaped(inside)
@@ -154,7 +118,8 @@ fn escaped(text: &str) -> Option<Unwrapped> {
 }
 
 fn url_encoded(text: &str) -> Option<Unwrapped> {
-    let is_form = !text.contains("%20") && !text.contains(' ');
+    // A form's encoding leaves no slash; where one stands, a `+` is one.
+    let is_form = !text.contains("%20") && !text.contains([' ', '/']);
     let text_plus = if is_form { text.replace('+', "%20") } else { text.to_owned() };
     let inner = percent_decode_str(&text_plus).decode_utf8().ok()?.into_owned();
     if text.contains(['<', '>']) {
@@ -163,7 +128,8 @@ fn url_encoded(text: &str) -> Option<Unwrapped> {
     found(&causes::wrapped_encoded::CAUSE, inner, text)
 }
 
-fn base64(text: &str) -> Option<Unwrapped> {
+/// The document that a text is in base64.
+pub fn base64(text: &str) -> Option<Unwrapped> {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
     let packed: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
@@ -178,6 +144,7 @@ fn base64(text: &str) -> Option<Unwrapped> {
         cause: &causes::wrapped_encoded::CAUSE,
         inner,
         evidence: text.chars().take(80).collect(),
+        alone: false,
     })
 }
 

@@ -106,22 +106,13 @@ impl<'t> Mender<'t> {
         let last_tag = trimmed.rfind('<').and_then(|at| trimmed.get(at..))?;
         let ends_whole =
             trimmed.ends_with('>') && (last_tag.starts_with("</") || last_tag.ends_with("/>"));
-        if ending == Ending::Unsure || !ends_whole || self.ends_foreign(last_tag) {
+        if ending == Ending::Unsure || !ends_whole || ends_foreign(last_tag) {
             return None;
         }
         let with = end_tags(&self.open);
         let at = trimmed.len();
         self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
         Some(())
-    }
-
-    /// Whether the last tag is none of TwiML's and stands where text was being written: it is
-    /// whole, but that text (a number, a URL) may be cut before it.
-    fn ends_foreign(&self, last_tag: &str) -> bool {
-        let inner = last_tag.trim_start_matches(['<', '/']);
-        let name = inner.get(..name_len(inner)).unwrap_or_default();
-        grammar::rule(name).is_none()
-            && self.open.last().and_then(|open| grammar::rule(open)).is_none_or(|rule| rule.text)
     }
 
     /// Whether the element just opened may stand where it does, as far as an unclosed parent is
@@ -134,6 +125,12 @@ impl<'t> Mender<'t> {
             _ => true,
         }
     }
+}
+
+/// Whether the last tag is none of TwiML's: the program that wrote it stopped within the document.
+fn ends_foreign(last_tag: &str) -> bool {
+    let inner = last_tag.trim_start_matches(['<', '/']);
+    grammar::rule(inner.get(..name_len(inner)).unwrap_or_default()).is_none()
 }
 
 /// Whether one name is the other but for letter case or at most two slips in a longer word.

@@ -110,7 +110,7 @@ impl<'t> Mender<'t> {
             if rest.starts_with('<') {
                 self.markup(rest)?;
             } else if rest.starts_with('&') {
-                self.ampersand();
+                self.ampersand()?;
             } else if rest.starts_with("]]>") {
                 self.edit(
                     &causes::cdata_end_in_text::CAUSE,
@@ -151,7 +151,7 @@ impl<'t> Mender<'t> {
     }
 
     /// At an `&`, in text or in a value.
-    fn ampersand(&mut self) {
+    fn ampersand(&mut self) -> Option<()> {
         let rest = self.rest();
         let len = match reference(rest) {
             Reference::Legal(len) => len,
@@ -167,6 +167,8 @@ impl<'t> Mender<'t> {
                         );
                         len
                     }
+                    // What a DOCTYPE may have declared is no bare `&`.
+                    None if self.has_doctype() => return None,
                     None => self.bare_ampersand(),
                 }
             }
@@ -182,6 +184,11 @@ impl<'t> Mender<'t> {
             Reference::Bare => self.bare_ampersand(),
         };
         self.at += len;
+        Some(())
+    }
+
+    fn has_doctype(&self) -> bool {
+        self.edits.iter().any(|edit| edit.cause.is(&causes::doctype::CAUSE))
     }
 
     fn bare_ampersand(&mut self) -> usize {
@@ -193,6 +200,10 @@ impl<'t> Mender<'t> {
         if let Some(inner) = rest.strip_prefix("<!--") {
             let len = inner.find("-->")? + 7;
             let comment = rest.get(4..len - 3).unwrap_or_default();
+            // A comment within a comment: there is no saying what was meant to be left out.
+            if comment.contains("<!--") || comment.starts_with('>') {
+                return None;
+            }
             if comment.contains("--") || comment.ends_with('-') || !comment.chars().all(is_char) {
                 self.edit(
                     &causes::comment_malformed::CAUSE,
@@ -238,14 +249,36 @@ impl<'t> Mender<'t> {
         } else if self.is_tag(rest) {
             self.start_tag()?;
         } else {
-            self.less_than();
+            self.less_than(rest)?;
         }
         Some(())
     }
 
-    fn less_than(&mut self) {
+    /// A `<` that opens no tag: in what is heard or read it is a character. A torn tag is not, nor
+    /// is what a template left.
+    fn less_than(&mut self, rest: &str) -> Option<()> {
+        if self.is_torn(rest) || is_template(rest) {
+            return None;
+        }
         self.edit(&causes::bare_less_than::CAUSE, Grade::Inferred, self.at..self.at + 1, "&lt;");
         self.at += 1;
+        Some(())
+    }
+
+    /// Whether a `<` begins a tag, or the rest of one, where no text is spoken: directly below what
+    /// holds elements only, or with its `>` in a number or a URL.
+    fn is_torn(&self, rest: &str) -> bool {
+        const ADDRESSES: [&str; 7] =
+            ["Client", "Dial", "Media", "Number", "Play", "Redirect", "Sip"];
+        let inner = rest.get(1..).unwrap_or_default();
+        if name_len(inner) == 0 && !inner.starts_with(['/', '<']) {
+            return false;
+        }
+        let closes = inner.find(['<', '>']).and_then(|at| inner.get(at..));
+        let closes = closes.is_some_and(|rest| rest.starts_with('>'));
+        let parent = self.open.last().copied().unwrap_or_default();
+        grammar::rule(parent).is_some_and(|rule| !rule.text)
+            || closes && ADDRESSES.contains(&parent)
     }
 
     /// Whether `<` opens a tag here: a name that TwiML knows, or any tag that is whole in itself.
@@ -302,6 +335,11 @@ impl<'t> Mender<'t> {
         self.at = end;
         Some(())
     }
+}
+
+/// Whether a `<` begins what a template would have filled.
+fn is_template(rest: &str) -> bool {
+    rest.starts_with("<%") || rest.starts_with("<?")
 }
 
 #[cfg(test)]

@@ -207,7 +207,9 @@ impl Mender<'_> {
             let at = span.start + at;
             if c == '&' {
                 self.at = at;
-                self.ampersand();
+                self.ampersand()?;
+            } else if super::is_template(content.get(at - span.start..)?) {
+                return None;
             } else {
                 self.edit(&causes::bare_less_than::CAUSE, Grade::Inferred, at..at + 1, "&lt;");
             }
