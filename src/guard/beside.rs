@@ -1,12 +1,13 @@
 //! What stands beside a document: junk to drop, or words that make the document a quotation.
 
+use super::envelope;
 use super::mend::is_nearly;
 use super::twiml::chars::name_len;
 use super::twiml::grammar;
 use super::words;
 
 /// Words of programs that failed: what they print beside is what they stumbled over.
-const FAILURES: [&str; 15] = [
+const FAILURES: [&str; 16] = [
     "traceback (most recent call last)",
     "fatal error",
     "parse error",
@@ -22,6 +23,7 @@ const FAILURES: [&str; 15] = [
     "command not found",
     "throw new ",
     "died at ",
+    "exception in thread ",
 ];
 
 /// Marks of templates and sources that nobody ran, of patches and of mail.
@@ -102,11 +104,15 @@ fn is_logged(line: &str) -> bool {
 /// request.
 fn tells_of_failure(line: &str) -> bool {
     let line = line.trim();
-    let status = line.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1));
+    let line = line.trim_start_matches('[');
+    let status = match line.strip_prefix("Status:") {
+        Some(status) => status.split_whitespace().next(),
+        None => line.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1)),
+    };
     let failed = status.is_some_and(|code| code.starts_with(['3', '4', '5']));
     let request = line.contains(" HTTP/") && !line.contains('"');
     let word = line
-        .split(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | '(' | ')'))
+        .split(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | '(' | ')' | ']'))
         .find(|w| !w.is_empty());
     let bare = word.is_some_and(|word| word.eq_ignore_ascii_case("error"));
     let named = line.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
@@ -117,6 +123,46 @@ fn tells_of_failure(line: &str) -> bool {
         })
     });
     failed || request || bare || named
+}
+
+/// Why quotes around a document make it a string of some program: something is escaped in it, or
+/// source code stands around it. An object with quotes that nobody escaped is a broken wrapping.
+pub fn holds_as_string(before: &str, after: &str, document: &str) -> Option<String> {
+    let is_quote = |c: &char| matches!(c, '"' | '\'' | '`');
+    let quote = before.trim_end().chars().last().filter(is_quote)?;
+    if !after.trim_start().starts_with(quote) {
+        return None;
+    }
+    if document.contains('\\') {
+        return Some("inside a string with escapes".to_owned());
+    }
+    let is_object = before.trim_start().starts_with('{');
+    let faulty =
+        envelope::says_fault(before) || envelope::says_fault(after) || before.contains("false");
+    let has_words = |part: &str| part.contains(char::is_alphanumeric);
+    let source =
+        if is_object { faulty || has_words(after) } else { has_words(before) || has_words(after) };
+    source.then(|| "inside a string of a program".to_owned())
+}
+
+/// Why what stands before each line of a document makes it a comment, a quotation or a listing.
+pub fn marks_lines(before: &str, document: &str) -> Option<String> {
+    const COMMENTS: [&str; 11] = ["#", "//", ";", "--", "%", ">", "/*", "*", "|", "rem", "'"];
+    let mark = before.rsplit('\n').next().unwrap_or_default().trim();
+    let comments = COMMENTS.iter().any(|comment| mark.eq_ignore_ascii_case(comment));
+    let shape = |text: &str| -> Vec<char> {
+        text.chars()
+            .map(|c| if c.is_ascii_digit() { '0' } else { c })
+            .take(mark.chars().count())
+            .collect()
+    };
+    let mut lines = document.trim_end().lines().skip(1).peekable();
+    let repeated = !mark.is_empty()
+        && lines.peek().is_some()
+        && lines.all(|line| shape(line.trim_start()) == shape(mark));
+    let opened = before.trim_end().ends_with("/*");
+    (comments || repeated || opened)
+        .then(|| format!("behind `{}`", words::first_line(before.trim())))
 }
 
 /// The name of a tag of TwiML, as markup or escaped: another document, or a piece of one.
@@ -194,6 +240,30 @@ mod tests {
         ] {
             assert_eq!(quotes(part).or_else(|| introduces(part)), None, "{part}");
         }
+    }
+
+    #[test]
+    fn a_string_of_a_program_and_a_comment_are_no_answers() {
+        let document = "<Response><Say>x</Say></Response>";
+        for (before, after) in
+            [("x = \"", "\""), ("{\"error\":\"x\",\"twiml\":\"", "\"}"), ("{'a': '", "', 'b': 1}")]
+        {
+            assert!(holds_as_string(before, after, document).is_some(), "{before}");
+        }
+        for (before, after) in
+            [("\"", "\""), ("{\"ok\":true,\"twiml\":\"", "\"}"), ("{'twiml': '", "'}")]
+        {
+            assert_eq!(holds_as_string(before, after, document), None, "{before}");
+        }
+        for (before, document) in [
+            ("# ", document),
+            ("/*\n", document),
+            ("1: ", "<Response>\n2: <Hangup/>\n3: </Response>"),
+        ] {
+            assert!(marks_lines(before, document).is_some(), "{before}");
+        }
+        assert_eq!(marks_lines("1: ", document), None);
+        assert_eq!(marks_lines("debug\n", "<Response>\n</Response>"), None);
     }
 
     #[test]

@@ -39,16 +39,22 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
         rest = after;
         marks += 1;
     }
+    let declared = declared_encoding(rest);
+    let mut labels = [charset, declared].into_iter().flatten();
+    if let Some((label, at)) = labels.find_map(|label| Some((label, shifts(label, rest)?))) {
+        let encoding = single_byte(label).ok_or_else(|| undecodable(rest, at))?;
+        return whole(rest, encoding, Grade::Lossless);
+    }
     if let Ok(text) = std::str::from_utf8(rest) {
         return Ok(Text { text: Cow::Borrowed(text), marks, transcoded: None });
     }
     let stated = charset.and_then(single_byte);
-    let declared = declared_encoding(rest).and_then(single_byte);
+    let declared = declared.and_then(single_byte);
     let (encoding, grade) = match (stated, declared) {
         (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),
         (Some(encoding), _) | (None, Some(encoding)) => (encoding, Grade::Lossless),
         (None, None) if is_lone_latin(rest) => (WINDOWS_1252, Grade::Inferred),
-        (None, None) => return Err(undecodable(rest)),
+        (None, None) => return Err(broken(rest)),
     };
     whole(rest, encoding, grade).map(|text| Text { marks, ..text })
 }
@@ -95,14 +101,25 @@ fn wide(body: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
+/// Where a body shifts to other characters that a label's encoding writes in ASCII bytes.
+fn shifts(label: &str, body: &[u8]) -> Option<usize> {
+    let mark: &[u8] = match label.to_ascii_lowercase().as_str() {
+        "utf-7" => b"+",
+        "hz-gb-2312" => b"~{",
+        label if label.starts_with("iso-2022-") => b"\x1b",
+        _ => return None,
+    };
+    memchr::memmem::find(body, mark)
+}
+
 fn whole<'b>(
     body: &'b [u8],
     encoding: &'static Encoding,
     grade: Grade,
 ) -> Result<Text<'b>, Undecodable> {
-    let (text, broken) = encoding.decode_with_bom_removal(body);
-    if broken {
-        return Err(undecodable(body));
+    let (text, malformed) = encoding.decode_with_bom_removal(body);
+    if malformed {
+        return Err(broken(body));
     }
     Ok(Text { text, marks: 0, transcoded: Some((encoding.name(), grade)) })
 }
@@ -152,8 +169,12 @@ fn is_lone_latin(body: &[u8]) -> bool {
     true
 }
 
-fn undecodable(body: &[u8]) -> Undecodable {
-    let offset = std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len);
+/// The first byte that is no UTF-8, for the record.
+fn broken(body: &[u8]) -> Undecodable {
+    undecodable(body, std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len))
+}
+
+fn undecodable(body: &[u8], offset: usize) -> Undecodable {
     let bytes: Vec<_> = body.iter().skip(offset).take(4).map(|b| format!("{b:02x}")).collect();
     Undecodable { offset, bytes: bytes.join(" ") }
 }
@@ -188,6 +209,8 @@ mod tests {
             "<?xml version='1.0' encoding='windows-1255'?><a>ש</a>"
         );
         assert_eq!(text("é".as_bytes(), Some("iso-8859-1")), "é");
+        assert_eq!(text(b"\x1b$B$3\x1b(B", Some("ISO-2022-JP")), "こ");
+        assert!(decode(b"+BdE-", Some("utf-7")).is_err());
     }
 
     #[test]

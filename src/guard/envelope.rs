@@ -115,7 +115,7 @@ fn is_nothing(value: &Value) -> bool {
 }
 
 /// Whether a text says that something failed.
-fn says_fault(text: &str) -> bool {
+pub fn says_fault(text: &str) -> bool {
     const SAID: [&str; 11] = [
         "error",
         "err_",

@@ -172,7 +172,12 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
     if is_in_a_sentence(before, after) {
         return Surroundings::Quoting("inside a sentence".to_owned());
     }
-    quoted_as_string(before, after, document)
+    match beside::holds_as_string(before, after, document)
+        .or_else(|| beside::marks_lines(before, document))
+    {
+        Some(why) => Surroundings::Quoting(why),
+        None => Surroundings::Droppable { wrapped: false },
+    }
 }
 
 /// The open elements that say what the document inside them is.
@@ -224,23 +229,6 @@ fn is_in_a_sentence(before: &str, after: &str) -> bool {
 fn is_word(text: &str) -> bool {
     let word = text.trim_matches(|c: char| !c.is_alphanumeric());
     word.chars().count() > 1 && word.chars().all(char::is_alphabetic)
-}
-
-/// A document between quotes is a string of some language: whole only if nothing is escaped in it,
-/// and no source code stands around it.
-fn quoted_as_string(before: &str, after: &str, document: &str) -> Surroundings {
-    let is_quote = |c: &char| matches!(c, '"' | '\'' | '`');
-    let quote = before.trim_end().chars().last().filter(is_quote);
-    if quote.is_some() && after.trim_start().starts_with(|c| Some(c) == quote) {
-        let only_quotes = |part: &str| !part.contains(char::is_alphanumeric);
-        if document.contains('\\') {
-            return Surroundings::Quoting("inside a string with escapes".to_owned());
-        }
-        if !only_quotes(before) || !only_quotes(after) {
-            return Surroundings::Quoting("inside a string of a program".to_owned());
-        }
-    }
-    Surroundings::Droppable { wrapped: false }
 }
 
 /// HTML elements that `before` leaves open, outermost first; an unclosed comment, script or

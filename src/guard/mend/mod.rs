@@ -120,27 +120,32 @@ impl<'t> Mender<'t> {
                 );
                 self.at += 3;
             } else {
-                self.plain(rest);
+                self.plain(rest)?;
             }
         }
         Some(())
     }
 
     /// Text up to the next character that means something.
-    fn plain(&mut self, rest: &str) {
+    fn plain(&mut self, rest: &str) -> Option<()> {
         let len = rest
             .char_indices()
             .skip(1)
             .find(|&(_, c)| matches!(c, '<' | '&' | ']'))
             .map_or(rest.len(), |(at, _)| at);
-        self.control_characters(self.at..self.at + len);
+        self.control_characters(self.at..self.at + len)?;
         self.at += len;
+        Some(())
     }
 
     /// Characters that XML does not allow: a separator becomes a blank, as it sounds; the others
-    /// are dropped, since nobody can hear them.
-    fn control_characters(&mut self, span: Range<usize>) {
-        let content = self.text.get(span.clone()).unwrap_or_default();
+    /// are dropped, since nobody can hear them. One that begins a sequence (a colour, another
+    /// alphabet) is not alone: what it does to the characters behind it is lost.
+    fn control_characters(&mut self, span: Range<usize>) -> Option<()> {
+        let content = self.text.get(span.clone())?;
+        if content.split('\u{1b}').skip(1).any(|after| after.starts_with(['[', '(', '$'])) {
+            return None;
+        }
         for (at, c) in content.char_indices().filter(|&(_, c)| !is_char(c)) {
             let at = span.start + at;
             let separates = matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}');
@@ -148,6 +153,7 @@ impl<'t> Mender<'t> {
             let span = at..at + c.len_utf8();
             self.edit(&causes::control_character::CAUSE, Grade::Inferred, span, with);
         }
+        Some(())
     }
 
     /// At an `&`, in text or in a value.
@@ -215,7 +221,7 @@ impl<'t> Mender<'t> {
             self.at += len;
         } else if rest.starts_with("<![CDATA[") {
             let len = rest.find("]]>")? + 3;
-            self.control_characters(self.at..self.at + len);
+            self.control_characters(self.at..self.at + len)?;
             self.at += len;
         } else if rest.starts_with("<?") {
             let len = rest.find("?>")? + 2;

@@ -202,7 +202,7 @@ impl Mender<'_> {
             return None;
         }
         let before = self.at;
-        self.control_characters(span.clone());
+        self.control_characters(span.clone())?;
         for (at, c) in content.char_indices().filter(|&(_, c)| matches!(c, '&' | '<')) {
             let at = span.start + at;
             if c == '&' {
