@@ -133,8 +133,11 @@ impl Sample {
             route: Arc::new(route),
             exchange: Arc::new(exchange),
             judgement: Arc::new(judgement),
+            sent: Vec::new(),
             upstream_duration: self.elapsed,
             budget_left: Duration::from_secs(12),
+            redaction: super::redact::Redaction::default(),
+            config_hash: Arc::from("test"),
         }
     }
 }

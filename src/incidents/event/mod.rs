@@ -6,7 +6,7 @@ mod json;
 
 use uuid::Uuid;
 
-use super::{Incident, redact};
+use super::Incident;
 use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
 use crate::telemetry::visible::visible_bounded;
@@ -61,7 +61,7 @@ impl Incident {
     /// The request's path, masked, one line.
     fn path(&self) -> String {
         let path = self.exchange.request.target.split('?').next().unwrap_or_default();
-        line(&redact::target(path), 512)
+        line(&self.redaction.target(path), 512)
     }
 
     /// Twilio's codes, the most likely first.
@@ -70,7 +70,7 @@ impl Incident {
     }
 
     /// The slugs of all findings, no doubles.
-    fn causes(&self) -> Vec<&'static str> {
+    pub(super) fn causes(&self) -> Vec<&'static str> {
         let mut slugs = Vec::new();
         for finding in &self.judgement.findings {
             if !slugs.contains(&finding.cause.slug) {
@@ -82,8 +82,8 @@ impl Incident {
 
     /// What was seen, masked, one line.
     fn evidence(&self, finding: &Finding) -> String {
-        let evidence = redact::echo(&finding.evidence, &self.exchange.request.params);
-        line(&redact::text(&evidence), 400)
+        let evidence = self.redaction.echo(&finding.evidence, &self.exchange.request.params);
+        line(&self.redaction.text(&evidence), 400)
     }
 
     /// Findings but the first, one line each: slug, place, evidence.
@@ -130,7 +130,7 @@ impl Incident {
             let status = attempt
                 .status
                 .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
-            let target = line(&redact::target(&attempt.target), 300);
+            let target = line(&self.redaction.target(&attempt.target), 300);
             format!("{} {target}{why}: {status}", line(attempt.method.as_str(), 20))
         };
         fitting(self.exchange.attempts.iter().map(shown), 1_536)

@@ -6,9 +6,8 @@ mod pool;
 mod tap;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -50,12 +49,12 @@ pub(super) struct Client {
 
 /// How far a request got; for whoever gives up on it.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicBool);
+pub(super) struct Progress(OnceLock<Instant>);
 
 impl Progress {
-    /// Whether there is a connection.
-    pub(super) fn is_connected(&self) -> bool {
-        self.0.load(Relaxed)
+    /// When there was a connection, if there is one.
+    pub(super) fn connected(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 }
 
@@ -107,7 +106,7 @@ impl Client {
                 Some(lease) => (lease, false),
                 None => (self.open(upstream, &pool).await?, true),
             };
-            progress.0.store(true, Relaxed);
+            progress.0.get_or_init(Instant::now);
             lease.tap.reset();
             match lease.sender.try_send_request(request).await {
                 Ok(response) => {
