@@ -87,8 +87,9 @@ impl<'t> Mender<'t> {
         if unclosed.is_empty() {
             return Some(());
         }
-        // Only the root's own end tag leaves no doubt about where the others had to end.
-        if depth != 0 {
+        // Only the root's own end tag leaves no doubt about where the others had to end, unless what
+        // is left of an end tag stands in the text.
+        if depth != 0 || self.text.get(..self.at).is_some_and(|before| self.ends_torn(before)) {
             return None;
         }
         let with = end_tags(&unclosed);
@@ -106,13 +107,28 @@ impl<'t> Mender<'t> {
         let last_tag = trimmed.rfind('<').and_then(|at| trimmed.get(at..))?;
         let ends_whole =
             trimmed.ends_with('>') && (last_tag.starts_with("</") || last_tag.ends_with("/>"));
-        if ending == Ending::Unsure || !ends_whole || ends_foreign(last_tag) {
+        if ending == Ending::Unsure
+            || !ends_whole
+            || ends_foreign(last_tag)
+            || self.ends_torn(trimmed)
+        {
             return None;
         }
         let with = end_tags(&self.open);
         let at = trimmed.len();
         self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
         Some(())
+    }
+
+    /// Whether a `>` stands in the text behind the last tag: it ended a tag that is torn.
+    fn ends_torn(&self, before: &str) -> bool {
+        let Some(at) = before.rfind('<') else { return false };
+        let is_text = self
+            .edits
+            .iter()
+            .any(|edit| edit.span.start == at && edit.cause.is(&causes::bare_less_than::CAUSE));
+        let ends = before.get(at..).unwrap_or_default().matches('>').count();
+        ends > usize::from(!is_text)
     }
 
     /// Whether the element just opened may stand where it does, as far as an unclosed parent is

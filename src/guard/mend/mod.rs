@@ -14,7 +14,7 @@ use std::ops::Range;
 use super::causes::document as causes;
 use super::edit::Edit;
 use super::finding::Grade;
-use super::twiml::chars::{Reference, is_char, name_len, reference};
+use super::twiml::chars::{Reference, is_blank, is_char, name_len, reference};
 use super::twiml::{entities, grammar};
 use crate::twilio::limits;
 
@@ -276,15 +276,13 @@ impl<'t> Mender<'t> {
     fn is_torn(&self, rest: &str) -> bool {
         const ADDRESSES: [&str; 7] =
             ["Client", "Dial", "Media", "Number", "Play", "Redirect", "Sip"];
-        let inner = rest.get(1..).unwrap_or_default();
-        if name_len(inner) == 0 && !inner.starts_with(['/', '<']) {
-            return false;
-        }
-        let closes = inner.find(['<', '>']).and_then(|at| inner.get(at..));
-        let closes = closes.is_some_and(|rest| rest.starts_with('>'));
         let parent = self.open.last().copied().unwrap_or_default();
-        grammar::rule(parent).is_some_and(|rule| !rule.text)
-            || closes && ADDRESSES.contains(&parent)
+        let inner = rest.get(1..).unwrap_or_default();
+        if grammar::rule(parent).is_some_and(|rule| !rule.text) {
+            return !inner.starts_with(|c: char| is_blank(c) || c.is_ascii_digit());
+        }
+        let next = inner.find(['<', '>']).and_then(|at| inner.get(at..)).unwrap_or_default();
+        ADDRESSES.contains(&parent) && (inner.starts_with('<') || next.starts_with('>'))
     }
 
     /// Whether `<` opens a tag here: a name that TwiML knows, or any tag that is whole in itself.
@@ -427,6 +425,8 @@ mod tests {
             "<Response><Dial>1<b>Notice</b>",
             "<Response><Say>x<Dial>1</Dial></Response>",
             "<Response><Dial><Number>1</Dial><Say>x</Say></Response></X>",
+            "<Response><Redirect>/x/Redirect></Response>",
+            "<Response><Gather><Say>x</Say>Gather>",
         ] {
             assert_eq!(mended(text), None, "{text}");
         }
