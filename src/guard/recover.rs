@@ -152,14 +152,16 @@ fn is_meant(document: &Document, text: &str) -> bool {
     }
     let mut verbs =
         document.verbs().map(|verb| grammar::ignoring_case(verb.name_in(text))).peekable();
+    let empty = verbs.peek().is_none()
+        && document.root().is_some_and(|root| root.texts.is_empty() && root.attributes.is_empty());
     root.eq_ignore_ascii_case("Response")
-        && verbs.peek().is_some()
+        && (empty || verbs.peek().is_some())
         && verbs.all(|rule| rule.is_some_and(|rule| grammar::allows("Response", rule.name)))
 }
 
 /// Verbs without the root around them, and nothing else: one is put around.
 fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
-    let verbs = text.trim_start();
+    let verbs = without_declaration(text).trim_start();
     let begins = verbs.strip_prefix('<').is_some_and(|inner| {
         let name = inner.get(..name_len(inner)).unwrap_or_default();
         grammar::allows("Response", name)
@@ -189,6 +191,13 @@ fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
     let inner = inner.into_iter().map(|finding| Finding { place: None, ..finding });
     let findings = std::iter::once(missing).chain(inner).collect();
     only_verbs.then_some(Recovered::Document { text: mended, document, findings })
+}
+
+/// A text without the declaration that it begins with.
+fn without_declaration(text: &str) -> &str {
+    let trimmed = text.trim_start();
+    let declared = trimmed.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>"));
+    declared.map_or(text, |(_, verbs)| verbs)
 }
 
 /// Whether a text is JSON that carries TwiML somewhere: that is somebody's data.

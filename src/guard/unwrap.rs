@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::causes::Cause;
 use super::causes::document as causes;
+use super::twiml::chars::name_len;
+use super::twiml::grammar;
 
 /// A wrapping that was taken off, and what was inside.
 #[derive(Debug)]
@@ -25,12 +27,15 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let first = text.chars().next()?;
     match first {
-        '"' | '{' | '[' => json(text),
-        '<' => cdata(text).or_else(|| text_element(text)),
+        '"' => json(text).or_else(|| escapes(text)),
+        '{' | '[' => json(text),
+        '<' => cdata(text).or_else(|| text_element(text)).or_else(|| escapes(text)),
+        '\\' => escapes(text),
         '&' => escaped(text),
         '%' => url_encoded(text),
+        'd' if text.starts_with("data:") => data_url(text),
         '\'' | 'b' | 'u' if text.ends_with(['\'', '"']) => literal(text),
-        _ => base64(text),
+        _ => base64(text).or_else(|| form(text)),
     }
 }
 
@@ -51,8 +56,14 @@ fn looks_like_twiml(text: &str) -> bool {
 }
 
 /// Fields that serialisers and frameworks put a document into.
-const FIELDS: [&str; 8] =
-    ["twiml", "TwiML", "body", "data", "response", "result", "xml", "content"];
+const FIELDS: [&str; 11] = [
+    "twiml", "body", "data", "response", "result", "xml", "content", "message", "output",
+    "payload", "d",
+];
+
+fn is_field(name: &str) -> bool {
+    FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+}
 
 /// A JSON string, or an object with the document in one of the usual fields and no word of a fault.
 fn json(text: &str) -> Option<Unwrapped> {
@@ -79,10 +90,11 @@ fn field(value: &Value, depth: usize) -> Option<String> {
     if failed || refused || depth == 0 {
         return None;
     }
-    let mut holders = object
-        .iter()
-        .filter(|(_, value)| value.to_string().contains("Response") || is_base64_body(object));
-    let (name, holder) = holders.find(|(name, _)| FIELDS.contains(&name.as_str()))?;
+    let mut holders = object.iter().filter(|(_, value)| {
+        let packed = value.as_str().is_some_and(|text| base64(text).is_some());
+        packed || value.to_string().contains("Response") || is_base64_body(object)
+    });
+    let (name, holder) = holders.find(|(name, _)| is_field(name))?;
     let others = object
         .iter()
         .filter(|(other, value)| *other != name && value.to_string().contains("<Response"))
@@ -106,7 +118,9 @@ fn is_base64_body(object: &serde_json::Map<String, Value>) -> bool {
 }
 
 fn cdata(text: &str) -> Option<Unwrapped> {
-    let inner = text.strip_prefix("<![CDATA[")?.strip_suffix("]]>")?;
+    let declared = text.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>"));
+    let section = declared.map_or(text, |(_, rest)| rest.trim_start());
+    let inner = section.strip_prefix("<![CDATA[")?.strip_suffix("]]>")?;
     if inner.contains("]]>") {
         return None;
     }
@@ -116,17 +130,31 @@ fn cdata(text: &str) -> Option<Unwrapped> {
 /// One element that holds nothing but the escaped document, such as ASP.NET's `<string>`, or a
 /// page of `<html><body><pre>` around it.
 fn text_element(text: &str) -> Option<Unwrapped> {
+    let around = |part: &str| {
+        super::pages::visible_text(part).is_empty()
+            && !part.contains("<!--")
+            && !part.contains("<script")
+    };
+    if let Some((before, rest)) = text.split_once("<![CDATA[") {
+        let (_, after) = rest.rsplit_once("]]>")?;
+        let tags = before.split('<').skip(1);
+        let mut names = tags.map(|tag| tag.get(..name_len(tag)).unwrap_or_default());
+        let carries = |part: &str| around(part) && !part.to_ascii_lowercase().contains("fault");
+        if !carries(before)
+            || !carries(after)
+            || !after.trim_start().starts_with("</")
+            || names.any(|name| grammar::ignoring_case(name).is_some())
+        {
+            return None;
+        }
+        return cdata(text.get(before.len()..text.len() - after.len())?);
+    }
     if text.contains("<Response") {
         return None;
     }
     let start = text.find("&lt;")?;
     let end = text.rfind("&gt;")? + 4;
     let (before, after) = (text.get(..start)?, text.get(end..)?);
-    let around = |part: &str| {
-        super::pages::visible_text(part).is_empty()
-            && !part.contains("<!--")
-            && !part.contains("<script")
-    };
     let inside = text.get(start..end)?;
     if !around(before) || !around(after) || inside.contains('<') {
         return None;
@@ -134,8 +162,25 @@ fn text_element(text: &str) -> Option<Unwrapped> {
     escaped(inside)
 }
 
+/// Marks that are escaped by number, and their names.
+const NUMBERED: [(&str, &str); 9] = [
+    ("&#60;", "&lt;"),
+    ("&#x3C;", "&lt;"),
+    ("&#x3c;", "&lt;"),
+    ("&#62;", "&gt;"),
+    ("&#x3E;", "&gt;"),
+    ("&#x3e;", "&gt;"),
+    ("&#38;", "&amp;"),
+    ("&#x26;", "&amp;"),
+    ("&#x22;", "&quot;"),
+];
+
 /// HTML-escaped once; twice is once more.
 fn escaped(text: &str) -> Option<Unwrapped> {
+    let named = NUMBERED.iter().fold(text.to_owned(), |text, (number, name)| {
+        if text.contains(number) { text.replace(number, name) } else { text }
+    });
+    let text = named.as_str();
     let whole = text.starts_with("&lt;") || text.starts_with("&amp;lt;");
     let ends = text.ends_with("&gt;") || text.ends_with("&amp;gt;");
     if !whole || !ends || text.contains('<') {
@@ -163,10 +208,58 @@ fn url_encoded(text: &str) -> Option<Unwrapped> {
     found(&causes::wrapped_encoded::CAUSE, inner, text)
 }
 
+/// The one field of a form.
+fn form(text: &str) -> Option<Unwrapped> {
+    let (name, value) = text.split_once('=')?;
+    (is_field(name) && value.starts_with('%') && !value.contains('&'))
+        .then(|| url_encoded(value))
+        .flatten()
+}
+
+fn data_url(text: &str) -> Option<Unwrapped> {
+    let (head, data) = text.split_once(',')?;
+    if head.ends_with(";base64") { base64(data) } else { url_encoded(data) }
+}
+
+/// What stands between the quotes of a string of JSON or JavaScript, where it lost one of them or
+/// both: escapes between its tags, where no document has any.
+fn escapes(text: &str) -> Option<Unwrapped> {
+    const MARKS: [&str; 6] = [">\\n", ">\\r\\n", "<\\/", "\\u003c", "\\u003C", "\\n<Response"];
+    let bare = text.strip_prefix('"').unwrap_or(text);
+    let bare = bare.strip_suffix('"').unwrap_or(bare);
+    if !MARKS.iter().any(|mark| bare.contains(mark)) {
+        return None;
+    }
+    let mut quoted = String::with_capacity(bare.len() + 2);
+    quoted.push('"');
+    let mut escape = false;
+    for c in bare.chars() {
+        match c {
+            '"' if !escape => quoted.push_str("\\\""),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            _ => quoted.push(c),
+        }
+        escape = c == '\\' && !escape;
+    }
+    quoted.push('"');
+    let inner: String = serde_json::from_str(&quoted).ok()?;
+    found(&causes::wrapped_in_literal::CAUSE, inner, text)
+}
+
 fn base64(text: &str) -> Option<Unwrapped> {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-    let packed: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let packed: String = text
+        .chars()
+        .filter(|c| !c.is_ascii_whitespace())
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            c => c,
+        })
+        .collect();
     let alphabet = packed.len() >= 24
         && packed.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
     if !alphabet {

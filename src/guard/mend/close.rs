@@ -39,6 +39,18 @@ impl<'t> Mender<'t> {
             && !self.foreign_starts(name)
     }
 
+    /// Whether an element that TwiML leaves empty is opened and never closed.
+    pub(super) fn holds_nothing(&self, name: &str) -> bool {
+        let next = self.rest().get(1..).unwrap_or_default().trim_start();
+        let empty = grammar::rule(name).is_some_and(|rule| {
+            !rule.text && rule.children.iter().all(|child| *child == "Parameter")
+        });
+        empty
+            && next.starts_with('<')
+            && !next.starts_with("<Parameter")
+            && self.ends.get(name).is_none_or(|&end| end < self.at)
+    }
+
     fn foreign_starts(&self, name: &str) -> bool {
         let before = self.text.get(..self.at).unwrap_or_default();
         memchr::memmem::find(before.as_bytes(), format!("<{name}").as_bytes()).is_some()
