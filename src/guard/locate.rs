@@ -45,6 +45,7 @@ pub fn locate(text: &str) -> Located {
             (end, closed, end)
         }
         // The same said again is no second document to choose.
+        &[_, last] if is_end_meant(text, root, last) => (text.trim_end().len(), false, text.len()),
         several => match said_again(text, several) {
             Some((end, behind)) => (end, true, behind),
             None => return Located::Several(several.len()),
@@ -127,6 +128,17 @@ fn end_of_doctype(rest: &str) -> Option<usize> {
     Some(subset + rest.get(subset..)?.find('>')? + 1)
 }
 
+/// Whether the second of two roots is the end tag of the first that lost its slash: nothing follows it, and there is
+/// no end tag.
+fn is_end_meant(text: &str, first: usize, last: usize) -> bool {
+    let tag = text.get(last..).unwrap_or_default().trim_end();
+    let between = text.get(first + 1..last).unwrap_or_default();
+    matches!(tag, "<Response>" | "<Response/>")
+        && between.trim_end().ends_with('>')
+        && between.contains('<')
+        && !text.contains("</Response")
+}
+
 /// Where the first of several documents ends, and the last, if all are the same but for their
 /// declarations.
 fn said_again(text: &str, roots: &[usize]) -> Option<(usize, usize)> {
@@ -136,7 +148,7 @@ fn said_again(text: &str, roots: &[usize]) -> Option<(usize, usize)> {
     for (&root, &end) in roots.iter().zip(&ends) {
         let (len, closed) = end_of_root(text.get(..end)?, root);
         let last = end == text.len();
-        if !closed || (!last && !text.get(len..end)?.trim().is_empty()) {
+        if !closed || (!last && !is_prolog(text.get(len..end)?)) {
             return None;
         }
         ended.push(len);
@@ -211,17 +223,23 @@ const FAILURES: [&str; 9] = [
     "exception:",
 ];
 
+/// The words by which a text tells that a program failed, if it does.
+pub fn tells_of_failure(text: &str) -> Option<&'static str> {
+    let lower = text.to_lowercase();
+    FAILURES.into_iter().find(|mark| lower.contains(mark))
+}
+
 fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
     if before.trim_start_matches(|c: char| is_blank(c) || c == '\u{feff}').is_empty()
         && after.trim_matches(is_blank).is_empty()
     {
         return Surroundings::Droppable { wrapped: false };
     }
-    for text in [before, after] {
-        let lower = text.to_lowercase();
-        if let Some(mark) = FAILURES.iter().find(|mark| lower.contains(**mark)) {
-            return Surroundings::Quoting(format!("beside `{mark}`"));
-        }
+    if let Some(mark) = tells_of_failure(before).or_else(|| tells_of_failure(after)) {
+        return Surroundings::Quoting(format!("beside `{mark}`"));
+    }
+    if [">\\n", ">\\r\\n", "<\\/", "\\u0"].iter().any(|mark| document.contains(mark)) {
+        return Surroundings::Quoting("inside a string with escapes".to_owned());
     }
     if before.contains("</Response") {
         return Surroundings::Quoting("behind the end of another document".to_owned());

@@ -30,13 +30,31 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
         '"' => json(text).or_else(|| escapes(text)),
         '{' | '[' => json(text),
         '<' => cdata(text).or_else(|| text_element(text)).or_else(|| escapes(text)),
-        '\\' => escapes(text),
+        '\\' => escapes(text).or_else(|| literal(&format!("'{text}'"))),
         '&' => escaped(text),
         '%' => url_encoded(text),
         'd' if text.starts_with("data:") => data_url(text),
         '\'' | 'b' | 'u' if text.ends_with(['\'', '"']) => literal(text),
         _ => base64(text).or_else(|| form(text)),
     }
+}
+
+/// More lines than this are not printed before a wrapping.
+const MAX_LINES: usize = 40;
+
+/// A wrapping in JSON or a literal, whole, behind lines that a program printed before it.
+pub fn unwrap_behind_lines(text: &str) -> Option<Unwrapped> {
+    let starts = memchr::memchr_iter(b'\n', text.as_bytes()).take(MAX_LINES);
+    let tails = starts.filter_map(|at| Some((text.get(..at)?, text.get(at + 1..)?.trim())));
+    let mut wrapped = tails.filter(|(_, tail)| {
+        tail.starts_with("{\"") || tail.starts_with("\"<") || tail.starts_with("b'<")
+    });
+    let (before, tail) = wrapped.next()?;
+    let quotes = before.to_ascii_lowercase().contains("<response") || before.ends_with([',', ':']);
+    if quotes || super::locate::tells_of_failure(before).is_some() {
+        return None;
+    }
+    if tail.starts_with('b') { literal(tail) } else { json(tail) }
 }
 
 fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> {
@@ -49,9 +67,10 @@ fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> 
 
 /// What is worth a further look: TwiML, or a wrapping of it.
 fn looks_like_twiml(text: &str) -> bool {
-    ["<Response", "&lt;Response", "&amp;lt;Response", "%3CResponse", "%3cResponse"]
+    let lower = text.to_ascii_lowercase();
+    ["<response", "&lt;response", "&amp;lt;response", "%3cresponse"]
         .iter()
-        .any(|mark| text.contains(mark))
+        .any(|mark| lower.contains(mark))
         || base64(text).is_some()
 }
 
@@ -92,13 +111,11 @@ fn field(value: &Value, depth: usize) -> Option<String> {
     }
     let mut holders = object.iter().filter(|(_, value)| {
         let packed = value.as_str().is_some_and(|text| base64(text).is_some());
-        packed || value.to_string().contains("Response") || is_base64_body(object)
+        packed || holds_response(value) || is_base64_body(object)
     });
     let (name, holder) = holders.find(|(name, _)| is_field(name))?;
-    let others = object
-        .iter()
-        .filter(|(other, value)| *other != name && value.to_string().contains("<Response"))
-        .count();
+    let others =
+        object.iter().filter(|(other, value)| *other != name && holds_response(value)).count();
     if others > 0 {
         return None;
     }
@@ -110,6 +127,11 @@ fn field(value: &Value, depth: usize) -> Option<String> {
         Value::Object(_) => field(holder, depth - 1),
         _ => None,
     }
+}
+
+fn holds_response(value: &Value) -> bool {
+    let text = value.to_string().to_ascii_lowercase();
+    ["<response", "lt;response", "%3cresponse"].iter().any(|mark| text.contains(mark))
 }
 
 /// An AWS Lambda proxy result whose body is base64.
@@ -227,7 +249,9 @@ fn escapes(text: &str) -> Option<Unwrapped> {
     const MARKS: [&str; 6] = [">\\n", ">\\r\\n", "<\\/", "\\u003c", "\\u003C", "\\n<Response"];
     let bare = text.strip_prefix('"').unwrap_or(text);
     let bare = bare.strip_suffix('"').unwrap_or(bare);
-    if !MARKS.iter().any(|mark| bare.contains(mark)) {
+    // Escaped quotes of attributes alone are mended one by one.
+    let spoken = || bare.split('>').any(|part| part.split('<').next().unwrap_or("").contains('\\'));
+    if !MARKS.iter().any(|mark| bare.contains(mark)) && !(bare.contains("=\\\"") && spoken()) {
         return None;
     }
     let mut quoted = String::with_capacity(bare.len() + 2);

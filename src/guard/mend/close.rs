@@ -86,7 +86,8 @@ impl<'t> Mender<'t> {
     /// else's and nearly its own.
     pub(super) fn meant_by(&self, name: &str) -> Option<&'t str> {
         let innermost = *self.open.last()?;
-        let foreign = !self.open.contains(&name) && grammar::rule(name).is_none();
+        let foreign = !self.open.contains(&name)
+            && (grammar::rule(name).is_none() || name.eq_ignore_ascii_case(innermost));
         (foreign && is_nearly(name, innermost)).then_some(innermost)
     }
 
@@ -122,9 +123,20 @@ impl<'t> Mender<'t> {
             return None;
         }
         let with = end_tags(&self.open);
-        let at = trimmed.len();
+        let at =
+            if self.open.len() == 1 { self.end_of_lines(trimmed.len()) } else { trimmed.len() };
         self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
         Some(())
+    }
+
+    /// Where the root's end tag stood behind `at`: in a line of its own where its start tag has one.
+    fn end_of_lines(&self, at: usize) -> usize {
+        let begun = memchr::memmem::find(self.text.as_bytes(), b"<Response>");
+        let lines = begun
+            .and_then(|begun| self.text.get(begun + 10..))
+            .is_some_and(|inner| inner.starts_with(['\n', '\r']));
+        let after = self.text.get(at..).unwrap_or_default();
+        after.find('\n').filter(|_| lines).map_or(at, |len| at + len + 1)
     }
 
     /// Whether the last tag is none of TwiML's and stands where text was being written: it is

@@ -34,6 +34,10 @@ impl Mender<'_> {
         let after = rest.strip_prefix('<')?.strip_prefix(innermost)?;
         let behind = after.strip_prefix('>').or_else(|| after.strip_prefix("/>"))?;
         let begun = self.text.get(..self.at)?.trim_end();
+        if innermost == "Response" && self.open.len() == 1 && behind.trim().is_empty() {
+            self.close_with(innermost, self.at + (rest.len() - behind.len()));
+            return Some(());
+        }
         let says = grammar::rule(innermost).is_some_and(|rule| rule.text) && !begun.ends_with('>');
         let next = behind.trim_start();
         let own_end = next.strip_prefix("</").is_some_and(|end| end.starts_with(innermost));
