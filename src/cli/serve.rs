@@ -11,6 +11,7 @@ use super::output::complain;
 use crate::admin::{Ops, OpsError, Ready};
 use crate::config::Config;
 use crate::guard::CAUSES;
+use crate::incidents::Recording;
 use crate::incidents::recorder::Recorder;
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
@@ -59,7 +60,8 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
     let metrics = Metrics::new(&slots, &causes)?;
     let shutdown = Shutdown::on_signals()?;
-    let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone());
+    let recording = Recording::start(&config, &metrics)?;
+    let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone(), recording);
     let config = Arc::new(config);
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;

@@ -30,6 +30,8 @@ pub enum Kind {
     Duration(Duration, Duration),
     /// `true` or `false`.
     Flag,
+    /// Names in a list; from a flag or the environment with commas between them.
+    List,
     /// GET, POST, …
     Method,
     /// A path of the file system.
@@ -76,6 +78,7 @@ const fn span(from_ms: u64, to_ms: u64) -> Kind {
     Kind::Duration(Duration::from_millis(from_ms), Duration::from_millis(to_ms))
 }
 
+const DAY: u64 = 24 * 3_600_000;
 const MIB: usize = 1024 * 1024;
 const ON_FAULT: Kind = Kind::Word(&["fallback", "fail"]);
 const PLAIN_TEXT: Kind = Kind::Word(&["pass", "replace"]);
@@ -162,6 +165,26 @@ pub static KEYS: &[Key] = &[
         Kind::Word(&["full", "preview", "none"]),
         Some("full"),
         "how much of an original body is logged",
+    ),
+    key(
+        "incidents.capture",
+        Kind::Word(&["masked", "full"]),
+        Some("masked"),
+        "whether numbers, digits and speech are masked in the store (the log masks them always)",
+    ),
+    key("incidents.mask", Kind::List, None, "parameters that are masked besides the known ones"),
+    key("incidents.keep_for", span(3_600_000, 10 * 365 * DAY), Some("30d"), "oldest incident kept"),
+    key(
+        "incidents.max_size",
+        Kind::Size(4 * MIB, 64 * 1024 * MIB),
+        Some("256MiB"),
+        "largest store; beyond it the oldest incidents go",
+    ),
+    key(
+        "incidents.quiet_after",
+        span(1_000, 7 * DAY),
+        Some("10min"),
+        "an outbreak without an incident for so long is closed",
     ),
     key(
         "fallback.language",

@@ -238,6 +238,10 @@ impl FileReader<'_> {
             DeValue::Integer(number) => {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Raw::Number)
             }
+            DeValue::Array(array) if key.kind == Kind::List => {
+                let names = array.iter().map(|name| name.get_ref().as_str().map(str::to_owned));
+                names.collect::<Option<Vec<_>>>().map(Raw::List)
+            }
             DeValue::Table(table) if matches!(key.kind, Kind::Twiml(_)) => {
                 return self.twiml_file(key, table, value.span());
             }

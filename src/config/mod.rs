@@ -47,14 +47,53 @@ pub struct Config {
     pub workers: usize,
     /// Log lines.
     pub log: LogConfig,
+    /// What is kept of incidents.
+    pub incidents: IncidentsConfig,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.
     pub public_url: Option<String>,
+    /// Hash of everything that was configured, hexadecimal: changes when any value does.
+    pub hash: Arc<str>,
     /// Configured routes, in the order in which they are tried.
     pub routes: Vec<Arc<Route>>,
     /// Route of every request that no configured route matches: recognised or passed through.
     pub default_route: Arc<Route>,
+}
+
+/// What is kept of incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentsConfig {
+    /// How much of what people say and key in.
+    pub capture: Capture,
+    /// Parameters whose values are masked besides the known ones.
+    pub mask: Vec<String>,
+    /// For how long.
+    pub keep_for: Duration,
+    /// Up to how many bytes of file.
+    pub max_size: usize,
+    /// An outbreak without an incident for so long is closed.
+    pub quiet_after: Duration,
+}
+
+/// How much of what people say and key in is kept. Credentials never are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Capture {
+    /// Everything else.
+    Full,
+    /// Numbers but for their last four digits; nothing keyed, spoken or written.
+    #[default]
+    Masked,
+}
+
+impl Capture {
+    /// Its name in config and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Masked => "masked",
+        }
+    }
 }
 
 /// The ops listener.

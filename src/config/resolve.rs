@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
+use sha2::{Digest as _, Sha256};
 
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
@@ -14,7 +15,9 @@ use super::layers::{Entries, Layers, line_of};
 use super::listeners;
 use super::route::{PathPattern, Route};
 use super::value::Value;
-use super::{Config, LogBody, LogConfig, LogFormat, OpsListener, Upstream};
+use super::{
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
+};
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use crate::guard::{Fallbacks, Policy};
 use crate::twilio::{Slot, SlotSetting};
@@ -76,13 +79,43 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         drain_timeout: own.duration("drain_timeout")?,
         workers: own.count("workers")?,
         log: log(&own)?,
+        incidents: incidents(&own)?,
         state_dir: own.path("state_dir"),
         public_url,
+        hash: hash(layers),
         routes: routes.into_iter().map(|(route, _)| route).collect(),
         default_route,
     };
     layers.errors.append(&mut errors);
     Some(config)
+}
+
+/// Hash of every value in force, wherever it came from.
+fn hash(layers: &Layers) -> Arc<str> {
+    let mut hasher = Sha256::new();
+    let all = layers.routes.iter().map(|(entries, _)| entries);
+    for entries in std::iter::once(&layers.entries).chain(all) {
+        for (key, entry) in entries {
+            hasher.update(format!("{key}={}\n", entry.value.written()));
+        }
+        hasher.update("\n");
+    }
+    let head =
+        hasher.finalize().iter().take(8).fold(0, |head, byte| (head << 8) | u64::from(*byte));
+    format!("{head:016x}").into()
+}
+
+fn incidents(own: &Values<'_>) -> Option<IncidentsConfig> {
+    Some(IncidentsConfig {
+        capture: match own.text("incidents.capture")?.as_str() {
+            "full" => Capture::Full,
+            _ => Capture::Masked,
+        },
+        mask: own.list("incidents.mask").unwrap_or_default(),
+        keep_for: own.duration("incidents.keep_for")?,
+        max_size: own.size("incidents.max_size")?,
+        quiet_after: own.duration("incidents.quiet_after")?,
+    })
 }
 
 fn log(own: &Values<'_>) -> Option<LogConfig> {
@@ -218,6 +251,7 @@ impl Values<'_> {
         count -> usize: Count,
         duration -> Duration: Duration,
         flag -> bool: Flag,
+        list -> Vec<String>: List,
         path -> PathBuf: Path,
         size -> usize: Size,
         text -> String: Text,

@@ -44,6 +44,7 @@ fn property(key: &Key) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Count(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
+        Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Size(..) => json!({ "type": ["string", "integer"] }),
         Kind::Twiml(_) => json!({ "oneOf": [
             { "type": "string" },

@@ -15,6 +15,8 @@ pub enum Raw {
     Flag(bool),
     /// A whole number.
     Number(i64),
+    /// Strings in a list.
+    List(Vec<String>),
     /// A string; from a flag or the environment everything is one.
     Text(String),
     /// From a flag or the environment: may stand for a flag or a number too.
@@ -25,6 +27,7 @@ impl Raw {
     fn shown(&self) -> String {
         match self {
             Self::Flag(flag) => format!("`{flag}`"),
+            Self::List(list) => format!("`{list:?}`"),
             Self::Number(number) => format!("`{number}`"),
             Self::Text(text) | Self::Word(text) => {
                 let text = without_credentials(text);
@@ -45,6 +48,8 @@ pub enum Value {
     Duration(Duration),
     /// Yes or no.
     Flag(bool),
+    /// Names.
+    List(Vec<String>),
     /// Nothing there.
     Off,
     /// A path.
@@ -66,6 +71,7 @@ impl Value {
             Self::Count(count) => count.to_string(),
             Self::Duration(duration) => quoted(&write_duration(*duration)),
             Self::Flag(flag) => flag.to_string(),
+            Self::List(list) => toml::Value::from(list.clone()).to_string(),
             Self::Off => quoted("off"),
             Self::Path(path) => quoted(&path.to_string_lossy()),
             Self::Size(size) => quoted(&write_size(*size)),
@@ -99,6 +105,15 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 _ => Err(expected(&format!("a whole number from {min} to {max}"))),
             };
         }
+        (Kind::List, Raw::List(list)) => {
+            return names(list.clone()).ok_or_else(|| expected(&describe(kind)));
+        }
+        (Kind::List, Raw::Word(word)) => {
+            let list = word.split(',').map(|name| name.trim().to_owned());
+            return names(list.filter(|name| !name.is_empty()).collect())
+                .ok_or_else(|| expected(&describe(kind)));
+        }
+        (Kind::List, _) => return Err(expected(&describe(kind))),
         (Kind::Size(..), Raw::Number(number)) => number.to_string(),
         (_, Raw::Text(text) | Raw::Word(text)) => text.clone(),
         (kind, _) => return Err(expected(&describe(kind))),
@@ -138,8 +153,14 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
         Kind::Path => Ok(Value::Path(PathBuf::from(text))),
         Kind::Text if text.trim().is_empty() => Err(fault()),
         Kind::Text | Kind::Twiml(_) => Ok(Value::Text(text)),
-        Kind::Flag | Kind::Count(..) => Err(fault()),
+        Kind::Flag | Kind::Count(..) | Kind::List => Err(fault()),
     }
+}
+
+/// Names without blanks at their ends, none of them empty.
+fn names(list: Vec<String>) -> Option<Value> {
+    let sound = list.iter().all(|name| !name.is_empty() && name.trim() == name);
+    sound.then_some(Value::List(list))
 }
 
 /// What a kind expects, for messages.
@@ -161,6 +182,7 @@ pub fn describe(kind: Kind) -> String {
             )
         }
         Kind::Flag => "true or false".to_owned(),
+        Kind::List => "a list of names like [\"AccountNumber\"]".to_owned(),
         Kind::Method => {
             "a method in capitals: GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS".to_owned()
         }
@@ -203,6 +225,8 @@ fn duration(text: &str) -> Option<Duration> {
         "ms" => 1.0,
         "s" => 1000.0,
         "m" | "min" => 60_000.0,
+        "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
         _ => return None,
     };
     // Whole milliseconds only, so that what `config print` writes is the value.
@@ -216,8 +240,12 @@ fn duration(text: &str) -> Option<Duration> {
 }
 
 fn write_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     if duration.subsec_millis() == 0 {
-        format!("{}s", duration.as_secs())
+        match [(86_400, "d"), (3_600, "h")].iter().find(|(unit, _)| seconds.is_multiple_of(*unit)) {
+            Some((unit, name)) if seconds > 0 => format!("{}{name}", seconds / unit),
+            _ => format!("{seconds}s"),
+        }
     } else {
         format!("{}ms", duration.as_millis())
     }

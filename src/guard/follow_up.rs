@@ -340,6 +340,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             end: BodyEnd::Complete,
+            odd: crate::guard::Oddities::default(),
         };
         let policy =
             Policy { upstream_authority: "127.0.0.1:5000".to_owned(), ..Policy::default() };

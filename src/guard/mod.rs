@@ -7,7 +7,9 @@
 mod assess;
 pub mod causes;
 pub mod charset;
+mod chunks;
 pub mod coding;
+mod cookies;
 mod deliver;
 mod doubled;
 mod edit;
@@ -17,6 +19,7 @@ pub mod fallback;
 pub mod finding;
 mod follow_up;
 pub mod foreign;
+pub mod head;
 mod hosts;
 mod judge;
 pub mod judgement;
@@ -38,8 +41,10 @@ mod unwrap;
 mod words;
 
 pub use causes::{CAUSES, Cause};
+pub use chunks::is_whole;
 pub use exchange::{
-    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Outcome, RequestFacts,
+    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, OddLine, OddPart,
+    Oddities, Outcome, RequestFacts,
 };
 pub use fallback::{Fallback, Fallbacks};
 pub use finding::{Finding, Grade, Place};

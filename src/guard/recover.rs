@@ -113,7 +113,8 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     };
     let mut findings = match around(text, &place) {
         Some(visible) if circumstances.whole_only && visible => {
-            nothing.quoted = Some("beside other text in an error answer".to_owned());
+            nothing.quoted =
+                Some("beside other text, where only a document alone counts".to_owned());
             return Recovered::Nothing(nothing);
         }
         _ => around_findings(text, &place),

@@ -1,20 +1,34 @@
 //! Incidents: what is recorded of one verdict that was not `untouched`.
+//!
+//! The request path offers each [`Incident`] to a [`Recorder`](recorder::Recorder), which never
+//! waits. Behind its queue the incident becomes a log event, is counted under its outbreak and, as
+//! a masked [`Record`](record::Record), goes to the store.
 
 mod event;
+pub mod identity;
+mod journal;
+pub mod outbreak;
+pub mod record;
 pub mod recorder;
 pub mod redact;
 #[cfg(test)]
 mod sample;
+pub mod store;
+pub mod traffic;
+pub mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use uuid::Uuid;
 
 use crate::config::route::Route;
-use crate::guard::{CAUSES, Exchange, Judgement};
+use crate::guard::{Answer, CAUSES, DeliveryKind, Exchange, Judgement};
 use crate::telemetry::metrics::Metrics;
 use crate::twilio::Slot;
+
+pub use journal::{Recording, new_id};
 
 /// What is recorded of one judged answer.
 #[derive(Debug, Clone)]
@@ -29,10 +43,45 @@ pub struct Incident {
     pub exchange: Arc<Exchange>,
     /// What became of it.
     pub judgement: Arc<Judgement>,
+    /// The requests sent to the backend, as `exchange.attempts`.
+    pub sent: Vec<Sent>,
     /// How long the backend took in all.
     pub upstream_duration: Duration,
     /// Of the budget, when the delivery was decided.
     pub budget_left: Duration,
+    /// What must not be logged or kept.
+    pub redaction: redact::Redaction,
+    /// Hash of the configuration in force.
+    pub config_hash: Arc<str>,
+}
+
+/// A request as it was sent to the backend, and when.
+#[derive(Debug, Clone, Default)]
+pub struct Sent {
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Bytes of its body.
+    pub body_bytes: usize,
+    /// After the request came to the guard.
+    pub started: Duration,
+    /// Until a connection stood.
+    pub connect: Duration,
+    /// Until the answer's head was complete.
+    pub first_byte: Option<Duration>,
+    /// Until the answer was complete, or failed.
+    pub total: Duration,
+    /// The answer, where another request followed it.
+    pub answer: Option<Answer>,
+}
+
+impl Incident {
+    /// What became of the answer: `repaired`, `replaced`, `failed` (a 502) or `untouched`.
+    pub fn outcome(&self) -> &'static str {
+        match self.judgement.withheld.as_ref().unwrap_or(&self.judgement.delivery).kind {
+            DeliveryKind::Refusal => "failed",
+            _ => self.judgement.verdict.name(),
+        }
+    }
 }
 
 /// Instruments with a label for every slot and every cause.

@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::Incident;
 use super::event::{BodyShown, TARGET};
+use super::journal::{self, Journal};
+use super::store::StoreHandle;
+use super::traffic::{Board, Counted};
+use super::{Incident, Recording};
 use crate::guard::Outcome;
 use crate::telemetry::fields;
 use crate::telemetry::log::{Log, human_level, json_line, now};
@@ -20,7 +23,7 @@ use crate::telemetry::settings::{LogBody, LogConfig, LogFormat};
 use crate::telemetry::visible::visible_bounded;
 
 /// Incidents that wait to be written.
-const QUEUE: usize = 1_024;
+const QUEUE: usize = 16_384;
 /// Bytes of bodies that they may hold.
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// The same is said once in this time.
@@ -36,6 +39,7 @@ pub struct Recorder {
     queue: SyncSender<Item>,
     bytes: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
+    board: Arc<Board>,
     metrics: Metrics,
 }
 
@@ -49,16 +53,24 @@ enum Item {
 pub struct RecorderHandle {
     queue: SyncSender<Item>,
     thread: Option<JoinHandle<()>>,
+    store: Option<StoreHandle>,
     log: Log,
 }
 
 impl Recorder {
-    /// Starts the writer, which turns each incident into its log event.
-    pub fn start(config: LogConfig, log: Log, metrics: Metrics) -> (Self, RecorderHandle) {
+    /// Starts the writer, which turns each incident into its log event and its record.
+    pub fn start(
+        config: LogConfig,
+        log: Log,
+        metrics: Metrics,
+        recording: Recording,
+    ) -> (Self, RecorderHandle) {
+        let (journal, board, store) = recording.split();
         let (queue, items) = sync_channel(QUEUE);
         let bytes = Arc::new(AtomicUsize::new(0));
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Writer {
+            journal,
             log: log.clone(),
             body: config.body,
             bytes: Arc::clone(&bytes),
@@ -72,14 +84,15 @@ impl Recorder {
             .name("recorder".to_owned())
             .spawn(move || writer.run(&items))
             .ok();
-        let recorder = Self { queue: queue.clone(), bytes, dropped, metrics };
-        (recorder, RecorderHandle { queue, thread, log })
+        let recorder = Self { queue: queue.clone(), bytes, dropped, board, metrics };
+        (recorder, RecorderHandle { queue, thread, store, log })
     }
 
     /// A recorder without a writer: whatever is offered counts as dropped.
     pub fn without_writer(metrics: Metrics) -> Self {
         let (queue, _) = sync_channel(0);
-        Self { queue, bytes: Arc::default(), dropped: Arc::default(), metrics }
+        let board = Arc::default();
+        Self { queue, bytes: Arc::default(), dropped: Arc::default(), board, metrics }
     }
 
     /// A recorder whose incidents are taken by hand.
@@ -87,7 +100,13 @@ impl Recorder {
         let (queue, items) = sync_channel(QUEUE);
         let bytes = Arc::new(AtomicUsize::new(0));
         let tap = Tap { items, bytes: Arc::clone(&bytes) };
-        (Self { queue, bytes, dropped: Arc::default(), metrics }, tap)
+        let board = Arc::default();
+        (Self { queue, bytes, dropped: Arc::default(), board, metrics }, tap)
+    }
+
+    /// Counts what became of one answer on a route.
+    pub fn count(&self, route: &str, counted: Counted, upstream: Duration) {
+        self.board.note(route, counted, upstream);
     }
 
     /// Offers an incident; when the queue is full it is dropped, counted and said.
@@ -144,6 +163,9 @@ impl RecorderHandle {
             // The writer said that it is done: it ends at once.
             let _ = thread.join();
         }
+        if let Some(store) = self.store {
+            store.finish(deadline);
+        }
         self.log.flush(left());
     }
 }
@@ -158,6 +180,7 @@ fn weight(incident: &Incident) -> usize {
 }
 
 struct Writer {
+    journal: Journal,
     log: Log,
     body: LogBody,
     bytes: Arc<AtomicUsize>,
@@ -181,14 +204,16 @@ struct Repetition {
 
 impl Writer {
     fn run(mut self, items: &Receiver<Item>) {
-        let mut said = Instant::now();
+        let (mut said, mut ticked) = (Instant::now(), Instant::now());
         loop {
-            match items.recv_timeout(Duration::from_secs(1)) {
+            match items.recv_timeout(journal::TICK) {
                 Ok(Item::Incident(incident)) => {
                     self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
+                    self.journal.note(&incident);
                     self.write(&incident);
                 }
                 Ok(Item::Finish(done)) => {
+                    self.journal.tick();
                     self.say_repetitions(Duration::ZERO);
                     self.told = None;
                     self.say_dropped();
@@ -197,6 +222,10 @@ impl Writer {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if ticked.elapsed() >= journal::TICK {
+                ticked = Instant::now();
+                self.journal.tick();
             }
             if said.elapsed() >= TICK {
                 said = Instant::now();
@@ -341,7 +370,11 @@ mod tests {
     fn events(incidents: impl IntoIterator<Item = Incident>) -> Vec<Value> {
         let kept = Kept::default();
         let log = Log::to(LogFormat::Json, false, kept.clone());
-        let (recorder, handle) = Recorder::start(CONFIG, log, instruments().unwrap());
+        let (recorder, handle) = {
+            let metrics = instruments().unwrap();
+            let recording = Recording::passing(&metrics);
+            Recorder::start(CONFIG, log, metrics, recording)
+        };
         for incident in incidents {
             recorder.offer(incident);
         }
@@ -432,7 +465,8 @@ mod tests {
         let (let_go, blocked) = channel();
         let kept = Kept::default();
         let log = Log::to(LogFormat::Json, false, Blocked(blocked, kept.clone()));
-        let (recorder, handle) = Recorder::start(CONFIG, log.clone(), metrics.clone());
+        let recording = Recording::passing(&metrics);
+        let (recorder, handle) = Recorder::start(CONFIG, log.clone(), metrics.clone(), recording);
         // The log is full from here on, but for a line that its writer may yet take in hand.
         while log.offer("{}".to_owned()) {}
         for _ in 0..5 {

@@ -72,6 +72,7 @@ impl Sample {
             headers: std::mem::take(&mut self.headers),
             body: Bytes::copy_from_slice(body.as_ref()),
             end: BodyEnd::Complete,
+            odd: crate::guard::Oddities::default(),
         });
         self
     }
@@ -133,8 +134,11 @@ impl Sample {
             route: Arc::new(route),
             exchange: Arc::new(exchange),
             judgement: Arc::new(judgement),
+            sent: Vec::new(),
             upstream_duration: self.elapsed,
             budget_left: Duration::from_secs(12),
+            redaction: super::redact::Redaction::default(),
+            config_hash: Arc::from("test"),
         }
     }
 }

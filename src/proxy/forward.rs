@@ -15,6 +15,7 @@ use super::worker::Worker;
 use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::{AttemptReason, RequestBody as SecondBody, SecondRequest};
+use crate::incidents::Sent;
 
 /// A request to the backend of a guarded route.
 #[derive(Debug)]
@@ -92,6 +93,12 @@ impl Outbound {
         *request.headers_mut() = headers.clone();
         *request.extensions_mut() = self.spelling.clone();
         request
+    }
+
+    /// The same for the record.
+    pub(super) fn sent(&self) -> Sent {
+        let (headers, body) = self.further.as_ref().unwrap_or(&self.first);
+        Sent { headers: headers.clone(), body_bytes: body.len(), ..Sent::default() }
     }
 
     /// How long a connection may have been idle that this request uses. A further request takes a

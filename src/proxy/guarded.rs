@@ -8,21 +8,20 @@ use http::header::{ALLOW, AUTHORIZATION, HOST, HeaderName, LOCATION};
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Response, StatusCode};
 use tokio::time::{Sleep, sleep_until};
-use uuid::{NoContext, Timestamp, Uuid};
 
-use super::body::{ResponseBody, collect};
+use super::body::{ResponseBody, collect, collect_unframed};
 use super::forward::Outbound;
 use super::service::{Inbound, InboundBody};
-use super::upstream::{Client, Progress};
+use super::upstream::{Client, OddHeads, Progress};
 use super::worker::Worker;
 use super::{deliver, judging, routing};
-use crate::clock;
 use crate::config::route::Route;
 use crate::guard::{
-    Answer, Attempt, BodyEnd, CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome,
-    Policy, RequestFacts, Verdict, follow_up, judge,
+    Answer, Attempt, BodyEnd, CallFacts, DeliveryKind, Exchange, Failure, Judgement, Oddities,
+    Outcome, Policy, RequestFacts, Verdict, follow_up, is_whole, judge,
 };
-use crate::incidents::Incident;
+use crate::incidents::traffic::Counted;
+use crate::incidents::{Incident, Sent, new_id};
 use crate::twilio::{Params, Slot};
 
 /// More of a request that is too large is read and thrown away, so that its sender reads the
@@ -32,6 +31,7 @@ const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 /// All that the backend gave, and how the original looked on the wire.
 struct Gathered {
     exchange: Exchange,
+    sent: Vec<Sent>,
     upstream: Duration,
     spelling: Extensions,
 }
@@ -47,7 +47,7 @@ pub(super) async fn answer(
 ) -> Option<Response<ResponseBody>> {
     let _open = worker.open.mark();
     let start = inbound.start;
-    let Gathered { exchange, upstream, spelling } =
+    let Gathered { exchange, sent, upstream, spelling } =
         exchange(worker, route, inbound, slot_of).await?;
     let policy = &*route.policy;
     let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
@@ -62,6 +62,7 @@ pub(super) async fn answer(
         _ => judgement.verdict.name(),
     };
     worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
+    worker.recorder.count(&route.name, counted(&judgement), upstream);
     if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
         return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
     }
@@ -74,8 +75,11 @@ pub(super) async fn answer(
         route: Arc::clone(route),
         exchange: Arc::new(exchange),
         judgement: Arc::new(judgement),
+        sent,
         upstream_duration: upstream,
         budget_left: worker.config.budget.saturating_sub(start.elapsed()),
+        redaction: worker.redaction.clone(),
+        config_hash: Arc::clone(&worker.config.hash),
     });
     Some(response)
 }
@@ -126,6 +130,7 @@ async fn exchange(
             elapsed: Duration::ZERO,
             call,
         },
+        sent: Vec::new(),
         upstream: Duration::ZERO,
         spelling: Extensions::new(),
     };
@@ -136,7 +141,7 @@ async fn exchange(
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
             loop {
-                ask(worker, route, &mut out, &mut gathered, deadline.as_mut()).await;
+                ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
                 if route.policy.observe || start.elapsed() >= worker.config.budget {
                     break;
@@ -159,12 +164,22 @@ async fn ask(
     route: &Route,
     out: &mut Outbound,
     gathered: &mut Gathered,
+    start: Instant,
     deadline: Pin<&mut Sleep>,
 ) {
-    let sent = Instant::now();
+    if let (Some(earlier), Outcome::Answered(answer)) =
+        (gathered.sent.last_mut(), &gathered.exchange.outcome)
+    {
+        earlier.answer = Some(answer.clone());
+    }
+    let began = Instant::now();
     let limit = worker.config.max_answer_body;
-    let (outcome, spelling) = attempt(&worker.client, route, out, limit, deadline).await;
-    gathered.upstream += sent.elapsed();
+    let mut sent = out.sent();
+    sent.started = began - start;
+    let (outcome, spelling) = attempt(&worker.client, route, out, &mut sent, limit, deadline).await;
+    sent.total = began.elapsed();
+    gathered.upstream += sent.total;
+    gathered.sent.push(sent);
     let answer = match &outcome {
         Outcome::Answered(answer) => Some(answer),
         Outcome::Failed(_) => None,
@@ -185,34 +200,60 @@ async fn attempt(
     client: &Client,
     route: &Route,
     out: &Outbound,
+    sent: &mut Sent,
     limit: usize,
     mut deadline: Pin<&mut Sleep>,
 ) -> (Outcome, Extensions) {
-    let progress = Progress::default();
-    let sent = tokio::select! {
+    let (progress, began) = (Progress::default(), Instant::now());
+    let head = tokio::select! {
         biased;
-        sent = client.send(&route.upstream, out.request(), out.max_age(), &progress) => sent,
+        head = client.send(&route.upstream, out.request(), out.max_age(), OddHeads::Taken, &progress) => head,
         () = deadline.as_mut() => {
-            Err(if progress.is_connected() { Failure::HeadersTooLate } else { Failure::ConnectTimeout })
+            Err(match progress.connected() {
+                Some(_) => Failure::HeadersTooLate,
+                None => Failure::ConnectTimeout,
+            })
         }
     };
-    let head = match sent {
+    sent.connect = progress.connected().unwrap_or_else(Instant::now) - began;
+    let head = match head {
         Ok(head) => head,
         Err(failure) => return (Outcome::Failed(failure), Extensions::new()),
     };
+    sent.first_byte = Some(began.elapsed());
     if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();
         let received = head.received();
         return (Outcome::Failed(Failure::NotHttp { received, detail }), Extensions::new());
     }
+    let odd = head.odd();
     let (parts, mut body) = head.response.into_parts();
-    let (mut bytes, end) = collect(&mut body, limit, deadline).await;
+    let (mut bytes, mut end) = if odd.framing_is_lost {
+        collect_unframed(&mut body, limit, deadline, is_whole).await
+    } else {
+        collect(&mut body, limit, deadline).await
+    };
     bytes.truncate(limit);
-    if end == BodyEnd::Complete {
+    if end == BodyEnd::Complete && odd == Oddities::default() {
         head.lease.give_back();
+    } else if end == BodyEnd::Complete {
+        end = odd.end_of(bytes.len());
     }
-    let answer = Answer { status: parts.status, headers: parts.headers, body: bytes, end };
+    let answer = Answer { status: parts.status, headers: parts.headers, body: bytes, end, odd };
     (Outcome::Answered(answer), parts.extensions)
+}
+
+/// What an answer counts as on its route.
+fn counted(judgement: &Judgement) -> Counted {
+    if judgement.withheld.is_some() {
+        return Counted::WouldHave;
+    }
+    match (judgement.verdict, &judgement.delivery.kind) {
+        (_, DeliveryKind::Refusal) => Counted::Failed,
+        (Verdict::Repaired, _) => Counted::Repaired,
+        (Verdict::Replaced, _) => Counted::Replaced,
+        (Verdict::Untouched, _) => Counted::Untouched,
+    }
 }
 
 /// Counts what steers the call instead of the backend, for the call-loop rule.
@@ -243,13 +284,6 @@ async fn discard(body: &mut hyper::body::Incoming, mut deadline: Pin<&mut Sleep>
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// A new incident's id, and the time it was made.
-fn new_id() -> (Uuid, u64) {
-    let now = clock::now_ms();
-    let nanos = u32::try_from(now % 1000).unwrap_or(0) * 1_000_000;
-    (Uuid::new_v7(Timestamp::from_unix(NoContext, now / 1000, nanos)), now)
 }
 
 fn millis(duration: Duration) -> u64 {

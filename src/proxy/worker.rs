@@ -26,6 +26,7 @@ use super::upstream::Client;
 use super::witness::Witnessed;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
+use crate::incidents::redact::Redaction;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
@@ -71,6 +72,8 @@ pub(super) struct Worker {
     pub(super) hints: Arc<Hints>,
     pub(super) client: Client,
     pub(super) face: PublicFace,
+    /// What is masked in records.
+    pub(super) redaction: Redaction,
     /// Connections and tunnels of this worker.
     pub(super) tracker: TaskTracker,
 }
@@ -81,6 +84,7 @@ impl Worker {
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
+            redaction: Redaction::new(config.incidents.mask.iter().cloned()),
             tracker: TaskTracker::new(),
             open: OpenCount::default(),
             config,

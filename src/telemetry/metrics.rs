@@ -25,6 +25,11 @@ pub struct Metrics {
     duration: HistogramVec,
     upstream: HistogramVec,
     dropped: IntCounter,
+    not_stored: IntCounter,
+    store_up: IntGauge,
+    store_bytes: IntGauge,
+    outbreaks: IntCounterVec,
+    outbreaks_open: IntGauge,
     resident: IntGauge,
 }
 
@@ -61,6 +66,27 @@ impl Metrics {
                 "twiml_guard_incidents_dropped_total",
                 "Incidents that did not fit the queue.",
             )?,
+            not_stored: IntCounter::new(
+                "twiml_guard_incidents_not_stored_total",
+                "Incidents that are missing in the store: it could not be written to for too long.",
+            )?,
+            store_up: IntGauge::new(
+                "twiml_guard_store_up",
+                "1 while incidents are stored, 0 while they can't be, or without a state directory.",
+            )?,
+            store_bytes: IntGauge::new(
+                "twiml_guard_store_bytes",
+                "Size of the store, its write-ahead log included.",
+            )?,
+            outbreaks: counter(
+                "twiml_guard_outbreak_changes_total",
+                "Outbreaks that were opened, reopened, grew tenfold or closed.",
+                &["change"],
+            )?,
+            outbreaks_open: IntGauge::new(
+                "twiml_guard_outbreaks_open",
+                "Outbreaks with an incident not long ago.",
+            )?,
             resident: IntGauge::new("process_resident_memory_bytes", "Resident memory.")?,
             registry,
         };
@@ -79,6 +105,11 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.duration.clone()))?;
         metrics.registry.register(Box::new(metrics.upstream.clone()))?;
         metrics.registry.register(Box::new(metrics.dropped.clone()))?;
+        metrics.registry.register(Box::new(metrics.not_stored.clone()))?;
+        metrics.registry.register(Box::new(metrics.store_up.clone()))?;
+        metrics.registry.register(Box::new(metrics.store_bytes.clone()))?;
+        metrics.registry.register(Box::new(metrics.outbreaks.clone()))?;
+        metrics.registry.register(Box::new(metrics.outbreaks_open.clone()))?;
         metrics.registry.register(Box::new(metrics.resident.clone()))?;
         metrics.registry.register(Box::new(started))?;
         metrics.registry.register(Box::new(build))?;
@@ -100,6 +131,9 @@ impl Metrics {
             }
         }
         self.answers.with_label_values(&["passed", "pass"]);
+        for change in ["opened", "reopened", "grew", "closed"] {
+            self.outbreaks.with_label_values(&[change]);
+        }
     }
 
     /// Counts one judged answer: `outcome` is `untouched`, `repaired`, `replaced` or `failed`,
@@ -131,6 +165,27 @@ impl Metrics {
     /// Counts one incident that did not fit the queue.
     pub fn incident_dropped(&self) {
         self.dropped.inc();
+    }
+
+    /// Counts incidents that the store lacks.
+    pub fn not_stored(&self, count: u64) {
+        self.not_stored.inc_by(count);
+    }
+
+    /// Whether incidents are stored.
+    pub fn store_up(&self, up: bool) {
+        self.store_up.set(i64::from(up));
+    }
+
+    /// The size of the store.
+    pub fn store_bytes(&self, bytes: u64) {
+        self.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a change of an outbreak (`opened`, `reopened`, `grew`, `closed`); so many are open now.
+    pub fn outbreak(&self, change: &'static str, open: usize) {
+        self.outbreaks.with_label_values(&[change]).inc();
+        self.outbreaks_open.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// Everything in Prometheus' text format (version 0.0.4).

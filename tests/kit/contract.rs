@@ -148,6 +148,7 @@ fn again(exchange: &Exchange, policy: &Policy, delivery: &Delivery) -> Result<()
         headers,
         body: delivery.body.clone(),
         end: BodyEnd::Complete,
+        odd: twiml_guard::guard::Oddities::default(),
     };
     let second = Exchange {
         attempts: Vec::new(),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use http::Method;
 use twiml_guard::config::route::{PathPattern, Route};
-use twiml_guard::config::{Config, LogBody, LogConfig, OpsListener, Upstream};
+use twiml_guard::config::{
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
+};
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
 use twiml_guard::incidents::recorder::Recorder;
@@ -77,6 +79,14 @@ pub fn config(backend: SocketAddr) -> Config {
         drain_timeout: Duration::from_secs(3),
         workers: 1,
         log: LogConfig { format: None, body: LogBody::None },
+        incidents: IncidentsConfig {
+            capture: Capture::Masked,
+            mask: Vec::new(),
+            keep_for: Duration::from_hours(1),
+            max_size: 64 * 1024 * 1024,
+            quiet_after: Duration::from_mins(10),
+        },
+        hash: Arc::from("test"),
         state_dir: None,
         public_url: None,
         routes: Vec::new(),

@@ -13,8 +13,8 @@ use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
 use crate::config::{self, Config, Flags, LogBody, LogConfig, Sources, Upstream};
 use crate::guard::{CAUSES, Judgement};
-use crate::incidents::Incident;
 use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
+use crate::incidents::{Incident, Recording};
 use crate::probe::Response;
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
@@ -88,7 +88,8 @@ impl Guarded {
         let metrics = Metrics::new(&slots, &causes)?;
         let log = log.then(|| {
             let config = LogConfig { format: None, body: LogBody::Preview };
-            Recorder::start(config, telemetry::init(config), metrics.clone())
+            let recording = Recording::passing(&metrics);
+            Recorder::start(config, telemetry::init(config), metrics.clone(), recording)
         });
         let shutdown = Shutdown::on_signals()?;
         let mut config = configuration(backend, nobody)?;

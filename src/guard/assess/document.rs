@@ -7,11 +7,10 @@ use crate::guard::causes::{
     CAUSES, Cause, Check, Level, charset as charset_causes, document as causes, grammar, headers,
 };
 use crate::guard::charset::is_ascii_compatible;
-use crate::guard::deliver;
 use crate::guard::doubled::undoubled;
 use crate::guard::edit::{self, Edit};
 use crate::guard::finding::{Finding, Grade};
-use crate::guard::judge::{body_findings, status_finding};
+use crate::guard::judge::{cookie_findings, status_finding};
 use crate::guard::reading::Reading;
 use crate::guard::shrink::shrink;
 use crate::guard::twiml::{self, Document};
@@ -44,8 +43,7 @@ impl Assessor<'_> {
     /// One well-formed document: grammar, links, size, headers.
     pub(super) fn document(&mut self, mut text: String, mut document: Document) -> Verdictless {
         // The whole root arrived: the framing was wrong, not the document.
-        let ends =
-            body_findings(self.answer).into_iter().map(|finding| finding.repaired(Grade::Lossless));
+        let ends = self.ends().into_iter().map(|finding| finding.repaired(Grade::Lossless));
         self.findings.extend(ends);
         let status = status_finding(self.answer).map(|finding| finding.repaired(Grade::Lossless));
         self.findings.extend(status);
@@ -164,27 +162,12 @@ impl Assessor<'_> {
         Some(Finding::new(cause, self.content_type.shown()).repaired(Grade::Lossless))
     }
 
-    /// Notes cookies that Twilio refuses; they are dropped on delivery.
+    /// Notes cookies that Twilio refuses; they are mended or dropped on delivery.
     pub(super) fn refuses_cookies(&mut self) -> bool {
-        let bad = self
-            .answer
-            .headers
-            .get_all(http::header::SET_COOKIE)
-            .iter()
-            .find(|value| !deliver::is_acceptable_cookie(value));
-        let Some(bad) = bad else { return false };
-        let name: String = String::from_utf8_lossy(bad.as_bytes())
-            .split('=')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(40)
-            .collect();
-        self.findings.push(
-            Finding::new(&headers::cookie_refused::CAUSE, format!("cookie `{name}`"))
-                .repaired(Grade::Inferred),
-        );
-        true
+        let refused = cookie_findings(self.answer);
+        let any = !refused.is_empty();
+        self.findings.extend(refused);
+        any
     }
 }
 

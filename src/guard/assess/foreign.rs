@@ -56,6 +56,8 @@ impl Assessor<'_> {
         self.content_type.essence() == "text/plain"
             && self.answer.status.is_success()
             && self.answer.end == BodyEnd::Complete
+            && !self.answer.odd.is_refused()
+            && self.chunks.is_none()
             && named.is_none_or(|finding| finding.is(&causes::not_twiml::CAUSE))
             && !text.contains('\0')
             && text.chars().any(char::is_alphabetic)

@@ -178,7 +178,13 @@ impl Reading {
                 );
             }
         }
-        Answer { status: head.status, headers: head.headers, body: Bytes::from(body), end }
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: Bytes::from(body),
+            end,
+            odd: crate::guard::Oddities::default(),
+        }
     }
 }
 

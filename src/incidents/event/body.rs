@@ -7,7 +7,6 @@ use super::{BodyShown, Incident};
 use crate::guard::Outcome;
 use crate::guard::charset;
 use crate::guard::media::ContentType;
-use crate::incidents::redact;
 use crate::telemetry::settings::LogBody;
 use crate::telemetry::visible::visible;
 
@@ -43,8 +42,8 @@ impl Incident {
     /// The body masked and made visible, cut where the room ends.
     fn quoted(&self, room: Room) -> String {
         let (text, whole) = self.piece(room.bytes + MARGIN);
-        let text = redact::echo(&text, &self.exchange.request.params);
-        let mut text = redact::text(&text);
+        let text = self.redaction.echo(&text, &self.exchange.request.params);
+        let mut text = self.redaction.text(&text);
         if !whole {
             // A number or a secret that the piece ends in was not seen whole.
             let word = text.len() - text.trim_end_matches(|c: char| !c.is_whitespace()).len();

@@ -82,7 +82,7 @@ impl Incident {
             self.param("CallSid").map(|value| format!("call={}", sid(value))),
             message.map(|value| format!("message={}", sid(value))),
             self.param("From")
-                .map(|from| format!("from={}", line(&redact::param("From", from), 96))),
+                .map(|from| format!("from={}", line(&self.redaction.param("From", from), 96))),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::body::Room;
 use super::{BodyShown, Incident, MAX_LINE, TARGET, fitting, line};
 use crate::guard::{Answer, Outcome};
-use crate::incidents::redact;
+use crate::incidents::redact::Redaction;
 use crate::telemetry::fields;
 use crate::telemetry::log::json_line;
 use crate::telemetry::settings::LogBody;
@@ -45,7 +45,10 @@ impl Incident {
                 let mut used = 0;
                 for most in MAX_HEADERS {
                     own.retain(|(name, _)| *name != fields::BACKEND_HEADERS);
-                    own.push((fields::BACKEND_HEADERS, json!(headers(answer, most))));
+                    own.push((
+                        fields::BACKEND_HEADERS,
+                        json!(headers(&self.redaction, answer, most)),
+                    ));
                     used = whole(&own).len() + 64;
                     if used + LEAST_BODY <= MAX_LINE {
                         break;
@@ -93,7 +96,8 @@ impl Incident {
 
     fn call_fields(&self) -> Own {
         let whole = |name| self.param(name).map(|value| line(value, 96));
-        let masked = |name| self.param(name).map(|value| line(&redact::param(name, value), 96));
+        let masked =
+            |name| self.param(name).map(|value| line(&self.redaction.param(name, value), 96));
         [
             (fields::CALL_SID, whole("CallSid")),
             (fields::MESSAGE_SID, whole("MessageSid").or_else(|| whole("SmsSid"))),
@@ -108,7 +112,13 @@ impl Incident {
 }
 
 /// As many headers as fit into so many bytes.
-fn headers(answer: &Answer, max: usize) -> Vec<String> {
-    let headers = redact::headers(&answer.headers);
-    fitting(headers.iter().map(|(name, value)| line(&format!("{name}: {value}"), 300)), max)
+fn headers(redaction: &Redaction, answer: &Answer, max: usize) -> Vec<String> {
+    // The odd ones first: they are what the record is for.
+    let mut headers = redaction.odd_lines(&answer.odd);
+    headers.extend(redaction.headers(&answer.headers));
+    let shown = |(name, value): &(String, String)| match value.as_str() {
+        "" => line(name, 300),
+        value => line(&format!("{name}: {value}"), 300),
+    };
+    fitting(headers.iter().map(shown), max)
 }

@@ -6,7 +6,7 @@ mod json;
 
 use uuid::Uuid;
 
-use super::{Incident, redact};
+use super::Incident;
 use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
 use crate::telemetry::visible::visible_bounded;
@@ -61,7 +61,7 @@ impl Incident {
     /// The request's path, masked, one line.
     fn path(&self) -> String {
         let path = self.exchange.request.target.split('?').next().unwrap_or_default();
-        line(&redact::target(path), 512)
+        line(&self.redaction.target(path), 512)
     }
 
     /// Twilio's codes, the most likely first.
@@ -70,7 +70,7 @@ impl Incident {
     }
 
     /// The slugs of all findings, no doubles.
-    fn causes(&self) -> Vec<&'static str> {
+    pub(super) fn causes(&self) -> Vec<&'static str> {
         let mut slugs = Vec::new();
         for finding in &self.judgement.findings {
             if !slugs.contains(&finding.cause.slug) {
@@ -82,8 +82,8 @@ impl Incident {
 
     /// What was seen, masked, one line.
     fn evidence(&self, finding: &Finding) -> String {
-        let evidence = redact::echo(&finding.evidence, &self.exchange.request.params);
-        line(&redact::text(&evidence), 400)
+        let evidence = self.redaction.echo(&finding.evidence, &self.exchange.request.params);
+        line(&self.redaction.text(&evidence), 400)
     }
 
     /// Findings but the first, one line each: slug, place, evidence.
@@ -130,7 +130,7 @@ impl Incident {
             let status = attempt
                 .status
                 .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
-            let target = line(&redact::target(&attempt.target), 300);
+            let target = line(&self.redaction.target(&attempt.target), 300);
             format!("{} {target}{why}: {status}", line(attempt.method.as_str(), 20))
         };
         fitting(self.exchange.attempts.iter().map(shown), 1_536)
@@ -168,8 +168,9 @@ mod tests {
 
     use super::super::sample::{self, Sample};
     use super::*;
-    use crate::guard::Policy;
+    use crate::guard::head::{self, Reading};
     use crate::guard::policy::OnFault;
+    use crate::guard::{Outcome, Policy};
     use crate::telemetry::settings::LogBody;
 
     /// What must never be printed, in every place where it can stand.
@@ -257,6 +258,30 @@ mod tests {
         assert!(event["backend.body"].as_str().is_some_and(|body| body.contains("KeyError")));
         assert!(event["fix"].as_str().is_some_and(|fix| !fix.is_empty()));
         assert!(event["backend.headers"][0].is_string());
+    }
+
+    #[test]
+    fn lines_that_no_reader_takes_are_shown_and_masked() {
+        let raw = b"ICY 200 OK\r\nSet-Cookie: sid=s3cr3t\x0b; Path=/\r\nX-Token\x01: s3cr3t\r\nNonsense +972501234724\r\n\r\n";
+        let Reading::Head(head) = head::read(raw) else { panic!("no head") };
+        let mut incident = Sample::default().body(200, "text/xml", "<Response/>").incident();
+        let mut exchange = (*incident.exchange).clone();
+        if let Outcome::Answered(answer) = &mut exchange.outcome {
+            answer.odd = head.odd;
+        }
+        incident.exchange = std::sync::Arc::new(exchange);
+        let event = json(&incident, LogBody::Full, BodyShown::Itself);
+        let shown: Vec<_> = (0..5).map(|at| event["backend.headers"][at].clone()).collect();
+        assert_eq!(
+            shown,
+            [
+                "ICY 200 OK",
+                "Set-Cookie: sid=***; Path=/",
+                "X-Token: ***",
+                "Nonsense +9725…4724",
+                "content-type: text/xml"
+            ]
+        );
     }
 
     #[test]

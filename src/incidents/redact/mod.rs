@@ -1,43 +1,144 @@
 //! What may be kept or logged: numbers but for their last four, no credentials, nothing keyed or
-//! spoken.
+//! spoken. With `capture = "full"` only credentials are masked, and only in records.
 
 mod numbers;
 mod secrets;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
+use crate::config::Capture;
+use crate::guard::Oddities;
 use crate::twilio::Params;
 
 /// What stands where something was masked.
 const MASK: &str = "***";
 
-/// Headers of a record, one `name: value` each, credentials masked.
-pub fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            (name.as_str().to_owned(), header(name, &String::from_utf8_lossy(value.as_bytes())))
-        })
-        .collect()
+/// Decides what is masked. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Redaction {
+    /// Parameters that are private besides the known ones.
+    params: Arc<[String]>,
+    capture: Capture,
 }
 
-fn header(name: &HeaderName, value: &str) -> String {
-    match name.as_str() {
-        "set-cookie" => {
-            let (cookie, attributes) =
-                value.split_once(';').map_or((value, ""), |(cookie, rest)| (cookie, rest));
-            let glue = if attributes.is_empty() { "" } else { ";" };
-            match cookie.split_once('=') {
-                Some((name, _)) => format!("{name}={MASK}{glue}{attributes}"),
-                None => format!("{MASK}{glue}{attributes}"),
+impl Redaction {
+    /// Everything masked, the values of these parameters too.
+    pub fn new(params: impl IntoIterator<Item = String>) -> Self {
+        Self { params: params.into_iter().collect(), capture: Capture::Masked }
+    }
+
+    /// The same with as much masked as this says.
+    #[must_use]
+    pub fn with(&self, capture: Capture) -> Self {
+        Self { params: Arc::clone(&self.params), capture }
+    }
+
+    /// How much is masked.
+    pub fn capture(&self) -> Capture {
+        self.capture
+    }
+
+    /// Headers of a record, one `name: value` each, credentials masked.
+    pub fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        headers
+            .iter()
+            .map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (name.as_str().to_owned(), self.header(name.as_str(), &value))
+            })
+            .collect()
+    }
+
+    /// The lines of a head that no HTTP reader takes, credentials masked.
+    pub fn odd_lines(&self, odd: &Oddities) -> Vec<(String, String)> {
+        let lines = odd.lines.iter().filter(|odd| !odd.line.is_empty());
+        lines
+            .map(|odd| {
+                let (name, value) = odd.named().unwrap_or((&odd.line, &[]));
+                let name = String::from_utf8_lossy(name);
+                let value = String::from_utf8_lossy(value);
+                let value = self.header(&name.to_ascii_lowercase(), &value);
+                (self.text(&name), value)
+            })
+            .collect()
+    }
+
+    fn header(&self, name: &str, value: &str) -> String {
+        match name {
+            "set-cookie" => {
+                let (cookie, attributes) =
+                    value.split_once(';').map_or((value, ""), |(cookie, rest)| (cookie, rest));
+                let glue = if attributes.is_empty() { "" } else { ";" };
+                match cookie.split_once('=') {
+                    Some((name, _)) => format!("{name}={MASK}{glue}{attributes}"),
+                    None => format!("{MASK}{glue}{attributes}"),
+                }
+            }
+            "content-length" => value.to_owned(),
+            "location" | "content-location" | "referer" => self.target(value),
+            name if is_secret_name(name) => MASK.to_owned(),
+            _ => self.text(value),
+        }
+    }
+
+    /// Whether nobody may know the value of this parameter.
+    fn is_private(&self, name: &str) -> bool {
+        let said = self.capture == Capture::Masked
+            && (PRIVATE_PARAMS.contains(&name) || name.starts_with("Payment"));
+        said || is_secret_name(name) || self.params.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// The value of a webhook's parameter.
+    pub fn param(&self, name: &str, value: &str) -> String {
+        if self.is_private(name) { MASK.to_owned() } else { self.text(value) }
+    }
+
+    /// A path and query, or a whole URL: values of the query as [`param`](Self::param), the rest as
+    /// [`text`](Self::text).
+    pub fn target(&self, target: &str) -> String {
+        let Some((path, query)) = target.split_once('?') else { return self.text(target) };
+        let pairs: Vec<String> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) => {
+                    let plain =
+                        |part| percent_encoding::percent_decode_str(part).decode_utf8_lossy();
+                    let value_plain = plain(value);
+                    let masked = self.param(&plain(name), &value_plain);
+                    if masked == value_plain { pair.to_owned() } else { format!("{name}={masked}") }
+                }
+                None => self.text(pair),
+            })
+            .collect();
+        format!("{}?{}", self.text(path), pairs.join("&"))
+    }
+
+    /// Any text: secrets behind telling names masked, then every number that could be a
+    /// telephone's, a card's or a code's but for its last four digits. Takes time linear in the
+    /// text's length.
+    pub fn text(&self, text: &str) -> String {
+        let masked = secrets::mask(text);
+        match self.capture {
+            Capture::Full => masked,
+            Capture::Masked => numbers::mask(&masked),
+        }
+    }
+
+    /// The same for what a backend said about a request: values that the request's private
+    /// parameters had are masked wherever they are repeated.
+    pub fn echo<'t>(&self, text: &'t str, params: &Params) -> Cow<'t, str> {
+        // Shorter ones are choices of a menu, and stand in any text by chance.
+        const SHORTEST: usize = 4;
+        let mut masked = Cow::Borrowed(text);
+        for (_, value) in params.iter().filter(|(name, _)| self.is_private(name)).take(16) {
+            if value.chars().count() >= SHORTEST && masked.contains(value) {
+                masked = Cow::Owned(masked.replace(value, MASK));
             }
         }
-        "content-length" => value.to_owned(),
-        "location" | "content-location" => target(value),
-        name if is_secret_name(name) => MASK.to_owned(),
-        _ => text(value),
+        masked
     }
 }
 
@@ -78,53 +179,6 @@ const PRIVATE_PARAMS: [&str; 9] = [
     "HandoffData",
 ];
 
-fn is_private_param(name: &str) -> bool {
-    PRIVATE_PARAMS.contains(&name) || name.starts_with("Payment") || is_secret_name(name)
-}
-
-/// The value of a webhook's parameter.
-pub fn param(name: &str, value: &str) -> String {
-    if is_private_param(name) { MASK.to_owned() } else { text(value) }
-}
-
-/// A path and query, or a whole URL: values of the query as [`param`], the rest as [`text`].
-pub fn target(target: &str) -> String {
-    let Some((path, query)) = target.split_once('?') else { return text(target) };
-    let pairs: Vec<String> = query
-        .split('&')
-        .map(|pair| match pair.split_once('=') {
-            Some((name, value)) => {
-                let plain = |part| percent_encoding::percent_decode_str(part).decode_utf8_lossy();
-                let value_plain = plain(value);
-                let masked = param(&plain(name), &value_plain);
-                if masked == value_plain { pair.to_owned() } else { format!("{name}={masked}") }
-            }
-            None => text(pair),
-        })
-        .collect();
-    format!("{}?{}", text(path), pairs.join("&"))
-}
-
-/// Any text: secrets behind telling names masked, then every number that could be a telephone's,
-/// a card's or a code's but for its last four digits. Takes time linear in the text's length.
-pub fn text(text: &str) -> String {
-    numbers::mask(&secrets::mask(text))
-}
-
-/// The same for what a backend said about a request: values that the request's private parameters
-/// had are masked wherever they are repeated.
-pub fn echo<'t>(text: &'t str, params: &Params) -> Cow<'t, str> {
-    // Shorter ones are choices of a menu, and stand in any text by chance.
-    const SHORTEST: usize = 4;
-    let mut masked = Cow::Borrowed(text);
-    for (_, value) in params.iter().filter(|(name, _)| is_private_param(name)).take(16) {
-        if value.chars().count() >= SHORTEST && masked.contains(value) {
-            masked = Cow::Owned(masked.replace(value, MASK));
-        }
-    }
-    masked
-}
-
 /// A SID for people: `CA…1f03`.
 pub fn short_sid(sid: &str) -> String {
     let count = sid.chars().count();
@@ -161,7 +215,7 @@ mod tests {
         ] {
             map.append(name, HeaderValue::from_static(value));
         }
-        let shown = format!("{:?}", headers(&map));
+        let shown = format!("{:?}", Redaction::default().headers(&map));
         for secret in ["s3cr3t", "77421", "5550104477"] {
             assert!(!shown.contains(secret), "{shown}");
         }
@@ -173,11 +227,11 @@ mod tests {
 
     #[test]
     fn what_a_caller_keyed_or_said_is_gone() {
-        assert_eq!(param("Digits", "12"), "***");
-        assert_eq!(param("PaymentCardNumber", "4111"), "***");
-        assert_eq!(param("CallStatus", "ringing"), "ringing");
+        assert_eq!(Redaction::default().param("Digits", "12"), "***");
+        assert_eq!(Redaction::default().param("PaymentCardNumber", "4111"), "***");
+        assert_eq!(Redaction::default().param("CallStatus", "ringing"), "ringing");
         assert_eq!(
-            target("/a?Digits=99&From=%2B15550104477&x=1"),
+            Redaction::default().target("/a?Digits=99&From=%2B15550104477&x=1"),
             "/a?Digits=***&From=+1555…4477&x=1"
         );
     }
@@ -187,10 +241,13 @@ mod tests {
         let params = Params::from_form(b"Digits=4711&SpeechResult=open+sesame&CallStatus=ringing");
         let page = "KeyError: 4711 in {'said': 'open sesame', 'CallStatus': 'ringing'}";
         assert_eq!(
-            echo(page, &params),
+            Redaction::default().echo(page, &params),
             "KeyError: *** in {'said': '***', 'CallStatus': 'ringing'}"
         );
-        assert!(matches!(echo("menu 1", &Params::from_form(b"Digits=1")), Cow::Borrowed(_)));
+        assert!(matches!(
+            Redaction::default().echo("menu 1", &Params::from_form(b"Digits=1")),
+            Cow::Borrowed(_)
+        ));
     }
 
     #[test]
@@ -216,7 +273,7 @@ mod tests {
         ] {
             let text_of_256k = unit.repeat(256 * 1024 / unit.len());
             let start = Instant::now();
-            text(&text_of_256k);
+            Redaction::default().text(&text_of_256k);
             // Quadratic time would be minutes.
             assert!(start.elapsed() < Duration::from_secs(5), "{unit}: {:?}", start.elapsed());
         }
@@ -225,8 +282,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_taken_and_letters_stay(hostile: String, hebrew in "[א-ת ]{0,40}") {
-            text(&hostile);
-            prop_assert_eq!(text(&hebrew), hebrew);
+            Redaction::default().text(&hostile);
+            prop_assert_eq!(Redaction::default().text(&hebrew), hebrew);
         }
 
         #[test]
@@ -235,7 +292,7 @@ mod tests {
             before in prop::sample::select(vec!["", " ", "(", "\"", "ל", "%2B", "+", "tel:", "sip:", "_", "\\u002b", "&#43;"]),
             after in prop::sample::select(vec!["", " ", ")", "\"", "ש", "<", ".", ", ", "\n", "@"]),
         ) {
-            let masked = text(&format!("{before}{number}{after}"));
+            let masked = Redaction::default().text(&format!("{before}{number}{after}"));
             prop_assert!(!masked.contains(&number), "{}", masked);
         }
     }

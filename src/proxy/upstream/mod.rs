@@ -6,9 +6,8 @@ mod pool;
 mod tap;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
@@ -21,7 +20,7 @@ use self::pool::Pool;
 use self::tap::Tapped;
 use super::body::RequestBody;
 use crate::config::Upstream;
-use crate::guard::Failure;
+use crate::guard::{Failure, Oddities};
 
 pub(super) use self::failure::chain;
 pub(super) use self::pool::Lease;
@@ -48,14 +47,23 @@ pub(super) struct Client {
     pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
 }
 
+/// What is done about answers with a head that the HTTP reader refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OddHeads {
+    /// They are no answers.
+    Refused,
+    /// They are taken as far as a status can be read; [`Head::odd`] tells what was odd.
+    Taken,
+}
+
 /// How far a request got; for whoever gives up on it.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicBool);
+pub(super) struct Progress(OnceLock<Instant>);
 
 impl Progress {
-    /// Whether there is a connection.
-    pub(super) fn is_connected(&self) -> bool {
-        self.0.load(Relaxed)
+    /// When there was a connection, if there is one.
+    pub(super) fn connected(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 }
 
@@ -72,6 +80,11 @@ impl Head {
     /// The first bytes received, for a record that this is no answer after all.
     pub(super) fn received(&self) -> Bytes {
         self.lease.tap.received()
+    }
+
+    /// What `response` does not show of the head.
+    pub(super) fn odd(&self) -> Oddities {
+        self.lease.tap.odd()
     }
 }
 
@@ -99,6 +112,7 @@ impl Client {
         upstream: &Upstream,
         mut request: Request<RequestBody>,
         max_age: Duration,
+        odd_heads: OddHeads,
         progress: &Progress,
     ) -> Result<Head, Failure> {
         let pool = self.pool(upstream);
@@ -107,8 +121,8 @@ impl Client {
                 Some(lease) => (lease, false),
                 None => (self.open(upstream, &pool).await?, true),
             };
-            progress.0.store(true, Relaxed);
-            lease.tap.reset();
+            progress.0.get_or_init(Instant::now);
+            lease.tap.reset(odd_heads == OddHeads::Taken);
             match lease.sender.try_send_request(request).await {
                 Ok(response) => {
                     lease.tap.head_is_done();
@@ -192,7 +206,7 @@ mod tests {
         let body = RequestBody::full(Bytes::from_static(b"a=b"));
         let request = Request::post("/voice").header("host", "a").body(body).unwrap();
         let client = Client::new(Duration::from_secs(1));
-        client.send(&upstream, request, FRESH, &Progress::default()).await
+        client.send(&upstream, request, FRESH, OddHeads::Refused, &Progress::default()).await
     }
 
     fn not_http(failure: &Failure) -> &[u8] {

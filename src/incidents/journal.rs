@@ -1,0 +1,184 @@
+//! What becomes of an incident besides its log event: its outbreak, its record, its place in the
+//! store.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::Incident;
+use super::identity::Identity;
+use super::outbreak::{Change, Outbreaks, Seen};
+use super::record::{Record, Row};
+use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
+use super::traffic::Board;
+use crate::clock;
+use crate::config::{Capture, Config};
+use crate::guard::Outcome;
+use crate::telemetry::metrics::Metrics;
+
+/// How often traffic is taken and outbreaks are looked at.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+
+/// Where incidents go and how much of them is kept.
+#[derive(Debug)]
+pub struct Recording {
+    pub(super) journal: Journal,
+    pub(super) board: Arc<Board>,
+    store: Option<StoreHandle>,
+}
+
+impl Recording {
+    /// Opens the store in the state directory and goes on with its outbreaks. What can't be used
+    /// is said in the log; the guard serves in any case.
+    pub fn start(config: &Config, metrics: &Metrics) -> std::io::Result<Self> {
+        let routes = config.routes.iter().chain([&config.default_route]);
+        let board = Arc::new(Board::new(routes.map(|route| route.name.as_str())));
+        let mut outbreaks = Outbreaks::new(config.incidents.quiet_after);
+        let (identity, store, handle) = match &config.state_dir {
+            None => {
+                tracing::warn!("no state directory: incidents are only logged; set state_dir");
+                (Identity::passing(), None, None)
+            }
+            Some(folder) => {
+                let keep = Keep {
+                    age: config.incidents.keep_for,
+                    bytes: config.incidents.max_size as u64,
+                };
+                let (store, handle, known) = Store::start(folder, keep, metrics.clone())?;
+                outbreaks.restore(known, config.incidents.quiet_after, clock::now_ms());
+                (identity(folder), Some(store), Some(handle))
+            }
+        };
+        let journal = Journal {
+            capture: config.incidents.capture,
+            identity,
+            outbreaks,
+            store,
+            board: Arc::clone(&board),
+            metrics: metrics.clone(),
+            started: Instant::now(),
+            before: config.incidents.quiet_after,
+        };
+        Ok(Self { journal, board, store: handle })
+    }
+
+    /// Nothing is kept; outbreaks are followed while the process runs.
+    pub fn passing(metrics: &Metrics) -> Self {
+        let board = Arc::<Board>::default();
+        let journal = Journal {
+            capture: Capture::Masked,
+            identity: Identity::passing(),
+            outbreaks: Outbreaks::new(Duration::from_mins(10)),
+            store: None,
+            board: Arc::clone(&board),
+            metrics: metrics.clone(),
+            started: Instant::now(),
+            before: Duration::ZERO,
+        };
+        Self { journal, board, store: None }
+    }
+
+    pub(super) fn split(self) -> (Journal, Arc<Board>, Option<StoreHandle>) {
+        (self.journal, self.board, self.store)
+    }
+}
+
+/// The key of this state directory; where there is none, callers are counted but not found again.
+fn identity(folder: &Path) -> Identity {
+    let opened = prepare_folder(folder)
+        .map_err(|error| error.to_string())
+        .and_then(|()| Identity::open_or_make(folder).map_err(|error| error.to_string()));
+    opened.unwrap_or_else(|error| {
+        tracing::error!(error, "incidents can't be found by number until the guard is restarted");
+        Identity::passing()
+    })
+}
+
+/// Follows outbreaks and hands records to the store.
+#[derive(Debug)]
+pub(super) struct Journal {
+    capture: Capture,
+    identity: Identity,
+    outbreaks: Outbreaks,
+    store: Option<Store>,
+    board: Arc<Board>,
+    metrics: Metrics,
+    started: Instant,
+    /// Steady time at the start: outbreaks of an earlier run were quiet before it.
+    before: Duration,
+}
+
+impl Journal {
+    fn now(&self) -> Duration {
+        self.before + self.started.elapsed()
+    }
+
+    /// Takes one incident.
+    pub(super) fn note(&mut self, incident: &Incident) {
+        let params = &incident.exchange.request.params;
+        let hash = |name| params.get(name).filter(|v| !v.is_empty()).map(|v| self.identity.hash(v));
+        let (from, to) = (hash("From"), hash("To"));
+        let row = Row::of(incident);
+        let seen = Seen {
+            route: &row.route,
+            cause: &row.cause,
+            codes: &row.codes,
+            time_ms: row.time_ms,
+            caller: from.or_else(|| hash("CallSid")),
+            observe: row.observe,
+            answer: answer(incident),
+        };
+        let noted = self.outbreaks.note(&seen, self.now(), || incident.id);
+        let new_caller = seen.caller.filter(|_| noted.new_caller);
+        if let Some(change) = noted.change {
+            self.told(change);
+        }
+        let Some(store) = &self.store else { return };
+        let record = noted.whole.then(|| Box::new(Record::of(incident, row.clone(), self.capture)));
+        let outbreak = noted.outbreak;
+        let new = NewIncident { row, record, outbreak, from, to, new_caller };
+        store.offer(Item::Incident(Box::new(new)));
+    }
+
+    /// Closes what went quiet and hands over what was counted.
+    pub(super) fn tick(&mut self) {
+        let now_ms = clock::now_ms();
+        let closed = self.outbreaks.close_quiet(self.now(), now_ms);
+        let traffic = self.board.take(now_ms / 60_000);
+        for outbreak in closed {
+            self.told(Change::Closed);
+            if let Some(store) = &self.store {
+                store.offer(Item::Outbreak(Box::new(outbreak)));
+            }
+        }
+        if let Some(store) = &self.store
+            && !traffic.is_empty()
+        {
+            store.offer(Item::Traffic(traffic));
+        }
+    }
+
+    fn told(&self, change: Change) {
+        self.metrics.outbreak(change.name(), self.outbreaks.open());
+    }
+}
+
+/// Tells answers apart.
+fn answer(incident: &Incident) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Outcome::Answered(answer) = &incident.exchange.outcome {
+        answer.status.hash(&mut hasher);
+    }
+    incident.judgement.decoded.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A new incident's id, and the time it was made.
+pub fn new_id() -> (Uuid, u64) {
+    let now = clock::now_ms();
+    let nanos = u32::try_from(now % 1000).unwrap_or(0) * 1_000_000;
+    (Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1000, nanos)), now)
+}

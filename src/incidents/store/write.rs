@@ -1,0 +1,109 @@
+//! What is written, as statements.
+
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use super::StoreError;
+use super::convert::{list, number, pack, sid_to_blob, signed};
+use super::queue::NewIncident;
+use super::read::Traffic;
+
+use crate::incidents::outbreak::Outbreak;
+
+/// Writes one incident under its outbreak.
+pub(super) fn incident(db: &Transaction<'_>, new: &NewIncident) -> Result<(), StoreError> {
+    let key = outbreak(db, &new.outbreak)?;
+    if let Some(caller) = new.new_caller {
+        db.prepare_cached("INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)")?
+            .execute(params![key, signed(caller)])?;
+    }
+    let row = &new.row;
+    let inserted = db
+        .prepare_cached(
+            "INSERT OR IGNORE INTO incident(id, time_ms, outbreak, slot, method, path, call, message, caller, callee,
+                outcome, observe, causes, codes, upstream_ms, budget_left_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            row.id.as_bytes(),
+            number(row.time_ms),
+            key,
+            row.slot,
+            row.method,
+            row.path,
+            row.call_sid.as_deref().map(sid_to_blob),
+            row.message_sid.as_deref().map(sid_to_blob),
+            new.from.map(signed),
+            new.to.map(signed),
+            row.outcome,
+            row.observe,
+            list(&row.causes),
+            list(&row.codes),
+            number(row.upstream_ms),
+            number(row.budget_left_ms),
+        ])?;
+    // A record that can't be written is no reason to lose the incident.
+    if let (Some(Ok(json)), 1) = (new.record.as_deref().map(pack), inserted) {
+        db.prepare_cached("INSERT INTO record(seq, json) VALUES (last_insert_rowid(), ?)")?
+            .execute(params![json])?;
+    }
+    Ok(())
+}
+
+/// Writes how an outbreak stands; gives its key.
+pub(super) fn outbreak(db: &Transaction<'_>, outbreak: &Outbreak) -> Result<i64, StoreError> {
+    let key = db
+        .prepare_cached(
+            "INSERT INTO outbreak(id, route, cause, codes, since_ms, last_ms, closed_ms, reopened, count, callers, observed)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes, last_ms = excluded.last_ms, closed_ms = excluded.closed_ms,
+                reopened = excluded.reopened, count = excluded.count, callers = excluded.callers, observed = excluded.observed
+             RETURNING key",
+        )?
+        .query_row(
+            params![
+                outbreak.id.as_bytes(),
+                outbreak.route,
+                outbreak.cause,
+                list(&outbreak.codes),
+                number(outbreak.since_ms),
+                number(outbreak.last_ms),
+                outbreak.closed_ms.map(number),
+                outbreak.reopened,
+                number(outbreak.count),
+                number(outbreak.callers),
+                number(outbreak.observed),
+            ],
+            |row| row.get(0),
+        )?;
+    Ok(key)
+}
+
+/// Adds to what became of the answers of a minute and a route.
+pub(super) fn traffic(db: &Transaction<'_>, traffic: &Traffic) -> Result<(), StoreError> {
+    let known: Option<Vec<u8>> = db
+        .prepare_cached("SELECT upstream FROM traffic WHERE minute = ? AND route = ?")?
+        .query_row(params![number(traffic.minute), traffic.route], |row| row.get(0))
+        .optional()?;
+    let mut upstream = traffic.upstream.clone();
+    if let Some(known) = known {
+        upstream.add(&super::read::Durations::from_blob(&known));
+    }
+    db.prepare_cached(
+        "INSERT INTO traffic(minute, route, untouched, repaired, replaced, failed, would_have, upstream)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT(minute, route) DO UPDATE SET untouched = untouched + excluded.untouched,
+            repaired = repaired + excluded.repaired, replaced = replaced + excluded.replaced,
+            failed = failed + excluded.failed, would_have = would_have + excluded.would_have, upstream = excluded.upstream",
+    )?
+    .execute(params![
+        number(traffic.minute),
+        traffic.route,
+        number(traffic.untouched),
+        number(traffic.repaired),
+        number(traffic.replaced),
+        number(traffic.failed),
+        number(traffic.would_have),
+        upstream.to_blob(),
+    ])?;
+    Ok(())
+}

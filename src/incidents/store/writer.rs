@@ -1,0 +1,316 @@
+//! The thread that writes, and what it does when it can't.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::keep::{Keep, on_disk, retain};
+use super::queue::{Item, Message};
+use super::read::Reader;
+use super::{StoreError, open, write};
+use crate::clock;
+use crate::incidents::outbreak::Earlier;
+use crate::telemetry::metrics::Metrics;
+
+/// Items that wait while nothing can be written.
+const MAX_WAITING: usize = 50_000;
+/// Whole records among them.
+const MAX_WAITING_WHOLE: usize = 500;
+/// The longest that something waits while everything is fine.
+const FLUSH: Duration = Duration::from_millis(200);
+/// Items in one transaction.
+const BATCH: usize = 2_000;
+/// Between attempts while nothing can be written.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked whether the file is still there.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often old incidents are deleted, and how long after the start for the first time.
+const RETAIN: Duration = Duration::from_mins(5);
+/// Closed outbreaks that may return after a restart.
+const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// The thread's state.
+pub(super) struct Writer {
+    path: PathBuf,
+    keep: Keep,
+    metrics: Metrics,
+    db: Option<Db>,
+    /// Why nothing can be written, once said.
+    fault: Option<String>,
+    /// Whether the file was not read through since it was opened.
+    unchecked: bool,
+    waiting: VecDeque<Item>,
+    /// Whole records that wait.
+    whole: usize,
+    /// Items dropped since it was last said.
+    lost: u64,
+    /// When the writer started: steady and wall time.
+    started: (Instant, u64),
+}
+
+struct Db {
+    connection: Connection,
+    /// Which file it was when it was opened.
+    identity: Option<(u64, u64)>,
+}
+
+impl Writer {
+    /// Opens the store in a folder if it can be now; gives outbreaks to go on with.
+    pub(super) fn open(folder: &Path, keep: Keep, metrics: Metrics) -> (Self, Vec<Earlier>) {
+        let mut writer = Writer {
+            path: folder.join(open::FILE),
+            keep,
+            metrics,
+            db: None,
+            fault: None,
+            unchecked: false,
+            waiting: VecDeque::new(),
+            whole: 0,
+            lost: 0,
+            started: (Instant::now(), clock::now_ms()),
+        };
+        writer.reopen();
+        let known = writer.known();
+        (writer, known)
+    }
+
+    /// Writes what comes until it is told to finish.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        if self.unchecked {
+            self.check();
+        }
+        let (mut due, mut look, mut retain) =
+            (None, Instant::now() + LOOK, Instant::now() + RETAIN);
+        loop {
+            let wake = due.map_or(look, |due: Instant| due.min(look));
+            match messages.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+                Ok(Message::Item(item)) => {
+                    self.wait(item);
+                    due = due.or_else(|| Some(Instant::now() + FLUSH));
+                }
+                Ok(Message::Finish(done)) => {
+                    while let Ok(Message::Item(item)) = messages.try_recv() {
+                        self.wait(item);
+                    }
+                    self.flush();
+                    if let Some(db) = self.db.take() {
+                        // Folds the log into the file; what fails here is in the log still.
+                        let _ = db.connection.close();
+                    }
+                    let _ = done.try_send(());
+                    return;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = Instant::now();
+            if due.is_some_and(|due| due <= now) || self.waiting.len() >= BATCH && self.db.is_some()
+            {
+                self.flush();
+                due = (!self.waiting.is_empty()).then(|| Instant::now() + RETRY);
+            }
+            if look <= now {
+                look = now + LOOK;
+                self.look();
+            }
+            if retain <= now {
+                retain = now + RETAIN;
+                self.retain();
+            }
+        }
+    }
+
+    /// Keeps an item until it is written; what there is no room for is counted.
+    fn wait(&mut self, mut item: Item) {
+        if self.waiting.len() >= MAX_WAITING {
+            self.lost += 1;
+            self.metrics.not_stored(1);
+            return;
+        }
+        if let Item::Incident(new) = &mut item
+            && new.record.is_some()
+        {
+            if self.whole >= MAX_WAITING_WHOLE {
+                new.record = None;
+            } else {
+                self.whole += 1;
+            }
+        }
+        self.waiting.push_back(item);
+    }
+
+    /// Writes what waits, as far as possible.
+    fn flush(&mut self) {
+        if self.db.is_none() {
+            self.reopen();
+        }
+        while !self.waiting.is_empty() {
+            let Some(db) = &mut self.db else { return };
+            let batch = self.waiting.len().min(BATCH);
+            match write_all(&mut db.connection, self.waiting.iter().take(batch)) {
+                Ok(()) => {
+                    let written = self.waiting.drain(..batch);
+                    let whole =
+                        |item: &Item| matches!(item, Item::Incident(new) if new.record.is_some());
+                    self.whole -= written.filter(whole).count().min(self.whole);
+                    self.fine();
+                }
+                Err(StoreError::Sqlite(error)) if is_about_data(&error) => {
+                    self.drop_unfit(batch);
+                }
+                Err(error) => {
+                    self.failed(&error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Drops what can never be written among the next items, so that the others can be.
+    fn drop_unfit(&mut self, batch: usize) {
+        let Some(db) = &mut self.db else { return };
+        let items: Vec<Item> = self.waiting.drain(..batch).collect();
+        for item in items {
+            if let Err(error) = write_all(&mut db.connection, std::iter::once(&item)) {
+                self.lost += 1;
+                self.metrics.not_stored(1);
+                tracing::error!(error = %error, "an incident can't be stored");
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        match open::for_writing(&self.path) {
+            Ok(connection) => {
+                let identity = open::identity(&self.path);
+                self.db = Some(Db { connection, identity });
+                self.unchecked = true;
+                self.metrics.store_up(true);
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Reads the file through once after it was opened.
+    fn check(&mut self) {
+        self.unchecked = false;
+        if let Some(Err(error)) = self.db.as_ref().map(|db| open::quick_check(&db.connection)) {
+            self.failed(&error);
+        }
+    }
+
+    /// Outbreaks to go on with.
+    fn known(&mut self) -> Vec<Earlier> {
+        let Some(Db { connection, identity }) = self.db.take() else { return Vec::new() };
+        let day = u64::try_from(REMEMBERED.as_millis()).unwrap_or(u64::MAX);
+        let reader = Reader::from(connection);
+        let known = reader.to_go_on_with(clock::now_ms().saturating_sub(day));
+        self.db = Some(Db { connection: reader.into(), identity });
+        known.unwrap_or_else(|error| {
+            self.failed(&error);
+            Vec::new()
+        })
+    }
+
+    /// Whether the file is still the one that is written to; somebody may have removed it.
+    fn look(&mut self) {
+        match &self.db {
+            Some(db) if open::identity(&self.path) != db.identity => {
+                self.db = None;
+                tracing::warn!(path = %self.path.display(), "the store was moved or removed; a new one is made");
+                self.reopen();
+            }
+            Some(_) => self.metrics.store_bytes(on_disk(&self.path)),
+            None if !self.waiting.is_empty() || self.fault.is_some() => self.flush(),
+            None => {}
+        }
+        if self.unchecked {
+            self.check();
+        }
+    }
+
+    fn retain(&mut self) {
+        let Some(db) = &mut self.db else { return };
+        // A clock that was set forward since the start makes nothing old.
+        let (steady, wall) = self.started;
+        let run = u64::try_from(steady.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now_ms = clock::now_ms().min(wall.saturating_add(run));
+        match retain(&mut db.connection, self.keep, now_ms) {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(count = gone, "old incidents were deleted from the store"),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Something was written.
+    fn fine(&mut self) {
+        self.metrics.store_up(true);
+        let lost = std::mem::take(&mut self.lost);
+        if self.fault.take().is_some() {
+            tracing::info!(path = %self.path.display(), lost, "incidents are stored again");
+        }
+    }
+
+    /// Nothing can be written for now. Calls go on; the log says so once.
+    fn failed(&mut self, error: &StoreError) {
+        self.metrics.store_up(false);
+        let damaged = matches!(error, StoreError::Damaged(_));
+        if damaged || !matches!(error, StoreError::Sqlite(error) if is_passing(error)) {
+            self.db = None;
+        }
+        if damaged {
+            match open::set_aside(&self.path, clock::now_ms()) {
+                Ok(aside) => {
+                    tracing::error!(error = %error, aside = %aside.display(), "the store is damaged: it was put aside, a new one is made");
+                }
+                Err(fault) => {
+                    tracing::error!(error = %error, path = %self.path.display(), fault = %fault, "the store is damaged and can't be put aside");
+                }
+            }
+            return;
+        }
+        let text = error.to_string();
+        if self.fault.as_ref() != Some(&text) {
+            tracing::error!(error = %error, path = %self.path.display(), "incidents can't be stored; calls go on, it is tried again every second");
+            self.fault = Some(text);
+        }
+    }
+}
+
+/// Whether an error is about what was to be written, not about the file.
+fn is_about_data(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{ConstraintViolation, TooBig, TypeMismatch};
+    matches!(error.sqlite_error_code(), Some(ConstraintViolation | TooBig | TypeMismatch))
+}
+
+/// Whether the connection may go on after this error.
+fn is_passing(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
+}
+
+/// Writes all of it or nothing.
+fn write_all<'i>(
+    db: &mut Connection,
+    items: impl Iterator<Item = &'i Item>,
+) -> Result<(), StoreError> {
+    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for item in items {
+        match item {
+            Item::Incident(new) => write::incident(&transaction, new)?,
+            Item::Outbreak(outbreak) => {
+                write::outbreak(&transaction, outbreak)?;
+            }
+            Item::Traffic(traffic) => {
+                for traffic in traffic {
+                    write::traffic(&transaction, traffic)?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
