@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::finding::Grade;
+use super::unlabelled::evident;
 
 /// A body as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,11 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
     let (encoding, grade) = match (stated, declared) {
         (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),
         (Some(encoding), _) | (None, Some(encoding)) => (encoding, Grade::Lossless),
-        (None, None) if is_lone_latin(rest) => (WINDOWS_1252, Grade::Inferred),
-        (None, None) => return Err(broken(rest)),
+        (None, None) => match evident(rest) {
+            Some(encoding) => (encoding, Grade::Inferred),
+            None if is_lone_latin(rest) => (WINDOWS_1252, Grade::Inferred),
+            None => return Err(broken(rest)),
+        },
     };
     whole(rest, encoding, grade).map(|text| Text { marks, ..text })
 }

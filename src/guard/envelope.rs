@@ -6,8 +6,15 @@ use super::unwrap::{base64, looks_like_twiml};
 use super::words;
 
 /// Fields that serialisers and frameworks put a document into.
-const FIELDS: [&str; 8] =
-    ["twiml", "TwiML", "body", "data", "response", "result", "xml", "content"];
+const FIELDS: [&str; 11] = [
+    "twiml", "body", "data", "response", "result", "xml", "content", "message", "output",
+    "payload", "d",
+];
+
+/// Whether a field is one of the usual ones.
+pub fn is_field(name: &str) -> bool {
+    FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
+}
 
 /// Objects within objects are looked into this far.
 const MAX_DEPTH: usize = 3;
@@ -28,7 +35,7 @@ fn field(value: &Value, depth: usize) -> Option<String> {
     };
     let mut holders = object.iter().filter(|(name, value)| holds(name, value));
     let (name, holder) = holders.next()?;
-    if holders.next().is_some() || !FIELDS.contains(&name.as_str()) {
+    if holders.next().is_some() || !is_field(name) {
         return None;
     }
     if object.iter().any(|(other, value)| other != name && tells_of_fault(other, value)) {

@@ -38,6 +38,7 @@ mod respell;
 mod said;
 mod shrink;
 pub mod twiml;
+mod unlabelled;
 mod unwrap;
 mod words;
 

@@ -7,6 +7,7 @@ mod blanks;
 mod close;
 mod quotes;
 mod tag;
+mod torn;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -148,9 +149,13 @@ impl<'t> Mender<'t> {
         }
         for (at, c) in content.char_indices().filter(|&(_, c)| !is_char(c)) {
             let at = span.start + at;
-            let separates = matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}');
-            let with = if separates { " " } else { "" };
             let span = at..at + c.len_utf8();
+            let (before, after) = (self.text.get(..at), self.text.get(span.end..));
+            // Beside a blank or markup it separates nothing that is not separate.
+            let within = before.is_some_and(|text| text.ends_with(char::is_alphanumeric))
+                && after.is_some_and(|text| text.starts_with(char::is_alphanumeric));
+            let separates = matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}');
+            let with = if separates && within { " " } else { "" };
             self.edit(&causes::control_character::CAUSE, Grade::Inferred, span, with);
         }
         Some(())
@@ -198,6 +203,16 @@ impl<'t> Mender<'t> {
     }
 
     fn bare_ampersand(&mut self) -> usize {
+        // `&amp ` lacks but its semicolon.
+        let inner = self.text.get(self.at + 1..).unwrap_or_default();
+        let name = ["amp", "lt", "gt"].into_iter().find(|name| {
+            inner.strip_prefix(name).is_some_and(|after| after.starts_with(char::is_whitespace))
+        });
+        if let Some(name) = name {
+            let end = self.at + 1 + name.len();
+            self.edit(&causes::bare_ampersand::CAUSE, Grade::Inferred, end..end, ";");
+            return 1 + name.len();
+        }
         self.edit(&causes::bare_ampersand::CAUSE, Grade::Lossless, self.at..self.at + 1, "&amp;");
         1
     }
@@ -225,12 +240,8 @@ impl<'t> Mender<'t> {
             self.at += len;
         } else if rest.starts_with("<?") {
             let len = rest.find("?>")? + 2;
-            if self.at == 0 {
-                self.escaped_declaration(rest.get(..len)?);
-            }
-            if self.at > 0
-                && rest.get(2..5).is_some_and(|target| target.eq_ignore_ascii_case("xml"))
-            {
+            let declares = rest.get(2..5).is_some_and(|it| it.eq_ignore_ascii_case("xml"));
+            if declares && (self.at > 0 || !self.declaration(rest.get(..len)?)) {
                 self.edit(
                     &causes::declaration_misplaced::CAUSE,
                     Grade::Lossless,
@@ -250,6 +261,8 @@ impl<'t> Mender<'t> {
             if opens {
                 self.start_tag()?;
             }
+        } else if self.torn_end_tag(rest).is_some() || self.start_for_end(rest).is_some() {
+            return Some(());
         } else if let Some(inner) = rest.strip_prefix("</") {
             self.end_tag(inner)?;
         } else if self.is_tag(rest) {
