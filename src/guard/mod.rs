@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod assess;
+mod beside;
 pub mod causes;
 pub mod charset;
 mod chunks;
@@ -13,6 +14,7 @@ mod cookies;
 mod deliver;
 mod doubled;
 mod edit;
+mod envelope;
 pub mod exchange;
 pub mod explain;
 pub mod fallback;
@@ -37,6 +39,7 @@ mod respell;
 mod said;
 mod shrink;
 pub mod twiml;
+mod unlabelled;
 mod unwrap;
 mod words;
 

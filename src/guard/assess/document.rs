@@ -222,8 +222,8 @@ fn untrue_version(text: &str, document: &Document) -> Option<Edit> {
 fn untrue_declaration(text: &str, document: &Document) -> Option<Edit> {
     let span = document.declaration.as_ref()?.encoding.clone()?;
     let label = text.get(span.clone())?;
-    let truthful = label.eq_ignore_ascii_case("utf-8")
-        || (text.is_ascii() && is_ascii_compatible(label) && !label.eq_ignore_ascii_case("ascii"));
+    let truthful =
+        label.eq_ignore_ascii_case("utf-8") || (text.is_ascii() && is_ascii_compatible(label));
     (!truthful).then(|| Edit {
         cause: &causes::declaration_untrue::CAUSE,
         grade: Grade::Lossless,
