@@ -58,13 +58,14 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
 }
 
 /// Whether `label` names an encoding in which ASCII bytes are ASCII characters, by a name that
-/// XML parsers know (IANA's registered ones for UTF-8, US-ASCII, ISO-8859-x, windows-125x).
+/// XML parsers know (IANA's registered ones for UTF-8, US-ASCII, windows-125x, and those of
+/// ISO-8859-x that Java has).
 pub fn is_ascii_compatible(label: &str) -> bool {
     let label = label.to_ascii_lowercase();
     matches!(label.as_str(), "utf-8" | "us-ascii" | "ascii")
-        || label
-            .strip_prefix("iso-8859-")
-            .is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=16).contains(&n)))
+        || label.strip_prefix("iso-8859-").is_some_and(|n| {
+            matches!(n, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "13" | "15")
+        })
         || label
             .strip_prefix("windows-125")
             .is_some_and(|n| matches!(n, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"))

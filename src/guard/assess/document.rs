@@ -119,7 +119,10 @@ impl Assessor<'_> {
     /// Grammar, links and declaration: what can be mended, what is merely noted, what is fatal.
     fn check(&self, text: &str, document: &Document) -> Checked {
         let mut checked = Checked {
-            edits: untrue_declaration(text, document).into_iter().collect(),
+            edits: untrue_version(text, document)
+                .into_iter()
+                .chain(untrue_declaration(text, document))
+                .collect(),
             notes: Vec::new(),
             fatal: false,
         };
@@ -181,6 +184,23 @@ fn smaller(text: &str) -> Option<String> {
     }
     let smaller = edit::apply(text, &edits);
     (smaller.len() <= limits::MAX_TWIML_BYTES && twiml::read(&smaller).is_ok()).then_some(smaller)
+}
+
+/// Version 1.1 wants control characters escaped that 1.0 takes as they are; and Xerces, reading by
+/// it, loses the end of a CDATA section behind brackets and that of an instruction at the edge of
+/// its buffer. Such a document is version 1.0; a plain one is left alone.
+fn untrue_version(text: &str, document: &Document) -> Option<Edit> {
+    let span = document.declaration.as_ref()?.version.clone();
+    let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
+    let rest = text.get(span.end..).unwrap_or_default();
+    let stumbles = rest.contains("<!") || rest.contains("<?") || text.contains(restricted);
+    (stumbles && text.get(span.clone())? == "1.1").then(|| Edit {
+        cause: &causes::declaration_untrue::CAUSE,
+        grade: Grade::Lossless,
+        span,
+        with: "1.0".to_owned(),
+        evidence: "version=\"1.1\"".to_owned(),
+    })
 }
 
 /// A declaration must name the encoding that leaves: UTF-8, or for pure ASCII one like it.

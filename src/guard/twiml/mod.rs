@@ -6,6 +6,7 @@ pub mod chars;
 pub mod document;
 pub mod entities;
 pub mod grammar;
+mod names;
 mod namespaces;
 mod reader;
 mod tags;
