@@ -23,6 +23,9 @@ fn code_page(language: &[u8]) -> Option<&'static Encoding> {
 
 /// The code page of a document's one language, or Hebrew where nothing else is spelt so.
 pub fn evident(body: &[u8]) -> Option<&'static Encoding> {
+    if is_damaged_utf8(body) {
+        return None;
+    }
     let mut languages = memchr::memmem::find_iter(body, b"language=").filter_map(|at| {
         let value = body.get(at + 10..)?;
         let len = value.iter().take_while(|b| b.is_ascii_alphabetic()).count();
@@ -30,9 +33,26 @@ pub fn evident(body: &[u8]) -> Option<&'static Encoding> {
     });
     let Some(first) = languages.next() else { return is_hebrew(body).then_some(WINDOWS_1255) };
     let page = code_page(first)?;
-    let foreign = page == WINDOWS_1255 && !letters(body).all(|b| HEBREW.contains(&b));
+    let foreign = if page == WINDOWS_1255 {
+        !letters(body).all(|b| HEBREW.contains(&b))
+    } else {
+        page != WINDOWS_1251 && page != WINDOWS_1253 && page != WINDOWS_1256 && !is_latin(body)
+    };
     let broken = page.decode_without_bom_handling_and_without_replacement(body).is_none();
     (!foreign && !broken && languages.all(|other| code_page(other) == Some(page))).then_some(page)
+}
+
+/// Whether a good part of the bytes is UTF-8: then something broke it, and it is nothing else.
+fn is_damaged_utf8(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let broken = text.matches('\u{fffd}').count();
+    let whole = text.chars().filter(|c| !c.is_ascii()).count() - broken;
+    whole * 4 >= broken
+}
+
+/// Whether accented letters stand alone or in pairs, as they do in languages written in Latin.
+fn is_latin(body: &[u8]) -> bool {
+    !body.windows(3).any(|run| run.iter().all(|b| *b >= 0xc0))
 }
 
 /// The letters of Hebrew in windows-1255.
@@ -74,6 +94,8 @@ mod tests {
             (b"<Say language='ru-RU'>\xef\xf0\xe8\xe2\xe5\xf2</Say>", Some(WINDOWS_1251)),
             (b"<Say language=\"es-ES\">\xa1Hola!</Say>", Some(WINDOWS_1252)),
             (b"<Say language=\"ja-JP\">\xf9\xec</Say>", None),
+            (b"<Say language=\"en-US\">\xf9\xec\xe5\xed</Say>", None),
+            (b"<Say language='ru-RU'>\xd0\xbf\xd1\x80\xff</Say>", None),
             (b"<Say language=\"he-IL\">\xc9\xec</Say>", None),
             (b"<Say language=\"he-IL\">\xf9</Say><Say language=\"ru-RU\">\xf9</Say>", None),
         ] {

@@ -211,7 +211,8 @@ fn escapes(text: &str) -> Option<Unwrapped> {
     let bare = bare.strip_suffix('"').unwrap_or(bare);
     // Escaped quotes of attributes alone are mended one by one.
     let spoken = || bare.split('>').any(|part| part.split('<').next().unwrap_or("").contains('\\'));
-    if !MARKS.iter().any(|mark| bare.contains(mark)) && !(bare.contains("=\\\"") && spoken()) {
+    let between_tags = MARKS.iter().any(|mark| bare.contains(mark));
+    if !between_tags && (!bare.contains("=\\\"") || !spoken()) {
         return None;
     }
     let mut quoted = String::with_capacity(bare.len() + 2);

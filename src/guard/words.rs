@@ -154,6 +154,16 @@ fn is_printed_object(text: &str) -> bool {
         || text.ends_with("Response {}")
 }
 
+/// Longer words than this are nobody's, unless they are URLs.
+const LONGEST_WORD: usize = 120;
+
+/// A word that is something encoded, if there is one.
+pub fn packed(text: &str) -> Option<&str> {
+    let packed =
+        |word: &&str| word.len() > LONGEST_WORD && word.is_ascii() && !word.contains("://");
+    text.split_whitespace().find(packed).and_then(|word| word.get(..LONGEST_WORD))
+}
+
 /// In lower case; each is found in no sentence that one would speak to a caller.
 const MARKS: [&str; 59] = [
     "traceback (most recent call last)",

@@ -250,6 +250,42 @@ simple("Python string", MEND, repr)
 simple("line ends as \\n", MEND, lambda xml: xml.replace("?>", "?>\\n", 1))
 simple("a Markdown fence", OPEN, lambda xml: f"```xml\n{xml}\n```")
 
+# Torn tags and declarations, and wrappings that lost a part ---------------------------------------------
+
+
+def torn(pattern, change):
+    """`change` for every match outside of CDATA; None where nothing matches."""
+    return lambda xml: None if "CDATA" in xml or (made := re.sub(pattern, change, xml)) == xml else made
+
+
+def redeclared(declaration):
+    return lambda xml: xml.replace(DECLARATION, declaration, 1) if xml.startswith(DECLARATION) else None
+
+
+for name, declaration in {
+    "without version": '<?xml encoding="UTF-8"?>', "encoding first": '<?xml encoding="UTF-8" version="1.0"?>', "misspelt within": '<?xml verison="1.0" encodig="UTF-8"?>',
+    "no quotes": "<?xml version=1.0 encoding=UTF-8?>", "one quote lost": '<?xml version="1.0 encoding="UTF-8"?>', "no blank": '<?xml version="1.0"encoding="UTF-8"?>',
+    "version 2.0": '<?xml version="2.0" encoding="UTF-8"?>', "standalone true": '<?xml version="1.0" encoding="UTF-8" standalone="true"?>', "an element": '<xml version="1.0" encoding="UTF-8">',
+    "no end": '<?xml version="1.0" encoding="UTF-8"?',
+}.items():
+    simple(f"declaration: {name}", MEND, redeclared(declaration))
+simple("end tags </Say/>", MEND, torn(r"</(Say|Dial|Number|Message)>", r"</\1/>"))
+simple("end tags </>", MEND, torn(r"</(Say|Dial|Number|Message)>", "</>"))
+simple("an end tag without its >", MEND, torn(r"</(Say|Dial|Number|Message)>(?=<)", r"</\1"))
+simple("attributes in end tags", MEND, torn(r"<Say( [^<>/]+)>([^<]*)</Say>", r"<Say\1>\2</Say\1>"))
+simple("start tag for </Say>", MEND, torn(r"(<Say[^<>/]*>[^<]+)</Say>(?!<Say)", r"\1<Say>"))
+simple("start tag for </Response>", MEND, torn(r"(?<=>)</Response>$", "<Response>"))
+simple("empty verbs left open", MEND, torn(r"<(Pause|Hangup|Leave|Parameter)((?: [^<>]*[^<>/ ])?) ?/>", r"<\1\2>"))
+simple("quotes doubled", MEND, torn(r'([a-zA-Z]+)="([^"<>]+)"(?=[^<>]*>)(?!\?)', lambda part: part[0] if part[1] in ("version", "encoding") else f'{part[1]}=""{part[2]}""'))
+simple("the document twice", MEND, lambda xml: f"{xml}\n{xml}" if "</Response>" in xml else None)
+simple("root in lower case, its end not", MEND, lambda xml: xml.replace("<Response>", "<response>", 1) if "</Response>" in xml else None)
+simple("JSON string without quotes", MEND, lambda xml: json.dumps(xml + "\n").replace("/", "\\/")[1:-1])
+simple("JSON behind a log line", MEND, lambda xml: Answer(f"INFO building menu\n{json.dumps({'twiml': xml})}".encode(), JSON))
+simple("escaped by number", MEND, lambda xml: "".join(f"&#{ord(c)};" if c in "<>&\"'" else c for c in xml))
+simple("CDATA in SOAP", MEND, lambda xml: f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><return><![CDATA[{xml}]]></return></s:Body></s:Envelope>' if "]]>" not in xml else None)
+simple("a form's field", MEND, lambda xml: Answer(f"twiml={urllib.parse.quote_plus(xml)}".encode(), "text/plain"))
+simple("a data: URL", MEND, lambda xml: Answer(b"data:text/xml;base64," + base64.b64encode(xml.encode()), "text/plain"))
+
 # No document, or none to trust ---------------------------------------------------------------------------
 
 PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"

@@ -43,12 +43,10 @@ impl<'t> Mender<'t> {
     pub(super) fn holds_nothing(&self, name: &str) -> bool {
         let next = self.rest().get(1..).unwrap_or_default().trim_start();
         let empty = grammar::rule(name).is_some_and(|rule| {
-            !rule.text && rule.children.iter().all(|child| *child == "Parameter")
+            let parameters = rule.children == ["Parameter"] && !next.starts_with("<Parameter");
+            !rule.text && (rule.children.is_empty() || parameters)
         });
-        empty
-            && next.starts_with('<')
-            && !next.starts_with("<Parameter")
-            && self.ends.get(name).is_none_or(|&end| end < self.at)
+        empty && next.starts_with('<') && self.ends.get(name).is_none_or(|&end| end < self.at)
     }
 
     fn foreign_starts(&self, name: &str) -> bool {

@@ -313,7 +313,14 @@ impl<'t> Mender<'t> {
             return bounded;
         }
         // An unknown name is a tag only where something closes it.
-        let closed_later = || self.ends.get(name).is_some_and(|&end| end > self.at);
+        let other_case = || {
+            grammar::ignoring_case(name).is_some()
+                && self
+                    .ends
+                    .iter()
+                    .any(|(other, &end)| end > self.at && other.eq_ignore_ascii_case(name))
+        };
+        let closed_later = || self.ends.get(name).is_some_and(|&end| end > self.at) || other_case();
         bounded
             && inner.find(['<', '>']).is_some_and(|end| {
                 inner.get(end..).is_some_and(|rest| rest.starts_with('>'))

@@ -15,7 +15,7 @@ impl Mender<'_> {
         let inner = rest.strip_prefix("<\\/").or_else(|| rest.strip_prefix("<\\"));
         let inner = inner.or_else(|| rest.strip_prefix("</"))?;
         let name = inner.get(..name_len(inner))?;
-        if name != innermost && !(name.is_empty() && !escaped) {
+        if name != innermost && (escaped || !name.is_empty()) {
             return None;
         }
         let after = inner.get(name.len()..)?;
