@@ -2,6 +2,8 @@
 
 use memchr::memmem;
 
+use super::request;
+
 /// What `curl` says on its way out when there was no whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CurlError {
@@ -16,6 +18,8 @@ pub(super) struct CurlError {
 pub(super) fn strip(input: &[u8]) -> (Vec<u8>, Option<CurlError>) {
     let (input, error) = split_error(unfence(input));
     let input = skip_prompt(input);
+    let input =
+        request::end_of_printed_request(input).and_then(|at| input.get(at..)).unwrap_or(input);
     let input = if is_verbose(input) { unverbose(input) } else { input.to_vec() };
     (input, error)
 }
@@ -89,10 +93,11 @@ fn skip_prompt(input: &[u8]) -> &[u8] {
     for line in lines(input).take(40) {
         let text = bare(line).trim_ascii();
         let ours = text.is_empty()
-            || text.starts_with(b"curl ")
-            || memmem::find(text, b"$ curl ").is_some()
-            || memmem::find(text, b"# curl ").is_some()
-            || memmem::find(text, b"% curl ").is_some()
+            || std::str::from_utf8(text).ok().and_then(request::command_line).is_some()
+            || [&b"$ http "[..], b"> http ", b"% http ", b"http "]
+                .iter()
+                .any(|command| memmem::find(text, command).is_some() && text.len() < 200)
+            || is_invoked(text)
             || text.starts_with(b"% Total")
             || text.starts_with(b"Dload")
             || (memmem::find(text, b"--:--:--").is_some());
@@ -103,9 +108,17 @@ fn skip_prompt(input: &[u8]) -> &[u8] {
     }
     let rest = input.get(skipped..).unwrap_or_default();
     let plain = without_escapes(lines(rest).next().unwrap_or_default());
-    let answer = [&b"HTTP/"[..], b"* ", b"> ", b"< HTTP/"].iter().any(|p| plain.starts_with(p));
+    let starts = [&b"HTTP/"[..], b"* ", b"> ", b"< HTTP/", b"StatusCode  ", b"POST /", b"GET /"];
+    let answer = starts.iter().any(|start| plain.starts_with(start));
     // Blank lines may also be the start of a bare body, where they are evidence.
     if answer { rest } else { input }
+}
+
+/// `PS C:\> Invoke-WebRequest …` and its short names.
+fn is_invoked(text: &[u8]) -> bool {
+    text.starts_with(b"PS ")
+        || text.starts_with(b"Invoke-WebRequest -")
+        || text.starts_with(b"iwr ")
 }
 
 fn is_verbose(input: &[u8]) -> bool {
