@@ -22,7 +22,7 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
     let judgement = &explanation.judgement;
     text += &logged(explanation);
     for (at, finding) in judgement.findings.iter().enumerate() {
-        if at == 0 {
+        if at == 0 && expected(explanation) != Some(true) {
             for line in codes(finding) {
                 let _ = writeln!(text, "{}.", capital(&line));
             }

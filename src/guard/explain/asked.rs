@@ -147,7 +147,7 @@ impl Asked {
     }
 
     /// The policy that knows the host which was asked as its own.
-    pub(super) fn own_host_in(&self, policy: &Policy) -> Policy {
+    pub fn policy(&self, policy: &Policy) -> Policy {
         let mut policy = policy.clone();
         if let Some(host) = &self.host {
             policy.public_origin.clone_from(&self.origin);
@@ -170,7 +170,7 @@ mod tests {
     fn the_url_that_was_asked_names_the_own_host() {
         let asked = asked("x", None, Some("https://PBX.example.com/voice?x=1"));
         assert_eq!(asked.target, "/voice?x=1");
-        let policy = asked.own_host_in(&Policy::default());
+        let policy = asked.policy(&Policy::default());
         assert_eq!(policy.own_hosts, ["pbx.example.com"]);
         assert_eq!(policy.public_origin.as_deref(), Some("https://pbx.example.com"));
     }

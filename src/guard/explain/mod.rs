@@ -81,7 +81,7 @@ impl Explanation {
 
 /// Explains a pasted answer under a policy. Total, like the judge.
 pub fn explain(paste: &Paste, asked: &Asked, policy: &Policy) -> Explanation {
-    let policy = &asked.own_host_in(policy);
+    let policy = &asked.policy(policy);
     let exchange = exchange(paste, asked);
     let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
     let mut judgement = judge(&exchange, policy);

@@ -90,6 +90,7 @@ fn split_error(input: &[u8]) -> (&[u8], Option<CurlError>) {
 /// Leading lines that are certainly the terminal's are passed over, if an answer follows them.
 fn skip_prompt(input: &[u8]) -> &[u8] {
     let mut skipped = 0;
+    let mut commands = false;
     for line in lines(input).take(40) {
         let text = bare(line).trim_ascii();
         let ours = text.is_empty()
@@ -104,6 +105,7 @@ fn skip_prompt(input: &[u8]) -> &[u8] {
         if !ours {
             break;
         }
+        commands |= !text.is_empty();
         skipped += line.len();
     }
     let rest = input.get(skipped..).unwrap_or_default();
@@ -111,7 +113,7 @@ fn skip_prompt(input: &[u8]) -> &[u8] {
     let starts = [&b"HTTP/"[..], b"* ", b"> ", b"< HTTP/", b"StatusCode  ", b"POST /", b"GET /"];
     let answer = starts.iter().any(|start| plain.starts_with(start));
     // Blank lines may also be the start of a bare body, where they are evidence.
-    if answer { rest } else { input }
+    if answer || (commands && rest.is_empty()) { rest } else { input }
 }
 
 /// `PS C:\> Invoke-WebRequest …` and its short names.

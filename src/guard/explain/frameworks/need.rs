@@ -99,15 +99,18 @@ pub(super) fn of(slug: &str, status: u16, text: &str) -> Option<Need> {
         "program-output"
         | "text-before"
         | "text-after"
+        | "program-output-inside"
+        | "document-truncated"
+            if is_php(text, &["Fatal error", "Parse error"]) =>
+        {
+            Need::ErrorPage
+        }
+        "program-output"
+        | "text-before"
+        | "text-after"
         | "declaration-misplaced"
         | "program-output-inside"
-        | "several-documents"
-        | "document-truncated"
-            if is_php_error(text)
-                || !matches!(slug, "document-truncated" | "several-documents") =>
-        {
-            Need::Output
-        }
+        | "several-documents" => Need::Output,
         "no-content" | "empty-body" | "acknowledgement" | "prose" | "not-twiml" => Need::Document,
         "content-type-missing"
         | "content-type-doubled"
