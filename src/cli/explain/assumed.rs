@@ -9,12 +9,11 @@ use crate::twilio::Slot;
 pub(super) fn notes(asked: &Asked, explanation: &Explanation) -> Vec<String> {
     let mut notes = Vec::new();
     match asked.slot_from {
-        SlotFrom::Said => {}
         SlotFrom::Assumed if explanation.found_something() => notes.push(
             "slot `voice` was assumed, since no parameters of the request are here; --slot SLOT says another"
                 .to_owned(),
         ),
-        SlotFrom::Assumed => {}
+        SlotFrom::Said | SlotFrom::Assumed => {}
         from => notes.push(format!(
             "slot `{}`, by the {}; --slot SLOT says another",
             asked.slot,

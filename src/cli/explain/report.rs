@@ -55,6 +55,10 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
 /// What Twilio logged, beside what this answer leads to.
 fn logged(explanation: &Explanation) -> String {
     let Some(logged) = &explanation.logged else { return String::new() };
+    if !explanation.body_is_known && explanation.judgement.findings.is_empty() {
+        // The sentence says it.
+        return String::new();
+    }
     let code = logged.code.map_or_else(|| "no code".to_owned(), catalogue::code);
     let fits = match expected(explanation) {
         Some(true) => "; this answer explains it",

@@ -92,7 +92,7 @@ fn is_event(object: &Map<String, Value>) -> bool {
 }
 
 fn of_form(input: &[u8]) -> Option<Event> {
-    if input.contains(&b'\n') || !memchr::memmem::find(input, b"Payload=").is_some() {
+    if input.contains(&b'\n') || memchr::memmem::find(input, b"Payload=").is_none() {
         return None;
     }
     let params = Params::from_form(input);

@@ -6,8 +6,10 @@
 
 mod asked;
 pub mod catalogue;
+mod curl_error;
 mod event;
 pub mod frameworks;
+mod head;
 pub mod paste;
 mod powershell;
 mod request;

@@ -8,7 +8,11 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCO
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::super::{Answer, BodyEnd, Failure, Outcome};
+use super::curl_error::failure;
 use super::event::{self, Event, Logged};
+use super::head::{
+    MAX_HEAD_LINES, dechunk, declared_length, has_bare_headers, header_of, status_of,
+};
 use super::powershell::{self, Listing};
 use super::request::{self, Request};
 use super::terminal::{self, CurlError, bare, lines, without_escapes};
@@ -66,15 +70,17 @@ impl Missing {
 /// and editors lose trailing blanks and invisible characters.
 const LENGTH_SLACK: usize = 8;
 
-/// Most lines of a head.
-const MAX_HEAD_LINES: usize = 500;
-
 /// Reads a paste: `curl -i` or `curl -v` output, a saved answer, a bare body, what `curl` said when
 /// it got none, what httpie or PowerShell print, or what Twilio logged. Never fails: whatever is
 /// nothing else is a body.
 pub fn read(input: &[u8]) -> Paste {
     let mut reading = Reading::default();
     let input = &reading.plain(input)[..];
+    let last = terminal::last_run(input);
+    if last > 0 {
+        reading.notes.push("several runs of curl are here; the last was judged".into());
+    }
+    let input = input.get(last..).unwrap_or_default();
     if let Some(event) = event::read(input) {
         return reading.of_event(event);
     }
@@ -204,8 +210,24 @@ impl Reading {
             None if input.starts_with(b"HTTP/") => return no_status(input),
             None => self.headless(input),
         };
+        self.say_what_redirects_do();
         self.say_what_is_missing(&head, error.is_some(), head_alone);
         Outcome::Answered(self.answer(head, error))
+    }
+
+    /// What `curl -L` followed, Twilio meets as well.
+    fn say_what_redirects_do(&mut self) {
+        let before = |status: u16| {
+            self.earlier.iter().any(|line| status_of(line.as_bytes()).is_some_and(|s| s == status))
+        };
+        let note = if before(301) || before(302) {
+            "a redirect came first: after 301 and 302 Twilio asks with GET, without the form's fields"
+        } else if before(308) {
+            "a redirect came first: Twilio does not follow a 308 (11216)"
+        } else {
+            return;
+        };
+        self.notes.push(note.to_owned());
     }
 
     fn say_what_is_missing(&mut self, head: &Head<'_>, is_cut: bool, head_alone: bool) {
@@ -351,95 +373,6 @@ fn no_status(input: &[u8]) -> Outcome {
         received: Bytes::copy_from_slice(first),
         detail: "expected `HTTP/1.1` and a status of three digits".into(),
     })
-}
-
-fn status_of(line: &[u8]) -> Option<StatusCode> {
-    let text = std::str::from_utf8(line).ok()?;
-    let mut words = text.strip_prefix("HTTP/")?.split_ascii_whitespace();
-    let version = words.next()?;
-    if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return None;
-    }
-    StatusCode::from_bytes(words.next()?.as_bytes()).ok()
-}
-
-fn header_of(line: &[u8]) -> Option<(HeaderName, Vec<u8>)> {
-    let colon = memchr::memchr(b':', line)?;
-    let name = HeaderName::from_bytes(line.get(..colon)?.trim_ascii()).ok()?;
-    Some((name, line.get(colon + 1..)?.trim_ascii().to_vec()))
-}
-
-/// Header lines up to a blank one, with a name among them that answers carry.
-fn has_bare_headers(input: &[u8]) -> bool {
-    let mut known = false;
-    for line in lines(input).take(MAX_HEAD_LINES) {
-        let line = without_escapes(bare(line));
-        if line.is_empty() {
-            return known;
-        }
-        let Some((name, _)) = header_of(&line) else { return false };
-        known |= matches!(
-            name.as_str(),
-            "content-type" | "content-length" | "date" | "server" | "location" | "connection"
-        );
-    }
-    known
-}
-
-fn declared_length(headers: &HeaderMap) -> Option<usize> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return None;
-    }
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// The body of a raw saved answer with chunks; `curl` has undone them already.
-fn dechunk(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
-    headers.get(TRANSFER_ENCODING)?;
-    let mut out = Vec::with_capacity(body.len());
-    let mut rest = body;
-    loop {
-        let line_end = memchr::memmem::find(rest, b"\r\n")?;
-        let size = std::str::from_utf8(rest.get(..line_end)?).ok()?;
-        let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
-        rest = rest.get(line_end + 2..)?;
-        if size == 0 {
-            return Some(out);
-        }
-        out.extend_from_slice(rest.get(..size)?);
-        rest = rest.get(size..)?.strip_prefix(b"\r\n")?;
-    }
-}
-
-fn failure(error: &CurlError) -> Failure {
-    let detail = error.message.clone();
-    let said = detail.to_ascii_lowercase();
-    match error.code {
-        7 if said.contains("timed out") => Failure::ConnectTimeout,
-        7 => Failure::Refused { address: address_in(&detail) },
-        28 if said.contains("connection timed out") || said.contains("failed to connect") => {
-            Failure::ConnectTimeout
-        }
-        28 => Failure::HeadersTooLate,
-        52 => Failure::ClosedEarly { received: Bytes::new() },
-        55 | 56 => Failure::Reset,
-        1 | 8 => Failure::NotHttp { received: Bytes::new(), detail },
-        _ => Failure::Unreachable { address: address_in(&detail), detail },
-    }
-}
-
-/// `Failed to connect to 127.0.0.1 port 5000 after 0 ms` gives `127.0.0.1:5000`.
-fn address_in(message: &str) -> String {
-    let after = |mark: &str| {
-        message
-            .split_once(mark)
-            .and_then(|(_, rest)| rest.split([' ', ':']).find(|word| !word.is_empty()))
-    };
-    match (after("connect to "), after(" port "), after("host: ")) {
-        (Some(host), Some(port), _) => format!("{host}:{port}"),
-        (Some(host), None, _) | (None, _, Some(host)) => host.to_owned(),
-        _ => "the backend".to_owned(),
-    }
 }
 
 #[cfg(test)]

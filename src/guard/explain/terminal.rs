@@ -24,6 +24,28 @@ pub(super) fn strip(input: &[u8]) -> (Vec<u8>, Option<CurlError>) {
     (input, error)
 }
 
+/// Where the last of several runs of `curl` begins: its command line, with an answer before it and
+/// behind it.
+pub(super) fn last_run(input: &[u8]) -> usize {
+    let (mut at, mut start, mut last) = (0, None, 0);
+    let mut answered = false;
+    for line in lines(input) {
+        let text = bare(line);
+        if text.starts_with(b"HTTP/") || text.starts_with(b"< HTTP/") {
+            last = start.take().unwrap_or(last);
+            answered = true;
+        } else if answered
+            && text.len() < 1_000
+            && memmem::find(text, b"curl").is_some()
+            && std::str::from_utf8(text).ok().and_then(request::command_line).is_some()
+        {
+            start = Some(at);
+        }
+        at += line.len();
+    }
+    last
+}
+
 /// Lines with their ends.
 pub(super) fn lines(input: &[u8]) -> impl Iterator<Item = &[u8]> {
     input.split_inclusive(|&byte| byte == b'\n')
@@ -191,6 +213,15 @@ mod tests {
         let (rest, error) = strip(b"HTTP/1.1 200 OK\n\n<Resp\ncurl: (18) transfer closed with 3 bytes remaining to read\n");
         assert_eq!(rest, b"HTTP/1.1 200 OK\n\n<Resp\n");
         assert_eq!(error.map(|e| e.code), Some(18));
+    }
+
+    #[test]
+    fn the_last_of_several_runs_is_found_and_quotations_are_none() {
+        let one = "$ curl -i http://x/\nHTTP/1.1 200 OK\n\n<Response/>\n";
+        let two = format!("{one}me@box:~$ curl -i http://x/b\nHTTP/1.1 500 Oops\n\nx");
+        assert_eq!(last_run(one.as_bytes()), 0);
+        assert!(two[last_run(two.as_bytes())..].starts_with("me@box"));
+        assert_eq!(last_run(format!("{one}$ curl --help\n").as_bytes()), 0);
     }
 
     #[test]
