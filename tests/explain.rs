@@ -8,6 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use twiml_guard::guard::Policy;
+use twiml_guard::guard::explain::{Asked, explain, paste};
 
 use crate::cli::{code, fed, stderr, stdout};
 
@@ -101,4 +103,32 @@ fn a_url_that_is_none_is_usage() {
     let output = fed(&["explain", "--url", "/voice"], b"<Response/>");
     assert_eq!(code(&output), Some(2));
     assert!(stderr(&output).contains("expected a whole URL"), "{}", stderr(&output));
+}
+
+#[test]
+fn spoilt_samples_are_explained_without_a_panic() {
+    let mut state = 0x2545_f491_u32;
+    let mut below = |limit: usize| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize % limit.max(1)
+    };
+    for path in samples() {
+        let sample = fs::read(&path).unwrap();
+        for round in 0..60 {
+            let mut spoilt = sample.clone();
+            let (from, to) = (below(spoilt.len()), below(spoilt.len()));
+            match round % 4 {
+                0 => spoilt.truncate(from),
+                1 => spoilt[from] = below(256) as u8,
+                2 => drop(spoilt.drain(from.min(to)..from.max(to))),
+                _ => spoilt.extend_from_within(from.min(to)..from.max(to)),
+            }
+            let paste = paste::read(&spoilt);
+            let asked = Asked::of(&paste, None, None).unwrap();
+            let told = explain(&paste, &asked, &Policy::default());
+            assert!(!told.sentence.trim().is_empty(), "{}, round {round}", path.display());
+        }
+    }
 }
