@@ -11,6 +11,7 @@ pub mod outbreak;
 pub mod record;
 pub mod recorder;
 pub mod redact;
+pub mod replay;
 #[cfg(test)]
 mod sample;
 pub mod stats;

@@ -178,7 +178,8 @@ mod tests {
             traffic.upstream.note(Duration::from_millis(ms));
             traffic
         };
-        let (routes, total) = routes(&[minute("/a", 1, 10), minute("/b", 2, 20), minute("/a", 4, 900)]);
+        let (routes, total) =
+            routes(&[minute("/a", 1, 10), minute("/b", 2, 20), minute("/a", 4, 900)]);
         let told: Vec<_> = routes.iter().map(|own| (own.route.as_str(), own.answers)).collect();
         assert_eq!(told, [("/a", 5), ("/b", 2)]);
         assert_eq!((total.repaired, total.route.as_str()), (7, "*"));

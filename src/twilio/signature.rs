@@ -72,8 +72,7 @@ impl AuthToken {
         signature: &str,
     ) -> bool {
         let given = STANDARD.decode(signature.trim()).unwrap_or_default();
-        let fits =
-            |url: &str| u8::from(self.mac(url, form.clone()).verify_slice(&given).is_ok());
+        let fits = |url: &str| u8::from(self.mac(url, form.clone()).verify_slice(&given).is_ok());
         spellings(url).iter().fold(0, |any, url| any | fits(url)) == 1
     }
 
@@ -90,11 +89,7 @@ impl AuthToken {
         self.verifies(url, [], signature) && is_body
     }
 
-    fn mac<'p>(
-        &self,
-        url: &str,
-        form: impl IntoIterator<Item = (&'p str, &'p str)>,
-    ) -> Hmac<Sha1> {
+    fn mac<'p>(&self, url: &str, form: impl IntoIterator<Item = (&'p str, &'p str)>) -> Hmac<Sha1> {
         // A value that is repeated counts once.
         let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, value) in form {

@@ -173,7 +173,8 @@ impl List<'_> {
         if let Some(hint) = self.args.filter.hint(&self.reader)? {
             return Ok(wrapped("", &format!("Nothing found: {hint}")));
         }
-        let asked = if self.filter.is_empty() { "" } else { " with an incident that was asked for" };
+        let asked =
+            if self.filter.is_empty() { "" } else { " with an incident that was asked for" };
         if all {
             let what = if self.args.each { "incident" } else { "outbreak" };
             return Ok(match self.filter.is_empty() {

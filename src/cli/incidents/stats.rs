@@ -178,7 +178,8 @@ mod tests {
             p99_ms: Some(u64::MAX / 1_000),
             ..RouteStats::default()
         };
-        let cause = CauseStats { route, cause: "x".repeat(90), count: u64::MAX, counts: vec![7; 31] };
+        let cause =
+            CauseStats { route, cause: "x".repeat(90), count: u64::MAX, counts: vec![7; 31] };
         let stats = Stats {
             since: String::new(),
             until: String::new(),

@@ -5,6 +5,8 @@
 
 mod make;
 
+pub(super) use make::MAX_ENTRIES;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -23,9 +23,13 @@ pub(super) fn text(record: &Record) -> String {
     let decided =
         record.attempts.last().map_or(row.upstream_ms, |last| last.started_ms + last.total_ms);
     let left = millis(row.budget_left_ms);
-    text += &line(decided, &format!("delivered {}; {left} left of the budget", told(&record.delivery)));
+    text +=
+        &line(decided, &format!("delivered {}; {left} left of the budget", told(&record.delivery)));
     if let Some(withheld) = &record.withheld {
-        text += &line(decided, &format!("observing: enforcing would have delivered {}", told(withheld)));
+        text += &line(
+            decided,
+            &format!("observing: enforcing would have delivered {}", told(withheld)),
+        );
     }
     text
 }
@@ -38,8 +42,10 @@ fn phases(attempt: &AttemptRecord, upstream: &str, failure: Option<&str>) -> Str
         _ => "",
     };
     let body = bytes(attempt.body_bytes);
-    let mut text =
-        line(start, &format!("sent {} {} to {upstream}{why}, {body}", attempt.method, attempt.target));
+    let mut text = line(
+        start,
+        &format!("sent {} {} to {upstream}{why}, {body}", attempt.method, attempt.target),
+    );
     if attempt.connect_ms > 0 {
         text += &line(start + attempt.connect_ms, "connected");
     }
