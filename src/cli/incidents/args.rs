@@ -38,6 +38,8 @@ pub enum IncidentsCommand {
     Tail(TailArgs),
     /// Count what became of all answers, per route and cause.
     Stats(StatsArgs),
+    /// Send recorded requests again and say whether the backend was fixed; exit code 0 only if so.
+    Replay(ReplayArgs),
     /// Delete everything from or to a number.
     Forget(ForgetArgs),
 }
@@ -46,7 +48,7 @@ pub enum IncidentsCommand {
 #[derive(Debug, Default, Args)]
 pub struct StoreArgs {
     /// A store by its file, such as a copied incidents.db.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["state_dir", "config"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "state_dir")]
     pub db: Option<PathBuf>,
     /// The guard's state directory [default: as `serve` finds it].
     #[arg(long, value_name = "DIR")]
@@ -154,6 +156,40 @@ pub struct StatsArgs {
     /// On this route, by its name.
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `incidents replay`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The request goes out as Twilio sent it, to the configured backend of its route; further ones follow as
+under `serve`. What was masked in the record goes out as a substitute, which is told. With an auth token
+in TWIML_GUARD_AUTH_TOKEN or TWILIO_AUTH_TOKEN (or in the file that the same name with _FILE names) it is
+signed. It carries `Twiml-Guard-Replay: ID`.
+
+Exit codes: 0 everything is fixed, 1 not everything, 2 usage, 69 no backend could be reached."
+)]
+pub struct ReplayArgs {
+    /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
+    #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]
+    pub ids: Vec<String>,
+    /// The newest incident on record of each open outbreak.
+    #[arg(long)]
+    pub open: bool,
+    /// Which outbreaks.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Send to this backend instead of the configured ones.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// Don't ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,

@@ -156,11 +156,8 @@ fn sent(param: &ParamRecord, substitutes: &mut Vec<Substitute>) -> String {
 
 /// The value that is sent, noted where it is not what was recorded.
 fn substituted(name: &str, recorded: &str, sent: String, all: &mut Vec<Substitute>) -> String {
-    let substitute = Substitute {
-        name: name.to_owned(),
-        recorded: recorded.to_owned(),
-        sent: sent.clone(),
-    };
+    let substitute =
+        Substitute { name: name.to_owned(), recorded: recorded.to_owned(), sent: sent.clone() };
     if sent != recorded && !all.contains(&substitute) {
         all.push(substitute);
     }

@@ -68,7 +68,7 @@ struct Page<'a> {
 }
 
 /// The one incident that is meant: by its id, by the beginning of it, or as an outbreak's.
-fn find(reader: &Reader, id: &str) -> Result<StoredIncident, Failure> {
+pub(super) fn find(reader: &Reader, id: &str) -> Result<StoredIncident, Failure> {
     let id = id.trim();
     let digits = id.chars().filter(|c| *c != '-');
     if digits.clone().count() < LEAST_DIGITS || !digits.clone().all(|c| c.is_ascii_hexdigit()) {
