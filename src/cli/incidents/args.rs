@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 /// `incidents`, with the flags of its list.
@@ -40,6 +40,8 @@ pub enum IncidentsCommand {
     Stats(StatsArgs),
     /// Send recorded requests again and say whether the backend was fixed; exit code 0 only if so.
     Replay(ReplayArgs),
+    /// Write what was recorded as JSON Lines, as curl commands, or as tests for the backend.
+    Export(ExportArgs),
     /// Delete everything from or to a number.
     Forget(ForgetArgs),
 }
@@ -195,6 +197,47 @@ pub struct ReplayArgs {
     pub json: bool,
 }
 
+/// Flags of `incidents export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  twiml-guard incidents export --since 1d > incidents.jsonl
+  twiml-guard incidents export 01970c3e-51f2 --as curl
+  twiml-guard incidents export --open --as pytest --app shop.web:app > test_twilio.py
+
+curl and pytest hold no number in clear: what was masked, or would have been, stands as a substitute.
+JSON Lines are the records as they were kept.")]
+pub struct ExportArgs {
+    /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
+    #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]
+    pub ids: Vec<String>,
+    /// The newest incident on record of each open outbreak.
+    #[arg(long)]
+    pub open: bool,
+    /// Which incidents, or, with --open, outbreaks.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// What to write.
+    #[arg(long = "as", value_name = "FORMAT", value_enum, default_value = "json")]
+    pub format: ExportFormat,
+    /// The Flask app that the tests ask where neither APP_URL nor APP is set.
+    #[arg(long, value_name = "MODULE:ATTRIBUTE", value_parser = app)]
+    pub app: Option<String>,
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// JSON Lines: an incident with its record on each.
+    Json,
+    /// A curl command for each request.
+    Curl,
+    /// One file of tests, complete in itself.
+    Pytest,
+}
+
 /// Flags of `incidents forget`.
 #[derive(Debug, Args)]
 pub struct ForgetArgs {
@@ -210,6 +253,22 @@ pub struct ForgetArgs {
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A module and an attribute of it, as Python names them.
+fn app(word: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+        name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
+    };
+    match word.split_once(':') {
+        Some((module, attribute))
+            if module.split('.').all(is_name) && attribute.split('.').all(is_name) =>
+        {
+            Ok(word.to_owned())
+        }
+        _ => Err("expected a module and an attribute such as shop.web:app".to_owned()),
+    }
 }
 
 fn limit(word: &str) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 pub(super) mod args;
 mod ask;
 mod chosen;
+mod export;
 mod filter;
 mod forget;
 mod list;
@@ -33,6 +34,7 @@ pub(super) fn run(args: &IncidentsArgs) -> Exit {
         Some(IncidentsCommand::Tail(args)) => tail::run(args).map(fine),
         Some(IncidentsCommand::Stats(args)) => stats::run(args).map(fine),
         Some(IncidentsCommand::Replay(args)) => replay::run(args),
+        Some(IncidentsCommand::Export(args)) => export::run(args).map(fine),
         Some(IncidentsCommand::Forget(args)) => forget::run(args).map(fine),
     };
     match done {

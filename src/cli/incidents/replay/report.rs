@@ -297,7 +297,10 @@ pub(super) fn heading(planned: &[Planned], open: bool, signed: bool) -> String {
         return "No open outbreak: nothing to replay.\n".to_owned();
     }
     let what = if open {
-        format!("One incident of each of {}", counted(count, "open outbreak", "open outbreaks"))
+        match count {
+            1 => "One incident of the one open outbreak".to_owned(),
+            count => format!("One incident of each of {count} open outbreaks"),
+        }
     } else {
         counted(count, "incident", "incidents")
     };
