@@ -8,6 +8,7 @@ mod cli;
 mod config_file;
 mod conformance;
 mod explain;
+mod exported;
 mod grammar;
 mod kit;
 mod layout;

@@ -1,13 +1,18 @@
 //! Recorded requests as tests for the backend's own repository.
 
+use std::collections::BTreeSet;
+
 use super::quote::{comment, python};
 use super::told;
+use crate::guard::twiml::grammar;
 use crate::incidents::record::Record;
 use crate::incidents::replay::Request;
 use crate::incidents::view::texts;
 
 const FIXTURE: &str = include_str!("fixture.py");
 const APP: &str = "APP = None\n";
+const ATTRIBUTES: &str = "ATTRIBUTES = set()\n";
+const ELEMENTS: &str = "ELEMENTS = set()\n";
 const CASES: &str = "CASES = []\n";
 
 /// The file up to its cases; `app`: the Flask app that is asked unless the environment says
@@ -15,7 +20,31 @@ const CASES: &str = "CASES = []\n";
 pub(super) fn head(app: Option<&str>) -> String {
     let (before, _) = FIXTURE.split_once(CASES).unwrap_or((FIXTURE, ""));
     let app = app.map_or_else(|| APP.to_owned(), |app| format!("APP = {}\n", python(app)));
-    format!("{}CASES = [\n", before.replacen(APP, &app, 1))
+    let rules = grammar::rules();
+    let before = before
+        .replacen(ELEMENTS, &set("ELEMENTS", rules.iter().map(|rule| rule.name)), 1)
+        .replacen(
+            ATTRIBUTES,
+            &set("ATTRIBUTES", rules.iter().flat_map(|rule| rule.attributes).copied()),
+            1,
+        )
+        .replacen(APP, &app, 1);
+    format!("{before}CASES = [\n")
+}
+
+/// A set of names, over as many lines as it needs.
+fn set<'n>(variable: &str, names: impl Iterator<Item = &'n str>) -> String {
+    let mut lines = vec![String::new()];
+    for name in names.collect::<BTreeSet<_>>() {
+        if lines.last().is_some_and(|line| line.len() + name.len() > 100) {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            *line += &format!(" {name}");
+        }
+    }
+    let lines: Vec<_> = lines.iter().map(|line| format!("    {}\n", line.trim())).collect();
+    format!("{variable} = set(\"\"\"\n{}\"\"\".split())\n", lines.concat())
 }
 
 /// The file after its cases.

@@ -52,9 +52,6 @@ fn then(record: &Record) -> String {
 fn expected(slot: &str) -> &'static str {
     match slot {
         "callback" => "status 200 or 204",
-        "messaging" | "whisper" => {
-            "status 200, Content-Type text/xml, UTF-8, one well-formed <Response>; or nothing at all"
-        }
         _ => "status 200, Content-Type text/xml, UTF-8, one well-formed <Response>",
     }
 }
