@@ -39,7 +39,7 @@ fn backend() -> Backend {
                     "Content-Type: text/xml\r\nServer: x\r\n",
                     "<Response>\n  <Say>Tom & Jerry</Say>\n  <Redirect>/next?a=1&b=2</Redirect>\n</Response>",
                 ),
-                "/bom" => answer(
+                path if path.starts_with("/bom") || path.starts_with("/long-") => answer(
                     "200 OK",
                     "Content-Type: text/xml\r\n",
                     "\u{feff}<Response><Say>Hi</Say></Response>",
@@ -51,9 +51,14 @@ fn backend() -> Backend {
     })
 }
 
-/// A route whose name is as unpleasant as a path can be.
+/// A route with a name far longer than a line.
+fn long_path() -> String {
+    "/long-name-of-a-route".repeat(9)
+}
+
+/// A path as unpleasant as a path can be.
 fn odd_path() -> String {
-    format!("/bom/{}/{}", "a".repeat(150), "%1b%e2%80%ae")
+    format!("/bom/{}/%1b%e2%80%ae", "a".repeat(150))
 }
 
 fn config(backend: &Backend, folder: &Path) -> PathBuf {
@@ -63,9 +68,9 @@ fn config(backend: &Backend, folder: &Path) -> PathBuf {
          [[route]]\npath = \"/voice\"\n\
          [[route]]\npath = \"/menu\"\n\
          [[route]]\npath = \"/watched\"\nobserve = true\n\
-         [[route]]\npath = \"/{}\"\n",
+         [[route]]\npath = \"{}\"\n",
         backend.address,
-        "long-name-of-a-route/".repeat(9).trim_end_matches('/'),
+        long_path(),
     );
     fs::write(&path, text).unwrap();
     path
@@ -128,8 +133,7 @@ impl Recorded {
         for _ in 0..2 {
             post(to, "/fine", &call(FIRST, 4));
         }
-        let odd = format!("{}{}", "/long-name-of-a-route".repeat(9), "");
-        post(to, &odd, &call(FIRST, 4));
+        post(to, &long_path(), &call(FIRST, 4));
         post(to, &odd_path(), &call(FIRST, 4));
         stop(guard);
         Self { folder }
@@ -176,17 +180,17 @@ fn causes(found: &Value, list: &str) -> Vec<String> {
 fn open_outbreaks_are_listed_the_latest_on_top() {
     let recorded = Recorded::shared();
     let found = recorded.json(&[]);
-    assert_eq!(causes(&found, "outbreaks"), ["html-page", "byte-order-mark", "bare-ampersand", "html-page"]);
-    let page = &found["outbreaks"][3];
+    assert_eq!(causes(&found, "outbreaks"), ["byte-order-mark", "byte-order-mark", "html-page", "bare-ampersand", "html-page"]);
+    let page = &found["outbreaks"][4];
     assert_eq!((&page["count"], &page["callers"]), (&4.into(), &2.into()));
     assert_eq!((&page["route"], &page["open"]), (&"/voice".into(), &true.into()));
-    assert_eq!(found["outbreaks"][0]["observed"], 1);
+    assert_eq!(found["outbreaks"][2]["observed"], 1);
     let text = recorded.text(&[]);
     let line = text.lines().find(|line| line.contains("/voice")).unwrap_or_else(|| panic!("{text}"));
     for part in ["12100", "html-page", " 4 ", " 2 ", "Z "] {
         assert!(line.contains(part), "{part}: {text}");
     }
-    assert!(text.starts_with("4 open outbreaks"), "{text}");
+    assert!(text.starts_with("5 open outbreaks"), "{text}");
     assert!(text.contains("fix: "), "{text}");
 }
 
@@ -235,15 +239,15 @@ fn readme_lists(fields: &[&str]) {
 fn each_filter_takes_what_it_names() {
     let recorded = Recorded::shared();
     let each = |filter: &[&str]| causes(&recorded.json(&[&["--each"], filter].concat()), "incidents");
-    assert_eq!(each(&[]).len(), 7);
+    assert_eq!(each(&[]).len(), 9);
     assert_eq!(each(&["--route", "/menu"]), ["bare-ampersand"]);
-    assert_eq!(each(&["--cause", "byte-order-mark"]), ["byte-order-mark"]);
+    assert_eq!(each(&["--cause", "byte-order-mark"]), ["byte-order-mark"; 3]);
     assert_eq!(each(&["--code", "11200"]).len(), 4);
     assert_eq!(each(&["--call", &format!("CA{:032x}", 3)]), ["html-page"]);
-    assert_eq!(each(&["--number", FIRST]).len(), 4);
-    assert_eq!(each(&["--number", "001 555-010-0123"]).len(), 4);
-    assert_eq!(each(&["--number", "+15550100999"]).len(), 7);
-    assert_eq!(each(&["--since", "1h"]).len(), 7);
+    assert_eq!(each(&["--number", FIRST]).len(), 6);
+    assert_eq!(each(&["--number", "001 555-010-0123"]).len(), 6);
+    assert_eq!(each(&["--number", "+15550100999"]).len(), 9);
+    assert_eq!(each(&["--since", "1h"]).len(), 9);
     assert_eq!(each(&["--until", "1h"]).len(), 0);
     assert_eq!(each(&["--since", "2020-01-01", "--until", "2020-01-02T00:00Z"]).len(), 0);
     assert_eq!(each(&["--number", FIRST, "--route", "/voice"]).len(), 3);
@@ -259,7 +263,7 @@ fn pages_follow_one_another() {
     let first = recorded.json(&["--each", "--limit", "3"]);
     let next = first["next"].as_str().unwrap();
     let rest = recorded.json(&["--each", "--before", next]);
-    assert_eq!(rest["incidents"].as_array().unwrap().len(), 4);
+    assert_eq!(rest["incidents"].as_array().unwrap().len(), 6);
     assert!(rest["next"].is_null());
     assert!(recorded.text(&["--each", "--limit", "3"]).contains(next));
 }
@@ -367,7 +371,7 @@ fn statistics_count_every_answer() {
     let recorded = Recorded::shared();
     let stats = recorded.json(&["stats", "--since", "1h"]);
     assert_eq!(stats["total"]["answers"], 11);
-    assert_eq!(stats["total"]["untouched"], 4);
+    assert_eq!(stats["total"]["untouched"], 2);
     assert_eq!(stats["total"]["would_have"], 1);
     let voice = stats["routes"].as_array().unwrap().iter().find(|own| own["route"] == "/voice");
     let voice = voice.unwrap();
@@ -447,14 +451,14 @@ fn a_copied_file_is_read_alone_and_by_number_with_its_key() {
     let copy = copy.to_str().unwrap();
     let output = run(&["incidents", "--db", copy, "--json"]);
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(found["outbreaks"].as_array().unwrap().len(), 4);
+    assert_eq!(found["outbreaks"].as_array().unwrap().len(), 5);
     let output = run(&["incidents", "--db", copy, "--number", FIRST]);
     assert_eq!(code(&output), Some(69));
     assert!(stderr(&output).contains("`key` beside the store"), "{}", stderr(&output));
     fs::copy(state.join("key"), folder.path().join("key")).unwrap();
     let output = run(&["incidents", "--db", copy, "--number", FIRST, "--each", "--json"]);
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(found["incidents"].as_array().unwrap().len(), 4, "{}", stderr(&output));
+    assert_eq!(found["incidents"].as_array().unwrap().len(), 6, "{}", stderr(&output));
     let both = run(&["incidents", "--db", copy, "--state-dir", "x"]);
     assert_eq!(code(&both), Some(2));
 }
@@ -577,9 +581,9 @@ fn one_number_is_forgotten_and_nobody_else() {
     let unasked = recorded.ask(&["forget", "--number", FIRST]);
     assert_eq!(code(&unasked), Some(2));
     assert!(stderr(&unasked).contains("--yes"), "{}", stderr(&unasked));
-    assert_eq!(recorded.json(&["--each"])["incidents"].as_array().unwrap().len(), 7);
+    assert_eq!(recorded.json(&["--each"])["incidents"].as_array().unwrap().len(), 9);
     let told = recorded.text(&["forget", "--number", FIRST, "--yes"]);
-    assert!(told.starts_with("4 incidents deleted."), "{told}");
+    assert!(told.starts_with("6 incidents deleted."), "{told}");
     assert_eq!(recorded.json(&["forget", "--number", FIRST, "--yes"])["forgotten"], 0);
     assert_eq!(recorded.json(&["--each"])["incidents"].as_array().unwrap().len(), 3);
     // The incident that opened the outbreak is gone; the outbreak still leads to one.
