@@ -580,6 +580,12 @@ fn new_incidents_are_followed_and_a_new_store_too() {
     post(to, "/menu", &call(FIRST, 2));
     assert_eq!(lines.next()["call_sid"], format!("CA{:032x}", 2));
     stop(first);
+    // Moved away and back: nothing is told twice.
+    let moved = folder.path().join("away");
+    fs::rename(&state, &moved).unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    fs::rename(&moved, &state).unwrap();
+    std::thread::sleep(Duration::from_millis(600));
     // Moved away, and made anew.
     fs::rename(&state, folder.path().join("moved")).unwrap();
     let mut second = guard(&backend, folder.path());
