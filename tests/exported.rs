@@ -1,6 +1,7 @@
 //! The tests that `incidents export --as pytest` writes, held against every case: an answer that
 //! the judge leaves alone passes them, one that it does not fails them.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -68,7 +69,7 @@ fn exported_tests_tell_good_answers_from_bad_ones() {
                 "is_good": is_good(&judgement),
                 "causes": judgement.findings.iter().map(|f| f.cause.slug).collect::<Vec<_>>(),
             });
-            lines += &format!("{entry}\n");
+            writeln!(lines, "{entry}").unwrap();
         }
     }
     assert!(lines.lines().count() > 250, "{} cases", lines.lines().count());

@@ -10,6 +10,7 @@ mod conformance;
 mod explain;
 mod exported;
 mod grammar;
+mod incidents;
 mod kit;
 mod layout;
 mod ops;

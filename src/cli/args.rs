@@ -46,7 +46,7 @@ pub enum Command {
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
     /// Show what was recorded: outbreaks, single incidents, what became of all answers.
-    Incidents(IncidentsArgs),
+    Incidents(Box<IncidentsArgs>),
     /// Check, print or describe the configuration.
     Config {
         /// Which of them.

@@ -1,5 +1,6 @@
 //! What became of all answers of a while, by route, and which causes were seen when.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -149,7 +150,7 @@ fn causes(counts: Vec<Counts>, first: u64, stretches: usize) -> Vec<CauseStats> 
         }
     }
     let mut all: Vec<_> = by_cause.into_values().collect();
-    all.sort_by(|one, other| other.count.cmp(&one.count));
+    all.sort_by_key(|own| Reverse(own.count));
     all
 }
 

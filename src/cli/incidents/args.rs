@@ -49,7 +49,7 @@ pub enum IncidentsCommand {
 /// Where the store is.
 #[derive(Debug, Default, Args)]
 pub struct StoreArgs {
-    /// A store by its file, such as a copied incidents.db.
+    /// A store by its file, such as a copied incidents.db (of a running guard: with its -wal).
     #[arg(long, value_name = "FILE", conflicts_with = "state_dir")]
     pub db: Option<PathBuf>,
     /// The guard's state directory [default: as `serve` finds it].
@@ -204,8 +204,8 @@ pub struct ReplayArgs {
   twiml-guard incidents export 01970c3e-51f2 --as curl
   twiml-guard incidents export --open --as pytest --app shop.web:app > test_twilio.py
 
-curl and pytest hold no number in clear: what was masked, or would have been, stands as a substitute.
-JSON Lines are the records as they were kept.")]
+curl and pytest hold no number in clear: what was masked, or would have been, stands as a \
+substitute. JSON Lines are the records as they were kept.")]
 pub struct ExportArgs {
     /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
     #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]

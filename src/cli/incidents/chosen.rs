@@ -43,13 +43,11 @@ pub(super) fn of_open_outbreaks(
     let filter = filter.filter(source, clock::now_ms())?;
     let mut all = Vec::new();
     for outbreak in reader.outbreaks(&filter, false, MOST)? {
-        let newest = match reader.nearest_whole(outbreak.id, i64::MAX)? {
-            Some(whole) => Some(whole),
-            None => {
-                let of = Filter { outbreak: Some(outbreak.id), ..Filter::default() };
-                reader.incidents(&of, Page { limit: 1, before: None })?.pop()
-            }
-        };
+        let mut newest = reader.nearest_whole(outbreak.id, i64::MAX)?;
+        if newest.is_none() {
+            let of = Filter { outbreak: Some(outbreak.id), ..Filter::default() };
+            newest = reader.incidents(&of, Page { limit: 1, before: None })?.pop();
+        }
         if let Some(incident) = newest {
             all.push(with_record(reader, incident)?);
         }

@@ -93,12 +93,11 @@ pub(super) fn time(word: &str, now_ms: u64) -> Result<u64, Failure> {
         Some(now_ms.saturating_sub(number.checked_mul(seconds * 1_000)?))
     };
     let point = || {
-        let point: Timestamp = match word.parse() {
-            Ok(point) => point,
-            Err(_) => {
-                let civil: DateTime = word.strip_suffix('Z').unwrap_or(word).parse().ok()?;
-                civil.to_zoned(TimeZone::UTC).ok()?.timestamp()
-            }
+        let point: Timestamp = if let Ok(point) = word.parse() {
+            point
+        } else {
+            let civil: DateTime = word.strip_suffix('Z').unwrap_or(word).parse().ok()?;
+            civil.to_zoned(TimeZone::UTC).ok()?.timestamp()
         };
         u64::try_from(point.as_millisecond()).ok()
     };

@@ -96,13 +96,14 @@ impl Failure {
     fn exit(&self) -> Exit {
         match self {
             Self::Config(_) => Exit::Config,
-            Self::Homeless | Self::Key(_) | Self::NoHost { .. } => Exit::Unavailable,
             Self::Output(_)
             | Self::System(_)
             | Self::Unreadable { .. }
             | Self::Store(StoreError::Folder { .. }) => Exit::Io,
             Self::Store(StoreError::Sqlite(error)) if is_io(error) => Exit::Io,
-            Self::Store(_) => Exit::Unavailable,
+            Self::Homeless | Self::Key(_) | Self::NoHost { .. } | Self::Store(_) => {
+                Exit::Unavailable
+            }
             Self::Usage(_) => Exit::Usage,
         }
     }

@@ -22,7 +22,9 @@ impl Record {
             body.base64 = None;
         };
         let headers = |headers: &mut Vec<(String, String)>| {
-            headers.iter_mut().for_each(|(_, value)| *value = redaction.target(value));
+            for (_, value) in headers {
+                *value = redaction.target(value);
+            }
         };
         self.row.path = redaction.target(&self.row.path);
         self.request.target = redaction.target(&self.request.target);

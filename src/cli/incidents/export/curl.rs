@@ -14,23 +14,22 @@ pub(super) const HEAD: &str = "#!/bin/sh
 
 /// One request.
 pub(super) fn text(record: &Record, request: &Request) -> String {
-    let mut text = String::from("\n");
-    for line in told::lines(record, request) {
-        text += &format!("# {}\n", comment(&line));
-    }
-    text += "curl --include --silent --show-error --max-time 15 --globoff --path-as-is \\\n";
-    text += &format!("  --request {} \\\n", shell(request.method.as_str()));
+    let mut words = vec![
+        "curl --include --silent --show-error --max-time 15 --globoff --path-as-is".to_owned(),
+        format!("--request {}", shell(request.method.as_str())),
+    ];
     for (name, value) in &request.headers {
         let value = String::from_utf8_lossy(value.as_bytes());
         // `Name:` alone would take the header away.
         let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
-        text += &format!("  --header {} \\\n", shell(&header));
+        words.push(format!("--header {}", shell(&header)));
     }
     if !request.body.is_empty() {
-        let body = String::from_utf8_lossy(&request.body);
-        text += &format!("  --data-raw {} \\\n", shell(&body));
+        words.push(format!("--data-raw {}", shell(&String::from_utf8_lossy(&request.body))));
     }
     let target = shell(request.target.as_str());
-    text += &format!("  \"${{APP_URL:-http://127.0.0.1:5000}}\"{target}\n");
-    text
+    words.push(format!("\"${{APP_URL:-http://127.0.0.1:5000}}\"{target}"));
+    let told =
+        told::lines(record, request).into_iter().map(|line| format!("# {}\n", comment(&line)));
+    format!("\n{}{}\n", told.collect::<String>(), words.join(" \\\n  "))
 }

@@ -40,7 +40,8 @@ fn set<'n>(variable: &str, names: impl Iterator<Item = &'n str>) -> String {
             lines.push(String::new());
         }
         if let Some(line) = lines.last_mut() {
-            *line += &format!(" {name}");
+            line.push(' ');
+            line.push_str(name);
         }
     }
     let lines: Vec<_> = lines.iter().map(|line| format!("    {}\n", line.trim())).collect();
@@ -59,40 +60,38 @@ pub(super) fn case(record: &Record, request: &Request) -> String {
     let (explain, remedy) = texts(&row.cause);
     let id = row.id.to_string();
     let name = format!("{}-{}-{}", row.cause, row.path.trim_matches('/'), id);
-    let mut text = String::new();
-    for line in told::lines(record, request) {
-        text += &format!("    # {}\n", comment(&line));
+    let mut fields = vec![
+        ("name", python(&name)),
+        ("slot", python(&row.slot)),
+        ("cause", python(&row.cause)),
+        ("explain", python(explain)),
+        ("remedy", python(remedy)),
+        ("method", python(request.method.as_str())),
+        ("url", python(&request.url(None))),
+        ("target", python(request.target.as_str())),
+        ("headers", sent(request)),
+        ("body", python(&String::from_utf8_lossy(&request.body))),
+    ];
+    if let Some(answer) = record.attempts.last().and_then(|attempt| attempt.answer.as_ref()) {
+        fields.push(("recorded_status", answer.status.to_string()));
+        fields.push(("recorded_headers", pairs(answer.headers.iter().cloned())));
+        fields.push(("recorded_body", python(&answer.body.text)));
+    } else {
+        let failure = record.failure.as_deref().unwrap_or("no answer");
+        fields.push(("recorded_failure", python(failure)));
     }
-    text += "    {\n";
-    let mut field = |name: &str, value: String| text += &format!("        \"{name}\": {value},\n");
-    field("name", python(&name));
-    field("slot", python(&row.slot));
-    field("cause", python(&row.cause));
-    field("explain", python(explain));
-    field("remedy", python(remedy));
-    field("method", python(request.method.as_str()));
-    field("url", python(&request.url(None)));
-    field("target", python(request.target.as_str()));
-    let headers = request.headers.iter().map(|(name, value)| {
+    fields.push(("recorded_verdict", python(&row.outcome)));
+    fields.push(("expected_verdict", python("untouched")));
+    let told = told::lines(record, request);
+    let told = told.iter().map(|line| format!("    # {}\n", comment(line)));
+    let fields = fields.iter().map(|(name, value)| format!("        \"{name}\": {value},\n"));
+    format!("{}    {{\n{}    }},\n", told.collect::<String>(), fields.collect::<String>())
+}
+
+fn sent(request: &Request) -> String {
+    pairs(request.headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-    });
-    field("headers", pairs(headers));
-    field("body", python(&String::from_utf8_lossy(&request.body)));
-    let answer = record.attempts.last().and_then(|attempt| attempt.answer.as_ref());
-    match answer {
-        Some(answer) => {
-            field("recorded_status", answer.status.to_string());
-            field("recorded_headers", pairs(answer.headers.iter().cloned()));
-            field("recorded_body", python(&answer.body.text));
-        }
-        None => {
-            let failure = record.failure.as_deref().unwrap_or("no answer");
-            field("recorded_failure", python(failure));
-        }
-    }
-    field("recorded_verdict", python(&row.outcome));
-    field("expected_verdict", python("untouched"));
-    text + "    },\n"
+    }))
 }
 
 fn pairs(all: impl Iterator<Item = (String, String)>) -> String {

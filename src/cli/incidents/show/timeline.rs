@@ -1,7 +1,10 @@
 //! The phases of one exchange, in milliseconds after the request came.
 
-use crate::cli::text::{counted, millis, wrapped};
+use crate::cli::text::{counted, cut, millis, wrapped};
 use crate::incidents::record::{AttemptRecord, DeliveryRecord, Record};
+
+/// Most columns of a target.
+const TARGET: usize = 48;
 
 /// One line for each phase.
 pub(super) fn text(record: &Record) -> String {
@@ -11,7 +14,7 @@ pub(super) fn text(record: &Record) -> String {
         &format!(
             "request came: {} {}, {}",
             row.method,
-            record.request.target,
+            cut(&record.request.target, TARGET),
             bytes(record.request.body_bytes)
         ),
     );
@@ -44,7 +47,11 @@ fn phases(attempt: &AttemptRecord, upstream: &str, failure: Option<&str>) -> Str
     let body = bytes(attempt.body_bytes);
     let mut text = line(
         start,
-        &format!("sent {} {} to {upstream}{why}, {body}", attempt.method, attempt.target),
+        &format!(
+            "sent {} {} to {upstream}{why}, {body}",
+            attempt.method,
+            cut(&attempt.target, TARGET)
+        ),
     );
     if attempt.connect_ms > 0 {
         text += &line(start + attempt.connect_ms, "connected");
