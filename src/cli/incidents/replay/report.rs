@@ -60,6 +60,9 @@ pub(super) struct Replayed {
     left_out: Vec<String>,
     #[serde(skip)]
     found: Option<Now>,
+    /// The backend that the incident was recorded of, where it is another one.
+    #[serde(skip)]
+    recorded_at: Option<String>,
 }
 
 /// The new answer.
@@ -125,7 +128,17 @@ impl Replayed {
             substitutes: request.map(|request| request.substitutes.clone()).unwrap_or_default(),
             left_out: request.map(|request| request.left_out.clone()).unwrap_or_default(),
             found,
+            recorded_at: planned
+                .chosen
+                .record
+                .as_ref()
+                .map(|record| record.upstream.clone())
+                .filter(|recorded| *recorded != planned.route.upstream.authority()),
         }
+    }
+
+    fn is_unreached(&self) -> bool {
+        self.now.as_ref().is_some_and(|now| now.unreached)
     }
 
     /// A few lines about it.
@@ -156,6 +169,10 @@ impl Replayed {
                 text +=
                     "  note  the request went unsigned: the backend may have refused it for that\n";
             }
+        }
+        if let Some(recorded) = self.recorded_at.as_ref().filter(|_| self.is_unreached()) {
+            let note = format!("it was recorded of the backend at {recorded}; name one with --to");
+            text += &wrapped("  note  ", &note);
         }
         if let Some(why) = &self.why {
             text += &wrapped("  why   ", why);
