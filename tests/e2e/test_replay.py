@@ -278,6 +278,7 @@ def test_what_makes_no_sense_is_said_before_anything_is_sent(place):
         (["replay", "--open", "--yes", "--to", "http://[::ffff:169.254.169.254]:80"], "metadata"),
         (["replay", "--open", "--yes", "--to", "ftp://x"], "http://"),
         (["export", "--as", "pytest", "--app", "os:system('x')"], "module"),
+        (["export", "--as", "curl", "--app", "shop:app"], "--as pytest"),
     ]:
         done = here.run(*arguments, check=False)
         assert done.returncode == 2 and said in done.stderr, (arguments, done)

@@ -15,6 +15,7 @@ use uuid::Uuid;
   twiml-guard incidents --all --since 3d              closed ones too
   twiml-guard incidents --number +15550104477         what happened to one caller
   twiml-guard incidents show 01970c3e-51f2            one incident, the whole story
+  twiml-guard incidents replay --open                 is it fixed? sends the requests again
   twiml-guard incidents --db incidents.db --json      a copied file, for programs
 
 Times are UTC. A command reads while `serve` writes, and after it was stopped.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::record::{ParamRecord, Record, Row};
 use crate::guard::{Judgement, Verdict};
-use crate::twilio::params;
+use crate::twilio::{Params, params};
 
 /// A request as Twilio sent it, as far as it was kept.
 #[derive(Debug, Clone)]
@@ -126,8 +126,13 @@ impl Request {
 
 /// The parameters of the form, and those of the query: records have the form's first.
 fn split<'r>(params: &'r [ParamRecord], query: &str) -> (&'r [ParamRecord], &'r [ParamRecord]) {
-    let in_query = query.split('&').filter(|pair| !pair.is_empty()).count();
-    params.split_at(params.len().saturating_sub(in_query))
+    let in_query = Params::from_form(query.as_bytes());
+    let at = params.len().saturating_sub(in_query.iter().count());
+    let (of_form, of_query) = params.split_at(at);
+    // Long names are kept in part.
+    let mut names = of_query.iter().zip(in_query.iter());
+    let fits = names.all(|(param, (name, _))| name.starts_with(&param.name));
+    if fits { (of_form, of_query) } else { (params, &[]) }
 }
 
 /// The query, pair for pair as it came.
@@ -139,7 +144,9 @@ fn query_of(query: &str, params: &[ParamRecord], substitutes: &mut Vec<Substitut
             (Some((name, _)), Some(param)) if param.masked => {
                 format!("{name}={}", params::encode(&sent(param, substitutes)))
             }
-            (None, _) => substituted("query", pair, substitute::text(pair), substitutes),
+            (None, _) | (_, None) => {
+                substituted("query", pair, substitute::text(pair), substitutes)
+            }
             _ => pair.to_owned(),
         }
     });

@@ -122,7 +122,9 @@ mod tests {
         fn any_text_is_taken_and_no_mask_is_left(any in "(\\PC|…[0-9]{4}|\\*{3}|\\+){0,40}") {
             let substitute = text(&any);
             prop_assert!(!substitute.contains(MASK), "{}", substitute);
-            prop_assert_eq!(text(&substitute), substitute.clone());
+            if !any.contains(MASK) && !any.contains('…') {
+                prop_assert_eq!(substitute, any);
+            }
         }
     }
 }

@@ -22,6 +22,11 @@ const PAGE: usize = 500;
 
 /// Writes what is asked for to standard output.
 pub(super) fn run(args: &ExportArgs) -> Result<(), Failure> {
+    if args.app.is_some() && args.format != ExportFormat::Pytest {
+        return Err(Failure::Usage(
+            "expected --as pytest with --app, found another format".to_owned(),
+        ));
+    }
     let source = Source::find(&args.store)?;
     let reader = source.open()?;
     let filter = args.filter.filter(&source, clock::now_ms())?;
