@@ -116,7 +116,7 @@ fn layers_override_each_other_and_say_so() {
     assert_eq!(loaded.config.listen.port(), 3);
     assert_eq!(loaded.config.ops, OpsListener::Off);
     assert_eq!(loaded.config.public_url.as_deref(), Some("https://pbx.example.com"));
-    assert!(loaded.config.default_route.policy.observe);
+    assert!(loaded.config.default_route.policy.configured().observe);
     let printed = loaded.print();
     for (key, origin) in [
         ("listen = \"127.0.0.1:3\"", "# --listen"),
@@ -138,8 +138,8 @@ fn routes_take_over_what_they_do_not_say() {
         "on_fault = \"fail\"\n[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\non_fault = \"fallback\"\nupstream = \"http://127.0.0.1:7\"\n",
     );
     let [a, b] = loaded.config.routes.as_slice() else { panic!("two routes") };
-    assert_eq!((a.policy.on_fault, a.upstream.port), (OnFault::Fail, 5000));
-    assert_eq!((b.policy.on_fault, b.upstream.port), (OnFault::Fallback, 7));
+    assert_eq!((a.policy.configured().on_fault, a.upstream.port), (OnFault::Fail, 5000));
+    assert_eq!((b.policy.configured().on_fault, b.upstream.port), (OnFault::Fallback, 7));
 }
 
 #[test]
@@ -379,12 +379,12 @@ fn every_language_has_its_words() {
         ("en", "en-US"),
     ] {
         let loaded = loaded(&format!("[fallback]\nlanguage = \"{name}\"\n"));
-        let voice = &loaded.config.default_route.policy.fallbacks.voice.body;
+        let voice = &loaded.config.default_route.policy.configured().fallbacks.voice.body;
         assert!(String::from_utf8_lossy(voice).contains(&format!("language=\"{say}\"")), "{name}");
     }
     let own = loaded("[fallback]\ntext = \"a < b & c\"\n");
     assert!(
-        String::from_utf8_lossy(&own.config.default_route.policy.fallbacks.voice.body)
+        String::from_utf8_lossy(&own.config.default_route.policy.configured().fallbacks.voice.body)
             .contains("a &lt; b &amp; c")
     );
 }

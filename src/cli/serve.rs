@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::output::complain;
 use crate::admin::{Ops, OpsError, Ready};
 use crate::config::Config;
+use crate::config::route::Mode;
 use crate::guard::CAUSES;
 use crate::incidents::Recording;
 use crate::incidents::recorder::Recorder;
@@ -107,7 +108,7 @@ fn drain_on(shutdown: &Shutdown, ready: Ready) -> io::Result<()> {
 
 fn is_observing(config: &Config) -> bool {
     let routes = config.routes.iter().chain([&config.default_route]);
-    routes.into_iter().any(|route| route.policy.observe)
+    routes.into_iter().any(|route| route.policy.configured_mode() == Mode::Observe)
 }
 
 fn say(summary: &Summary, observe: bool) {

@@ -13,7 +13,7 @@ use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
 use super::listeners;
-use super::route::{PathPattern, Route};
+use super::route::{PathPattern, Policies, Route};
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
@@ -57,7 +57,7 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         method: None,
         slot: SlotSetting::Auto,
         upstream,
-        policy: Arc::new(base),
+        policy: Policies::new(base),
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -190,7 +190,7 @@ fn route(
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
         upstream,
-        policy: Arc::new(policy),
+        policy: Policies::new(policy),
     })
 }
 

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use http::Method;
-use twiml_guard::config::route::{PathPattern, Route};
+use twiml_guard::config::route::{PathPattern, Policies, Route};
 use twiml_guard::config::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
 };
@@ -96,14 +96,14 @@ pub fn config(backend: SocketAddr) -> Config {
             method: None,
             slot: SlotSetting::Auto,
             upstream,
-            policy: Arc::new(policy),
+            policy: Policies::new(policy),
         }),
     }
 }
 
 /// Adds a route for a path, changed by `change`.
 pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&mut Policy)) {
-    let mut policy = (*config.default_route.policy).clone();
+    let mut policy = (**config.default_route.policy.configured()).clone();
     change(&mut policy);
     config.routes.push(Arc::new(Route {
         name: path.to_owned(),
@@ -111,7 +111,7 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         method: None::<Method>,
         slot: slot.parse().unwrap(),
         upstream: config.default_route.upstream.clone(),
-        policy: Arc::new(policy),
+        policy: Policies::new(policy),
     }));
 }
 
