@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Method;
 use sha2::{Digest as _, Sha256};
 
+use super::admin;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
@@ -68,10 +69,12 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         }
         (_, Some(address)) => OpsListener::Configured(address),
     };
+    let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
         ops,
+        admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
         max_answer_body: own.size("max_answer_body")?,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Method;
 use twiml_guard::config::route::{PathPattern, Policies, Route};
 use twiml_guard::config::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
+    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
@@ -72,6 +72,7 @@ pub fn config(backend: SocketAddr) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         ops: OpsListener::Off,
+        admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
         max_answer_body: 256 * 1024,
