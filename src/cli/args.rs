@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::incidents::args::IncidentsArgs;
 use crate::twilio::{Slot, SlotSetting};
 
 /// Reverse proxy between Twilio and your backend: passes good TwiML, repairs what can be
@@ -20,6 +21,7 @@ use crate::twilio::{Slot, SlotSetting};
   twiml-guard demo                                    see every cause repaired or replaced
   curl -i -X POST http://127.0.0.1:5000/voice | twiml-guard explain
   twiml-guard explain html-page                       what a cause is, and how to fix it
+  twiml-guard incidents                               what goes wrong right now, and how to fix it
   twiml-guard config check                            before a restart
 
 Exit codes: 0 fine, 1 something was found, 2 usage, 69 unavailable, 74 IO, 78 configuration."
@@ -42,6 +44,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Say where an answer breaks (`curl -i` output), or what a cause is.
     Explain(ExplainArgs),
+    /// Show what was recorded: outbreaks, single incidents, what became of all answers.
+    Incidents(IncidentsArgs),
     /// Check, print or describe the configuration.
     Config {
         /// Which of them.

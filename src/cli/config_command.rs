@@ -1,7 +1,7 @@
 //! `config`: checks, prints and describes the configuration.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
 use super::args::{LogFormatArg, ServeArgs};
 use super::exit::Exit;
@@ -28,18 +28,24 @@ pub(super) fn schema() -> Exit {
 
 /// Loads what file, environment and flags say; the mistakes are told on standard error.
 pub(super) fn load(args: &ServeArgs) -> Result<Loaded, Exit> {
-    let cwd = std::env::current_dir().map_err(|error| {
+    let sources = sources(args).map_err(|error| {
         complain(&format!("twiml-guard: could not find the working directory: {error}\n"));
         Exit::Io
     })?;
+    config::load(&sources).map_err(|errors| {
+        complain(&format!("{}\n", errors.render(io::stderr().is_terminal())));
+        Exit::Config
+    })
+}
+
+/// What a configuration is made of: flags, the environment, the working directory.
+pub(super) fn sources(args: &ServeArgs) -> io::Result<Sources> {
+    let cwd = std::env::current_dir()?;
     // Names and values that are no text can't be ours.
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    config::load(&Sources { flags: flags(args), env, cwd }).map_err(|errors| {
-        complain(&format!("{}\n", errors.render(std::io::stderr().is_terminal())));
-        Exit::Config
-    })
+    Ok(Sources { flags: flags(args), env, cwd })
 }
 
 fn flags(args: &ServeArgs) -> Flags {

@@ -5,8 +5,10 @@ mod config_command;
 pub mod demo;
 mod exit;
 mod explain;
+mod incidents;
 pub mod output;
 mod serve;
+mod text;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,7 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Incidents(args)) => incidents::run(&args),
         Some(Command::Config { command }) => match command {
             ConfigCommand::Check(args) => config_command::check(&args),
             ConfigCommand::Print(args) => config_command::print(&args),

@@ -13,6 +13,7 @@ pub mod recorder;
 pub mod redact;
 #[cfg(test)]
 mod sample;
+pub mod stats;
 pub mod store;
 pub mod traffic;
 pub mod view;

@@ -14,7 +14,7 @@ const AROUND: usize = 2;
 const REACH: usize = 44;
 
 /// A finding with its place, notes and remedy; ends in a line end.
-pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
+pub(in crate::cli) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
     let cause = finding.cause;
     let level = match cause.level {
         CauseLevel::Fault => Level::ERROR,

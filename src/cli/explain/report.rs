@@ -41,7 +41,8 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
     text
 }
 
-fn notes(finding: &Finding) -> Vec<String> {
+/// What there is to say of a finding besides its place and its remedy.
+pub(in crate::cli) fn notes(finding: &Finding) -> Vec<String> {
     let says = match (finding.cause.level, finding.cause.evidence) {
         (_, Evidence::Inferred) => "probably (inferred, not Twilio's word):",
         (Level::Fault, _) => "Twilio logs",

@@ -1,0 +1,190 @@
+//! `incidents tail`: a line for each incident as it is recorded.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::args::TailArgs;
+use super::source::Source;
+use super::{Failure, json, row, say};
+use crate::cli::output::{Written, complain};
+use crate::clock;
+use crate::incidents::store::{Filter, Page, Reader, StoreError, StoredIncident};
+use crate::incidents::view::IncidentView;
+use crate::shutdown::Shutdown;
+
+/// How often it is looked for new ones.
+const LOOK: Duration = Duration::from_millis(250);
+/// Incidents that are read at once.
+const BATCH: usize = 500;
+/// Columns of an id in the list: its millisecond and a little more.
+const ID: usize = 18;
+
+/// Follows along until a signal, or until nobody reads any more.
+pub(super) fn run(args: &TailArgs) -> Result<(), Failure> {
+    let source = Source::find(&args.store)?;
+    let filter = args.filter.filter(&source, clock::now_ms())?;
+    let system = |source| Failure::Unreadable { path: "signals".to_owned(), source };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(system)?;
+    let shutdown = Shutdown::on_signals().map_err(system)?;
+    let mut tail = Tail { args, source, filter, open: None, began: false, waiting: false };
+    runtime.block_on(async {
+        let ended = async {
+            tokio::select! {
+                () = shutdown.raised() => {}
+                () = reader_gone() => {}
+            }
+        };
+        tokio::pin!(ended);
+        loop {
+            if tail.look()? == Written::Closed {
+                return Ok(());
+            }
+            tokio::select! {
+                () = &mut ended => return Ok(()),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    })
+}
+
+/// Waits until the other end of a pipe is closed; forever where output is something else.
+async fn reader_gone() {
+    if let Ok(output) = AsyncFd::with_interest(io::stdout(), Interest::ERROR)
+        && output.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
+}
+
+struct Tail<'a> {
+    args: &'a TailArgs,
+    source: Source,
+    filter: Filter,
+    open: Option<Open>,
+    /// Whether a store was read before: everything in the next one is new.
+    began: bool,
+    /// Whether it was said that there is no store.
+    waiting: bool,
+}
+
+/// A store that is read.
+struct Open {
+    reader: Reader,
+    /// Which file it is.
+    file: Option<(u64, u64)>,
+    /// The last incident that was looked at.
+    seq: i64,
+}
+
+impl Tail<'_> {
+    /// Prints what is new.
+    fn look(&mut self) -> Result<Written, Failure> {
+        let file = fs::metadata(self.source.path()).ok().map(|file| (file.dev(), file.ino()));
+        if self.open.as_ref().is_some_and(|open| open.file != file) {
+            // What was written to the old file last is not lost.
+            let _ = self.print_new();
+            self.open = None;
+        }
+        if self.open.is_none() && !self.begin(file)? {
+            return Ok(Written::Read);
+        }
+        match self.print_new() {
+            Err(Failure::Store(error)) if passes(&error) => {
+                self.open = None;
+                self.wait_for(&error);
+                Ok(Written::Read)
+            }
+            done => done,
+        }
+    }
+
+    /// Opens the store; `false` where there is none to read yet.
+    fn begin(&mut self, file: Option<(u64, u64)>) -> Result<bool, Failure> {
+        let reader = match self.source.open() {
+            Ok(reader) => reader,
+            Err(Failure::Store(error)) if passes(&error) => {
+                self.wait_for(&error);
+                return Ok(false);
+            }
+            Err(failure) => return Err(failure),
+        };
+        // A store that is just being made has no tables yet.
+        let Ok(latest) = reader.latest() else { return Ok(false) };
+        let new_one = self.began || self.waiting;
+        self.open = Some(Open { reader, file, seq: if new_one { 0 } else { latest } });
+        if !new_one {
+            self.greet()?;
+        }
+        self.began = true;
+        self.waiting = false;
+        Ok(true)
+    }
+
+    /// The head, and the latest incidents as far as they are asked for.
+    fn greet(&self) -> Result<(), Failure> {
+        if !self.args.json {
+            say(&row::head(ID))?;
+        }
+        let Some(open) = &self.open else { return Ok(()) };
+        let page = Page { limit: self.args.lines, before: None };
+        let mut last = open.reader.incidents(&self.filter, page)?;
+        last.reverse();
+        self.print(last)?;
+        Ok(())
+    }
+
+    fn wait_for(&mut self, error: &StoreError) {
+        if !self.waiting {
+            complain(&format!("twiml-guard: waiting: {error}\n"));
+        }
+        self.waiting = true;
+    }
+
+    fn print_new(&mut self) -> Result<Written, Failure> {
+        loop {
+            let Some(open) = &mut self.open else { return Ok(Written::Read) };
+            // Recorded meanwhile and not asked for: looked at as well.
+            let latest = open.reader.latest()?;
+            let new = open.reader.after(open.seq, &self.filter, BATCH)?;
+            let more = new.len() == BATCH;
+            open.seq = match new.last() {
+                Some(last) if more => last.seq,
+                Some(last) => latest.max(last.seq),
+                None => latest,
+            };
+            if self.print(new)? == Written::Closed {
+                return Ok(Written::Closed);
+            }
+            if !more {
+                return Ok(Written::Read);
+            }
+        }
+    }
+
+    fn print(&self, incidents: Vec<StoredIncident>) -> Result<Written, Failure> {
+        let mut text = String::new();
+        let now_ms = clock::now_ms();
+        for incident in incidents {
+            if self.args.json {
+                text += &json(&IncidentView::new(incident, None), serde_json::to_string)?;
+                text.push('\n');
+            } else {
+                let id = incident.row.id.to_string();
+                text += &row::line(&incident.row, id.get(..ID).unwrap_or(&id), now_ms);
+            }
+        }
+        if text.is_empty() { Ok(Written::Read) } else { say(&text) }
+    }
+}
+
+/// Whether a store may yet come, or come back.
+fn passes(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Foreign | StoreError::Newer { .. })
+}
