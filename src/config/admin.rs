@@ -31,7 +31,12 @@ pub enum AdminListener {
         hosts: Vec<String>,
     },
     /// A Unix socket; only this user may ask.
-    Socket(PathBuf),
+    Socket {
+        /// Where it is.
+        path: PathBuf,
+        /// Names, besides `localhost`, under which it is reached; lower case.
+        hosts: Vec<String>,
+    },
 }
 
 /// Why a file gives no token.
@@ -83,7 +88,7 @@ pub(super) fn resolve(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>
     let Some(listen) = layers.entries.get("admin.listen") else { return AdminListener::Off };
     let hosts = hosts(layers, text, errors);
     let address = match &listen.value {
-        Value::Socket(path) => return AdminListener::Socket(path.clone()),
+        Value::Socket(path) => return AdminListener::Socket { path: path.clone(), hosts },
         Value::Address(address) => *address,
         _ => return AdminListener::Off,
     };
