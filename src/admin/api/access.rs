@@ -240,6 +240,11 @@ mod tests {
     use http::Request;
 
     use super::*;
+    use crate::admin::api::reply::Reply;
+
+    fn status(refusal: Refusal) -> u16 {
+        Reply::from(refusal).status().as_u16()
+    }
 
     fn parts(headers: &[(&str, &str)]) -> Parts {
         let mut request = Request::builder().uri("/api/outbreaks");
@@ -254,7 +259,7 @@ mod tests {
         let access = Access::to_a_socket(vec!["guard.internal".to_owned()]);
         let own = Some("127.0.0.1".parse().unwrap());
         let refused = |headers: &[(&str, &str)]| {
-            access.check_names(&parts(headers), own).err().map(|refusal| refusal.status.as_u16())
+            access.check_names(&parts(headers), own).err().map(status)
         };
         for host in ["127.0.0.1:9901", "localhost", "LOCALHOST:7", "guard.internal:80"] {
             assert_eq!(refused(&[("host", host)]), None, "{host}");
@@ -307,7 +312,7 @@ mod tests {
         let ask = |value: &str, from: u8| {
             let headers = parts(&[("authorization", value)]).headers;
             let peer = Peer::Address([10, 0, 0, from].into());
-            access.check_token(&headers, peer).map_err(|refusal| refusal.status.as_u16())
+            access.check_token(&headers, peer).map_err(status)
         };
         assert_eq!(ask("bearer 0123456789abcdef", 1), Ok(()));
         for odd in ["Basic 0123456789abcdef", "Bearer", "0123456789abcdef"] {
