@@ -258,9 +258,8 @@ mod tests {
     fn names_and_origins_of_others_are_refused() {
         let access = Access::to_a_socket(vec!["guard.internal".to_owned()]);
         let own = Some("127.0.0.1".parse().unwrap());
-        let refused = |headers: &[(&str, &str)]| {
-            access.check_names(&parts(headers), own).err().map(status)
-        };
+        let refused =
+            |headers: &[(&str, &str)]| access.check_names(&parts(headers), own).err().map(status);
         for host in ["127.0.0.1:9901", "localhost", "LOCALHOST:7", "guard.internal:80"] {
             assert_eq!(refused(&[("host", host)]), None, "{host}");
         }

@@ -1,14 +1,11 @@
 //! From flags to a filter.
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-
 use super::Failure;
 use super::args::FilterArgs;
 use super::source::Source;
 use crate::guard::causes;
 use crate::guard::explain::catalogue;
+use crate::incidents::moment::{EXPECTED, moment};
 use crate::incidents::store::{Filter, Reader};
 
 impl FilterArgs {
@@ -77,36 +74,10 @@ fn sid(word: &str) -> Result<String, Failure> {
     Ok(word.trim().to_owned())
 }
 
-/// A time as typed: so long ago, or a point of time, UTC where no offset says otherwise.
+/// A time as typed.
 pub(super) fn time(word: &str, now_ms: u64) -> Result<u64, Failure> {
-    let ago = || {
-        let unit = word.chars().last()?;
-        let number: u64 = word.strip_suffix(unit)?.parse().ok()?;
-        let seconds = match unit {
-            's' => 1,
-            'm' => 60,
-            'h' => 3_600,
-            'd' => 86_400,
-            'w' => 604_800,
-            _ => return None,
-        };
-        Some(now_ms.saturating_sub(number.checked_mul(seconds * 1_000)?))
-    };
-    let point = || {
-        let point: Timestamp = match word.parse() {
-            Ok(point) => point,
-            Err(_) => {
-                let civil: DateTime = word.strip_suffix('Z').unwrap_or(word).parse().ok()?;
-                civil.to_zoned(TimeZone::UTC).ok()?.timestamp()
-            }
-        };
-        u64::try_from(point.as_millisecond()).ok()
-    };
-    ago().or_else(point).ok_or_else(|| {
-        Failure::Usage(format!(
-            "expected a time such as 90s, 30m, 2h, 3d (ago) or 2026-11-25T03:00Z, found `{word}`"
-        ))
-    })
+    moment(word, now_ms)
+        .ok_or_else(|| Failure::Usage(format!("expected {EXPECTED}, found `{word}`")))
 }
 
 #[cfg(test)]
