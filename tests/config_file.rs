@@ -6,7 +6,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use twiml_guard::config::keys::{KEYS, ROUTE_KEYS};
-use twiml_guard::config::{Flags, Loaded, OpsListener, Sources, load, schema};
+use twiml_guard::config::{AdminListener, Flags, Loaded, OpsListener, Sources, load, schema};
 use twiml_guard::guard::policy::OnFault;
 
 fn root() -> &'static Path {
@@ -258,6 +258,70 @@ fn addresses_that_can_not_go_together_are_mistakes() {
     let (_folder, mut sources) = sources(None);
     sources.flags.listen = Some("127.0.0.1:5000".to_owned());
     assert!(load(&sources).unwrap_err().render(false).contains("found the guard itself"));
+}
+
+#[test]
+fn the_admin_listener_is_off_unless_it_is_safe() {
+    assert_eq!(loaded("").config.admin, AdminListener::Off);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (good, short) = (file("good", "0123456789abcdef\n"), file("short", "0123456789\n"));
+    let admin = |text: &str| loaded(&format!("[admin]\n{text}")).config.admin;
+    assert_eq!(
+        admin(&format!(
+            "listen = \"127.0.0.1:9901\"\ntoken_file = \"{good}\"\nhosts = [\"Guard.Internal\"]"
+        )),
+        AdminListener::Address {
+            address: "127.0.0.1:9901".parse().unwrap(),
+            token_file: good.clone().into(),
+            hosts: vec!["guard.internal".to_owned()],
+        }
+    );
+    assert_eq!(
+        admin("listen = \"unix:/run/x/admin.sock\""),
+        AdminListener::Socket { path: "/run/x/admin.sock".into(), hosts: Vec::new() }
+    );
+    for (text, part) in [
+        ("listen = \"127.0.0.1:9901\"", "expected `token_file` beside the address"),
+        (
+            &format!("listen = \"127.0.0.1:9901\"\ntoken_file = \"{short}\""),
+            "at least 16 printable ASCII characters",
+        ),
+        (
+            "listen = \"127.0.0.1:9901\"\ntoken_file = \"/nonexistent\"",
+            "expected a readable file with a token, found `/nonexistent`",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:8080\"\ntoken_file = \"{good}\""),
+            "expected an address of its own for the admin listener, found `127.0.0.1:8080`, which is `listen` too",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:9900\"\ntoken_file = \"{good}\""),
+            "which is `ops.listen` too",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:5000\"\ntoken_file = \"{good}\""),
+            "expected the backend, found the guard itself",
+        ),
+        ("listen = \"unix:admin.sock\"", "a socket like \"unix:/run/twiml-guard/admin.sock\""),
+        ("listen = \"unix:/run/\"", "found `unix:/run/`"),
+        ("listen = \"9901\"", "found `9901`"),
+        ("hosts = [\"http://x\"]", "expected host names, found `http://x`"),
+        ("hosts = [\"x:80\"]", "no scheme, no port"),
+    ] {
+        let shown = mistakes(&format!("[admin]\n{text}\n"));
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+        assert!(!shown.contains("0123456789"), "{shown}");
+    }
+    // The environment names the same file.
+    let (_folder, mut sources) = sources(None);
+    sources.env.insert("TWIML_GUARD_ADMIN_LISTEN".to_owned(), "[::1]:9901".to_owned());
+    sources.env.insert("TWIML_GUARD_ADMIN_TOKEN_FILE".to_owned(), good);
+    assert!(matches!(load(&sources).unwrap().config.admin, AdminListener::Address { .. }));
 }
 
 #[test]

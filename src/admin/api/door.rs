@@ -69,7 +69,7 @@ pub(super) async fn serve(doors: Vec<Door>, api: Api) {
     }
     while serving.join_next().await.is_some() {}
     // Without a door left there is nothing to do but to wait for the end.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn serve_door(door: Door, api: Arc<Api>) {

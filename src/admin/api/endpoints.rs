@@ -79,62 +79,53 @@ impl Api {
     ) -> Result<Reply, Refusal> {
         visitor.access.check_names(parts, visitor.own)?;
         let path = parts.uri.path();
-        if path == "/" {
-            only_reading(parts)?;
-            return Ok(page::page());
+        // The page tells nothing; a browser can't show a token before it was given one.
+        if path != "/" {
+            visitor.access.check_token(&parts.headers, visitor.peer)?;
         }
-        visitor.access.check_token(&parts.headers, visitor.peer)?;
-        if path == "/api/mode" && parts.method == Method::PUT {
+        let endpoint = Endpoint::of(path).ok_or_else(|| {
+            let message = format!("expected one of {}", page::PATHS.join(", "));
+            Refusal::new(StatusCode::NOT_FOUND, message)
+        })?;
+        endpoint.check(&parts.method)?;
+        if parts.method == Method::PUT {
             return self.switch(parts, body, visitor).await;
         }
-        let query = || Query::parse(parts.uri.query().unwrap_or_default());
+        let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let now_ms = clock::now_ms();
-        match path {
-            "/api/outbreaks" => {
-                only_reading(parts)?;
-                let ask = query()?.outbreaks(now_ms)?;
+        match endpoint {
+            Endpoint::Page => Ok(page::page()),
+            Endpoint::Outbreaks => {
+                let ask = query.outbreaks(now_ms)?;
                 Ok(json(StatusCode::OK, &self.store.filtered(ask, outbreaks).await?))
             }
-            "/api/incidents" => {
-                only_reading(parts)?;
-                let ask = query()?.incidents(now_ms)?;
+            Endpoint::Incidents => {
+                let ask = query.incidents(now_ms)?;
                 Ok(json(StatusCode::OK, &self.store.filtered(ask, incidents).await?))
             }
-            "/api/stats" => {
-                only_reading(parts)?;
-                let (since_ms, route) = query()?.stats(now_ms)?;
+            Endpoint::Incident(id) => {
+                query.none()?;
+                let id = id.to_owned();
+                let found = self.store.read(move |reader| by_id(reader, &id)).await?;
+                Ok(json(StatusCode::OK, &found?))
+            }
+            Endpoint::Stats => {
+                let (since_ms, route) = query.stats(now_ms)?;
                 let read =
                     move |reader: &Reader| Stats::read(reader, since_ms, now_ms, route.as_deref());
                 Ok(json(StatusCode::OK, &self.store.read(read).await?))
             }
-            "/api/tail" => {
-                only_reading(parts)?;
-                let filter = self.store.filter(query()?.tail()?)?;
+            Endpoint::Tail => {
+                let filter = self.store.filter(query.tail()?)?;
                 let is_head = parts.method == Method::HEAD;
                 let reply = self.tails.follow(&self.store, filter, &parts.headers, is_head).await?;
                 visitor.follows.store(!is_head, Ordering::Relaxed);
                 Ok(reply)
             }
-            "/api/mode" => {
-                if !matches!(parts.method, Method::GET | Method::HEAD) {
-                    return Err(method("GET, HEAD, PUT"));
-                }
-                query()?.none()?;
+            Endpoint::Mode => {
+                query.none()?;
                 Ok(json(StatusCode::OK, &json!({ "routes": self.modes.list() })))
             }
-            _ => match path.strip_prefix("/api/incidents/") {
-                Some(id) => {
-                    only_reading(parts)?;
-                    query()?.none()?;
-                    let id = id.to_owned();
-                    let found = self.store.read(move |reader| by_id(reader, &id)).await?;
-                    Ok(json(StatusCode::OK, &found?))
-                }
-                None => {
-                    let message = format!("expected one of {}", page::PATHS.join(", "));
-                    Err(Refusal::new(StatusCode::NOT_FOUND, message))
-                }
-            },
         }
     }
 
@@ -182,14 +173,38 @@ impl Api {
     }
 }
 
-fn only_reading(parts: &Parts) -> Result<(), Refusal> {
-    match parts.method {
-        Method::GET | Method::HEAD => Ok(()),
-        _ => Err(method("GET, HEAD")),
-    }
+/// What a path stands for.
+#[derive(Debug, Clone, Copy)]
+enum Endpoint<'p> {
+    Page,
+    Outbreaks,
+    Incidents,
+    Incident(&'p str),
+    Stats,
+    Tail,
+    Mode,
 }
 
-fn method(allowed: &'static str) -> Refusal {
-    let message = format!("expected one of {allowed}");
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message).allow(allowed)
+impl<'p> Endpoint<'p> {
+    fn of(path: &'p str) -> Option<Self> {
+        Some(match path {
+            "/" => Self::Page,
+            "/api/outbreaks" => Self::Outbreaks,
+            "/api/incidents" => Self::Incidents,
+            "/api/stats" => Self::Stats,
+            "/api/tail" => Self::Tail,
+            "/api/mode" => Self::Mode,
+            _ => Self::Incident(path.strip_prefix("/api/incidents/")?),
+        })
+    }
+
+    fn check(self, method: &Method) -> Result<(), Refusal> {
+        let allowed = match (self, method) {
+            (_, &Method::GET | &Method::HEAD) | (Self::Mode, &Method::PUT) => return Ok(()),
+            (Self::Mode, _) => "GET, HEAD, PUT",
+            _ => "GET, HEAD",
+        };
+        let message = format!("expected one of {allowed}");
+        Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message).allow(allowed))
+    }
 }

@@ -26,7 +26,7 @@ mod tail;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -101,7 +101,7 @@ impl Admin {
                 doors.push(Door::unix(socket, Access::to_a_socket(hosts.clone())));
             }
         }
-        doors.extend(config.state_dir.clone().and_then(control));
+        doors.extend(config.state_dir.as_deref().and_then(control));
         let api = Api::new(config.state_dir.clone(), modes);
         Ok((!doors.is_empty()).then_some(Self { doors, api, address }))
     }
@@ -129,9 +129,9 @@ impl Admin {
 }
 
 /// The control socket of a state directory.
-fn control(state_dir: PathBuf) -> Option<Door> {
+fn control(state_dir: &Path) -> Option<Door> {
     let path = state_dir.join(CONTROL);
-    let bound = prepare_folder(&state_dir)
+    let bound = prepare_folder(state_dir)
         .map_err(|error| error.to_string())
         .and_then(|()| PrivateSocket::bind(&path).map_err(|error| error.to_string()));
     match bound {

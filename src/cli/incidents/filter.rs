@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_told() {
-        for word in ["", "h", "2", "2y", "yesterday", "-2h", "18446744073709551615w", "שעה", "2🙂"] {
+        for word in ["", "h", "2", "2y", "yesterday", "-2h", "18446744073709551615w", "שעה", "2🙂"]
+        {
             let error = time(word, NOW).unwrap_err();
             assert!(error.to_string().contains("expected a time"), "{word}: {error}");
         }

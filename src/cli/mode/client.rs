@@ -87,17 +87,15 @@ impl Guard {
             Place::Address(authority) => authority,
             Place::Control(_) | Place::Socket(_) => "localhost",
         };
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-        if let Some(token) = &self.token {
-            request += &format!("Authorization: Bearer {token}\r\n");
-        }
-        if let Some(body) = body {
-            request +=
-                &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        }
-        request += "\r\n";
-        request += body.unwrap_or_default();
+        let token = self.token.iter().map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let kind = body.iter().map(|body| {
+            format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())
+        });
+        let more: String = token.chain(kind).collect();
+        let body = body.unwrap_or_default();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n{body}"
+        );
         let answer = match &self.place {
             Place::Control(path) | Place::Socket(path) => over_socket(path, &request),
             Place::Address(authority) => over_network(authority, &request),
@@ -152,9 +150,7 @@ fn token(file: &Path) -> Result<String, String> {
 
 fn over_socket(path: &Path, request: &str) -> io::Result<Vec<u8>> {
     // Where the folder can't be looked into, connecting only says that nothing is there.
-    if let Err(error) = fs::symlink_metadata(path) {
-        return Err(error);
-    }
+    fs::symlink_metadata(path)?;
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
