@@ -48,6 +48,7 @@ pub fn exchange(data: &[u8]) -> Option<(Exchange, Policy)> {
             headers,
             body: Bytes::copy_from_slice(body),
             end,
+            odd: twiml_guard::guard::Oddities::default(),
         }),
         elapsed: Duration::from_millis(100),
         call: CallFacts::default(),

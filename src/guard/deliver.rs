@@ -6,6 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::assess::{Assessment, Verdictless, empty_is_enough};
 use super::causes::{Level, document};
+use super::cookies;
 use super::exchange::{Answer, Exchange, Outcome};
 use super::fallback::Fallback;
 use super::finding::Finding;
@@ -35,6 +36,7 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
             Verdict::Repaired,
             repaired(answer, answer.body.clone(), answer.headers.get(header::CONTENT_TYPE)),
         ),
+        (Verdictless::Cleaned, Some(answer)) => (Verdict::Repaired, cleaned(answer)),
         (Verdictless::Document(body), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, Some(&TWIML_TYPE)))
         }
@@ -81,6 +83,17 @@ fn original(answer: &Answer) -> Delivery {
         body: answer.body.clone(),
         kind: DeliveryKind::Original,
     }
+}
+
+/// The answer as it is, but for its cookies and for what its head had besides.
+fn cleaned(answer: &Answer) -> Delivery {
+    let mut delivery = Delivery { kind: DeliveryKind::Repaired, ..original(answer) };
+    for validator in [header::ETAG, header::LAST_MODIFIED] {
+        delivery.headers.remove(validator);
+    }
+    delivery.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    keep_cookies(&mut delivery.headers, answer);
+    delivery
 }
 
 /// Headers that speak of the original bytes, or of how they came.
@@ -132,24 +145,9 @@ fn own(answer: Option<&Answer>, body: Bytes, kind: DeliveryKind) -> Delivery {
 
 fn keep_cookies(headers: &mut HeaderMap, answer: &Answer) {
     headers.remove(header::SET_COOKIE);
-    for cookie in answer
-        .headers
-        .get_all(header::SET_COOKIE)
-        .iter()
-        .filter(|cookie| is_acceptable_cookie(cookie))
-    {
-        headers.append(header::SET_COOKIE, cookie.clone());
+    for cookie in cookies::of(answer).kept {
+        headers.append(header::SET_COOKIE, cookie);
     }
-}
-
-/// Whether Twilio takes a Set-Cookie: it has a name and no control characters (error 11206).
-pub(super) fn is_acceptable_cookie(value: &HeaderValue) -> bool {
-    let bytes = value.as_bytes();
-    let name = bytes.split(|&b| b == b'=').next().unwrap_or_default();
-    bytes.contains(&b'=')
-        && !name.trim_ascii().is_empty()
-        && !name.contains(&b';')
-        && !bytes.iter().any(u8::is_ascii_control)
 }
 
 /// What takes the place of an answer that can't be delivered.

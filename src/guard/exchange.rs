@@ -89,6 +89,95 @@ pub struct Answer {
     pub body: Bytes,
     /// How the body ended.
     pub end: BodyEnd,
+    /// What of its head is not in `headers`.
+    pub odd: Oddities,
+}
+
+/// Most lines that are remembered of a head.
+const MAX_ODD: usize = 32;
+
+/// What HTTP readers refuse or pass over in a head.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Oddities {
+    /// The lines, in their order; the first 32.
+    pub lines: Vec<OddLine>,
+    /// Whether nothing says for certain where the body ends.
+    pub framing_is_lost: bool,
+    /// The least of several lengths that were announced.
+    pub least_length: Option<u64>,
+}
+
+/// A line of a head that HTTP readers refuse or pass over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddLine {
+    /// What is wrong there.
+    pub part: OddPart,
+    /// The line as sent, without its end; empty where something is missing.
+    pub line: Bytes,
+    /// Why readers do so.
+    pub why: &'static str,
+    /// How many cookies that every reader takes came before it.
+    pub cookies_before: usize,
+}
+
+/// What is odd about a line of a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OddPart {
+    /// Readers refuse the whole answer: Transfer-Encoding.
+    Coding,
+    /// Readers refuse the whole answer: bytes that no head may have, too many lines, no end.
+    Head,
+    /// Readers refuse the whole answer: Content-Length.
+    Length,
+    /// Readers pass over the line.
+    Line,
+    /// Readers refuse the whole answer: the status line.
+    StatusLine,
+}
+
+impl Oddities {
+    /// Remembers a line, as long as there is room.
+    pub fn note(&mut self, line: OddLine) {
+        if self.lines.len() < MAX_ODD {
+            self.lines.push(line);
+        }
+    }
+
+    /// Whether readers refuse the whole answer.
+    pub fn is_refused(&self) -> bool {
+        self.lines.iter().any(|odd| odd.part != OddPart::Line)
+    }
+
+    /// How a body of so many bytes ended, where its announced end can't be trusted.
+    pub fn end_of(&self, arrived: usize) -> BodyEnd {
+        match self.least_length {
+            Some(least) if u64::try_from(arrived).is_ok_and(|arrived| arrived < least) => {
+                BodyEnd::Truncated { detail: format!("the least length announced is {least}") }
+            }
+            _ => BodyEnd::Complete,
+        }
+    }
+}
+
+impl OddLine {
+    /// Name and value, as far as there is a colon, without blanks and control characters around.
+    pub fn named(&self) -> Option<(&[u8], &[u8])> {
+        let colon = memchr::memchr(b':', &self.line)?;
+        let (name, value) = (self.line.get(..colon)?, self.line.get(colon + 1..)?);
+        Some((clean_ends(name), clean_ends(value)))
+    }
+
+    /// Whether it means to be a header of this name.
+    pub fn is_named(&self, name: &str) -> bool {
+        self.named().is_some_and(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()))
+    }
+}
+
+fn clean_ends(text: &[u8]) -> &[u8] {
+    let is_meant = |b: &u8| !b.is_ascii_control() && *b != b' ';
+    let start = text.iter().position(is_meant).unwrap_or(text.len());
+    let end = text.iter().rposition(is_meant).map_or(start, |at| at + 1);
+    text.get(start..end).unwrap_or_default()
 }
 
 /// How a body ended.

@@ -180,6 +180,7 @@ fn first_finding(body: &Bytes, slot: Slot) -> Option<super::Finding> {
             headers,
             body: body.clone(),
             end: super::BodyEnd::Complete,
+            odd: crate::guard::Oddities::default(),
         }),
         elapsed: std::time::Duration::ZERO,
         call: super::CallFacts::default(),

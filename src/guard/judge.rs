@@ -3,14 +3,19 @@
 use bytes::Bytes;
 
 use super::assess::{Assessment, Verdictless, assess_document};
-use super::causes::{CAUSES, Cause, Check, headers, status};
+use super::causes::{CAUSES, Cause, Check, Level, headers, status};
+use super::cookies;
 use super::deliver::deliver;
-use super::exchange::{Answer, AttemptReason, BodyEnd, Exchange, Outcome};
+use super::exchange::{Answer, AttemptReason, BodyEnd, Exchange, OddLine, OddPart, Outcome};
 use super::finding::{Finding, Grade};
 use super::follow_up;
 use super::judgement::Judgement;
 use super::policy::Policy;
+use super::words;
 use crate::twilio::Slot;
+
+/// Most findings about lines of one head.
+const MAX_LINES: usize = 8;
 
 /// Judges what the backend gave for one webhook request.
 ///
@@ -36,6 +41,9 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         },
         (Outcome::Answered(answer), _) => twiml(exchange, answer, policy),
     };
+    if let Outcome::Answered(answer) = &exchange.outcome {
+        note_head(answer, &mut assessment);
+    }
     note_attempts(exchange, &mut assessment);
     if exchange.elapsed > policy.slow_after && matches!(exchange.outcome, Outcome::Answered(_)) {
         let evidence = format!("{:.1} s", exchange.elapsed.as_secs_f32());
@@ -49,12 +57,44 @@ fn found(evidence: impl Fn(Check) -> Option<String>) -> Vec<Finding> {
     CAUSES.iter().filter_map(|&cause| Some(Finding::new(cause, evidence(cause.check)?))).collect()
 }
 
-/// How the body ended, if not as announced.
+/// For what in its head readers refuse the answer, and how the body ended, if not as announced.
 pub(super) fn body_findings(answer: &Answer) -> Vec<Finding> {
-    found(|check| match check {
+    let mut findings = head_findings(answer, Level::Fault);
+    findings.extend(found(|check| match check {
         Check::Body(find) => find(answer),
         _ => None,
-    })
+    }));
+    findings
+}
+
+/// The odd lines of the head, one finding each.
+fn head_findings(answer: &Answer, level: Level) -> Vec<Finding> {
+    let finding = |odd: &OddLine| {
+        let fits = |cause: &&&'static Cause| {
+            matches!(cause.check, Check::Head(part) if part == odd.part) && cause.level == level
+        };
+        let cause = CAUSES.iter().find(fits)?;
+        let evidence = if odd.line.is_empty() {
+            odd.why.to_owned()
+        } else {
+            format!("{}: {}", odd.why, words::first_bytes(&odd.line))
+        };
+        Some(Finding::new(cause, evidence))
+    };
+    // A cookie has a cause of its own.
+    let lines = answer.odd.lines.iter();
+    lines
+        .filter(|odd| odd.part != OddPart::Line || !odd.is_named("set-cookie"))
+        .filter_map(finding)
+        .take(MAX_LINES)
+        .collect()
+}
+
+/// Cookies that Twilio refuses, one finding each.
+pub(super) fn cookie_findings(answer: &Answer) -> Vec<Finding> {
+    let refused = cookies::of(answer).refused.into_iter().take(MAX_LINES);
+    let finding = |evidence| Finding::new(&headers::cookie_refused::CAUSE, evidence);
+    refused.map(|evidence| finding(evidence).repaired(Grade::Inferred)).collect()
 }
 
 /// The causes of the status, if it is one.
@@ -152,6 +192,21 @@ fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
         && !exchange.request.has_authorization
         && exchange.attempts.len() <= 1
         && answer.headers.get_all(http::header::WWW_AUTHENTICATE).iter().any(asks)
+}
+
+/// Lines of the head that readers pass over are only said; an answer without TwiML that is taken
+/// as it is loses what Twilio refuses.
+fn note_head(answer: &Answer, assessment: &mut Assessment) {
+    if let Verdictless::Accepted = assessment.outcome {
+        let faults = head_findings(answer, Level::Fault).into_iter();
+        let mut refused: Vec<_> = faults.map(|finding| finding.repaired(Grade::Lossless)).collect();
+        refused.extend(cookie_findings(answer));
+        if !refused.is_empty() {
+            assessment.findings.extend(refused);
+            assessment.outcome = Verdictless::Cleaned;
+        }
+    }
+    assessment.findings.extend(head_findings(answer, Level::Warning));
 }
 
 /// Second requests that were sent: each is a finding, removed by what the last one gave.

@@ -5,21 +5,27 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod assess;
+mod beside;
 pub mod causes;
 pub mod charset;
+mod chunks;
 pub mod coding;
+mod cookies;
 mod deliver;
 mod doubled;
 mod edit;
+mod envelope;
 pub mod exchange;
 pub mod explain;
 pub mod fallback;
 pub mod finding;
 mod follow_up;
 pub mod foreign;
+pub mod head;
 mod hosts;
 mod judge;
 pub mod judgement;
+pub mod link;
 mod links;
 mod locate;
 pub mod media;
@@ -33,16 +39,20 @@ mod respell;
 mod said;
 mod shrink;
 pub mod twiml;
+mod unlabelled;
 mod unwrap;
 mod words;
 
 pub use causes::{CAUSES, Cause};
+pub use chunks::is_whole;
 pub use exchange::{
-    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Outcome, RequestFacts,
+    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, OddLine, OddPart,
+    Oddities, Outcome, RequestFacts,
 };
 pub use fallback::{Fallback, Fallbacks};
 pub use finding::{Finding, Grade, Place};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
 pub use judge::judge;
 pub use judgement::{Delivery, DeliveryKind, Judgement, Verdict};
+pub use link::{Link, Purpose};
 pub use policy::Policy;

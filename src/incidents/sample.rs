@@ -72,6 +72,7 @@ impl Sample {
             headers: std::mem::take(&mut self.headers),
             body: Bytes::copy_from_slice(body.as_ref()),
             end: BodyEnd::Complete,
+            odd: crate::guard::Oddities::default(),
         });
         self
     }

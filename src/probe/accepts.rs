@@ -214,6 +214,7 @@ fn untouched(response: &Response, slot: Slot) -> Result<(), Refused> {
             headers: response.headers.clone(),
             body: response.body.clone(),
             end: BodyEnd::Complete,
+            odd: crate::guard::Oddities::default(),
         }),
         elapsed: response.elapsed,
         call: CallFacts::default(),

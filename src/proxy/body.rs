@@ -1,6 +1,6 @@
 //! Bodies: those that are read whole, and those that stream.
 
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
@@ -241,6 +241,9 @@ impl Body for ResponseBody {
     }
 }
 
+/// How long nothing has to come before a body without a trusted end is looked at.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// Reads a body whole: at most `limit` bytes, until `deadline`.
 ///
 /// Whatever came is given, however it ended; of a body that is too large, the piece that was one
@@ -250,41 +253,82 @@ pub(super) async fn collect(
     limit: usize,
     mut deadline: Pin<&mut Sleep>,
 ) -> (Bytes, BodyEnd) {
-    let mut first = Bytes::new();
-    let mut all: Option<BytesMut> = None;
+    let mut read = Collected::default();
     let end = loop {
-        let mut next = pin!(body.frame());
-        let frame = tokio::select! {
+        tokio::select! {
             biased;
-            frame = &mut next => frame,
+            frame = body.frame() => if let Some(end) = read.take(frame, limit) { break end },
             () = deadline.as_mut() => break BodyEnd::TooLate,
-        };
-        let data = match frame {
-            None => break BodyEnd::Complete,
-            Some(Ok(frame)) => match frame.into_data() {
-                Ok(data) => data,
-                Err(_trailers) => continue,
-            },
-            Some(Err(error)) => break BodyEnd::Truncated { detail: chain(&error) },
-        };
-        let have = all.as_ref().map_or(first.len(), BytesMut::len);
-        let is_too_large = data.len() > limit.saturating_sub(have);
-        match &mut all {
-            Some(all) => all.extend_from_slice(&data),
-            // The usual answer comes in one piece and is not copied.
-            None if first.is_empty() => first = data,
-            None => {
-                let mut joined = BytesMut::with_capacity((first.len() + data.len()).max(8 * 1024));
-                joined.extend_from_slice(&first);
-                joined.extend_from_slice(&data);
-                all = Some(joined);
-            }
-        }
-        if is_too_large {
-            break BodyEnd::TooLarge { limit };
         }
     };
-    (all.map_or(first, BytesMut::freeze), end)
+    (read.whole(), end)
+}
+
+/// The same for a body whose end nobody announced: it is over, too, when nothing more comes for a
+/// moment and `is_whole` says so.
+pub(super) async fn collect_unframed(
+    body: &mut Incoming,
+    limit: usize,
+    mut deadline: Pin<&mut Sleep>,
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> (Bytes, BodyEnd) {
+    let mut read = Collected::default();
+    let end = loop {
+        tokio::select! {
+            biased;
+            frame = body.frame() => if let Some(end) = read.take(frame, limit) { break end },
+            () = deadline.as_mut() => break BodyEnd::TooLate,
+            () = sleep(QUIET) => if is_whole(read.so_far()) { break BodyEnd::Complete },
+        }
+    };
+    (read.whole(), end)
+}
+
+/// What was read of a body.
+#[derive(Debug, Default)]
+struct Collected {
+    first: Bytes,
+    all: Option<BytesMut>,
+}
+
+impl Collected {
+    /// Takes what came; `Some` when that was the end.
+    fn take(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+        limit: usize,
+    ) -> Option<BodyEnd> {
+        let data = match frame {
+            None => return Some(BodyEnd::Complete),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(_trailers) => return None,
+            },
+            Some(Err(error)) => return Some(BodyEnd::Truncated { detail: chain(&error) }),
+        };
+        let is_too_large = data.len() > limit.saturating_sub(self.so_far().len());
+        match &mut self.all {
+            Some(all) => all.extend_from_slice(&data),
+            // The usual answer comes in one piece and is not copied.
+            None if self.first.is_empty() => self.first = data,
+            None => {
+                let len = (self.first.len() + data.len()).max(8 * 1024);
+                let mut joined = BytesMut::with_capacity(len);
+                joined.extend_from_slice(&self.first);
+                joined.extend_from_slice(&data);
+                self.all = Some(joined);
+            }
+        }
+        is_too_large.then_some(BodyEnd::TooLarge { limit })
+    }
+
+    fn so_far(&self) -> &[u8] {
+        self.all.as_ref().map_or(&self.first, |all| all)
+    }
+
+    fn whole(self) -> Bytes {
+        self.all.map_or(self.first, BytesMut::freeze)
+    }
 }
 
 #[cfg(test)]

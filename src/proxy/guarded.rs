@@ -9,16 +9,16 @@ use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, Response, StatusCode};
 use tokio::time::{Sleep, sleep_until};
 
-use super::body::{ResponseBody, collect};
+use super::body::{ResponseBody, collect, collect_unframed};
 use super::forward::Outbound;
 use super::service::{Inbound, InboundBody};
-use super::upstream::{Client, Progress};
+use super::upstream::{Client, OddHeads, Progress};
 use super::worker::Worker;
 use super::{deliver, judging, routing};
 use crate::config::route::Route;
 use crate::guard::{
-    Answer, Attempt, BodyEnd, CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome,
-    Policy, RequestFacts, Verdict, follow_up, judge,
+    Answer, Attempt, BodyEnd, CallFacts, DeliveryKind, Exchange, Failure, Judgement, Oddities,
+    Outcome, Policy, RequestFacts, Verdict, follow_up, is_whole, judge,
 };
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
@@ -209,7 +209,7 @@ async fn attempt(
     let (progress, began) = (Progress::default(), Instant::now());
     let head = tokio::select! {
         biased;
-        head = client.send(&route.upstream, out.request(), out.max_age(), &progress) => head,
+        head = client.send(&route.upstream, out.request(), out.max_age(), OddHeads::Taken, &progress) => head,
         () = deadline.as_mut() => {
             Err(match progress.connected() {
                 Some(_) => Failure::HeadersTooLate,
@@ -228,13 +228,20 @@ async fn attempt(
         let received = head.received();
         return (Outcome::Failed(Failure::NotHttp { received, detail }), Extensions::new());
     }
+    let odd = head.odd();
     let (parts, mut body) = head.response.into_parts();
-    let (mut bytes, end) = collect(&mut body, limit, deadline).await;
+    let (mut bytes, mut end) = if odd.framing_is_lost {
+        collect_unframed(&mut body, limit, deadline, is_whole).await
+    } else {
+        collect(&mut body, limit, deadline).await
+    };
     bytes.truncate(limit);
-    if end == BodyEnd::Complete {
+    if end == BodyEnd::Complete && odd == Oddities::default() {
         head.lease.give_back();
+    } else if end == BodyEnd::Complete {
+        end = odd.end_of(bytes.len());
     }
-    let answer = Answer { status: parts.status, headers: parts.headers, body: bytes, end };
+    let answer = Answer { status: parts.status, headers: parts.headers, body: bytes, end, odd };
     (Outcome::Answered(answer), parts.extensions)
 }
 

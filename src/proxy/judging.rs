@@ -110,6 +110,7 @@ mod tests {
                 headers: HeaderMap::new(),
                 body: Bytes::from_static(b"poison"),
                 end: BodyEnd::Complete,
+                odd: crate::guard::Oddities::default(),
             }),
             elapsed: Duration::ZERO,
             call: CallFacts::default(),

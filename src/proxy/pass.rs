@@ -11,7 +11,7 @@ use hyper::upgrade::OnUpgrade;
 
 use super::body::{Pulse, RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
-use super::upstream::{ANY_AGE, Head, Progress};
+use super::upstream::{ANY_AGE, Head, OddHeads, Progress};
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{forward, hint, refuse, upgrade};
@@ -53,7 +53,7 @@ pub(super) async fn answer(
     let progress = Progress::default();
     let sent = tokio::select! {
         biased;
-        sent = worker.client.send(&route.upstream, request, ANY_AGE, &progress) => sent,
+        sent = worker.client.send(&route.upstream, request, ANY_AGE, OddHeads::Refused, &progress) => sent,
         () = pulse.stops(FIRST_BYTE) => Err(Failure::HeadersTooLate),
     };
     let head = match sent {

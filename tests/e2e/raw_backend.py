@@ -103,9 +103,9 @@ RAW = {
     "length-too-long-cut-reset": Raw(half_then(head(TYPE, f"Content-Length: {len(MENU)}") + MENU[:100], reset), "replaced"),
     "length-too-short": Raw(half_then(head(TYPE, f"Content-Length: {len(MENU) - 40}") + MENU, close), "any"),
     "length-zero": Raw(half_then(head(TYPE, "Content-Length: 0") + MENU, close), "any"),
-    "length-twice": Raw(send(head(TYPE, f"Content-Length: {len(MENU)}", f"Content-Length: {len(MENU) + 9}") + MENU), "any"),
-    "length-no-number": Raw(send(head(TYPE, "Content-Length: many") + MENU), "any"),
-    "length-negative": Raw(send(head(TYPE, "Content-Length: -1") + MENU), "any"),
+    "length-twice": Raw(send(head(TYPE, f"Content-Length: {len(MENU)}", f"Content-Length: {len(MENU) + 9}") + MENU), "repaired", MENU),
+    "length-no-number": Raw(send(head(TYPE, "Content-Length: many") + MENU), "repaired", MENU),
+    "length-negative": Raw(send(head(TYPE, "Content-Length: -1") + MENU), "repaired", MENU),
     # no answer
     "reset": Raw(reset, "replaced"),
     "closed": Raw(close, "replaced"),
@@ -127,11 +127,11 @@ RAW = {
     "early-hints-first": Raw(send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n" + length(MENU)), "untouched", MENU),
     "switching-unasked": Raw(send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), "replaced"),
     # headers that Twilio refuses, or too many of them
-    "cookie-control-character": Raw(send(length(MENU, TYPE[14:], "Set-Cookie: a=1\x0b2; Path=/")), "any"),
+    "cookie-control-character": Raw(send(length(MENU, TYPE[14:], "Set-Cookie: a=1\x0b2; Path=/")), "repaired", MENU),
     "cookie-without-name": Raw(send(length(MENU, TYPE[14:], "Set-Cookie: =x; Path=/")), "repaired", MENU),
-    "header-without-colon": Raw(send(head(TYPE, "Nonsense", f"Content-Length: {len(MENU)}") + MENU), "any"),
-    "headers-bare-newlines": Raw(send(length(MENU).replace(b"\r\n", b"\n", 3)), "any"),
-    "headers-huge": Raw(send(head(TYPE, *[f"X-{n}: {'v' * 900}" for n in range(400)], f"Content-Length: {len(MENU)}") + MENU), "any"),
+    "header-without-colon": Raw(send(head(TYPE, "Nonsense", f"Content-Length: {len(MENU)}") + MENU), "untouched", MENU),
+    "headers-bare-newlines": Raw(send(length(MENU).replace(b"\r\n", b"\n", 3)), "untouched", MENU),
+    "headers-huge": Raw(send(head(TYPE, *[f"X-{n}: {'v' * 900}" for n in range(400)], f"Content-Length: {len(MENU)}") + MENU), "repaired", MENU),
     # sizes
     "40-kilobytes": Raw(send(length(BIG)), "untouched", BIG),
     "far-too-long": Raw(send(length(b"<Response><Say>" + b"x" * 4_000_000 + b"</Say></Response>")), "replaced"),
@@ -139,6 +139,87 @@ RAW = {
     # TwiML without declaration through every framing
     "bare-chunked-small": Raw(send(head(TYPE, "Transfer-Encoding: chunked") + chunks(*[BARE[n : n + 7] for n in range(0, len(BARE), 7)])), "untouched", BARE),
 }
+
+LENGTH = f"Content-Length: {len(MENU)}"
+CUT = b"<Response><Dial>+1555010"
+
+
+def odd_status(line):
+    """A whole document behind this in place of the status line."""
+    return line + b"\r\n" + head(TYPE, LENGTH).partition(b"\r\n")[2] + MENU
+
+
+def odd_framing(*lines, body=MENU, status=b"HTTP/1.1 200 OK"):
+    """A body announced by these lines."""
+    return status + b"\r\n" + head(TYPE, *lines).partition(b"\r\n")[2] + body
+
+
+def odd_line(line):
+    """A header line that readers pass over or refuse the whole head for."""
+    return head(TYPE, "X-Before: 1").removesuffix(b"\r\n") + line + b"\r\n" + LENGTH.encode() + b"\r\n\r\n" + MENU
+
+
+def run_odd(name):
+    """Sends it; where something is odd, the connection stays open and silent, and must not be used again."""
+
+    def run(conn):
+        data, _, cause = ODD[name]
+        conn.sendall(data)
+        if cause:
+            hang(conn)
+
+    return run
+
+
+CHUNKS = chunks(MENU[:40], MENU[40:])
+
+# Heads that HTTP readers refuse, or of which they hide lines: outcome, document, and the cause that is logged.
+ODD = {
+    "status-two-blanks": (odd_status(b"HTTP/1.1  200 OK"), "repaired", "status-line-malformed"),
+    "status-no-blank": (odd_status(b"HTTP/1.1 200OK"), "repaired", "status-line-malformed"),
+    "status-tab": (odd_status(b"HTTP/1.1\t200 OK"), "repaired", "status-line-malformed"),
+    "status-icy": (odd_status(b"ICY 200 OK"), "repaired", "status-line-malformed"),
+    "status-http-2": (odd_status(b"HTTP/2 200"), "repaired", "status-line-malformed"),
+    "status-http-1.2": (odd_status(b"HTTP/1.2 200 OK"), "repaired", "status-line-malformed"),
+    "status-no-version": (odd_status(b"HTTP 200 OK"), "repaired", "status-line-malformed"),
+    "status-lower-case": (odd_status(b"http/1.1 200 ok"), "repaired", "status-line-malformed"),
+    "status-of-a-cgi": (odd_status(b"Status: 200 OK"), "repaired", "status-line-malformed"),
+    "status-behind-a-mark": (odd_status(b"\xef\xbb\xbfHTTP/1.1 200 OK"), "repaired", "status-line-malformed"),
+    "status-control-character": (odd_status(b"HTTP/1.1 200 O\x00K"), "repaired", "status-line-malformed"),
+    "status-no-reason": (odd_status(b"HTTP/1.1 200"), "untouched", None),
+    "status-no-status": (odd_status(b"HTTP/1.1 OK"), "replaced", "not-http"),
+    "status-of-four-digits": (odd_status(b"HTTP/1.1 2000 OK"), "replaced", "not-http"),
+    "line-nul": (odd_line(b"X-Build: a\x00b"), "repaired", "head-malformed"),
+    "line-bare-return": (odd_line(b"X-Name: a\rb"), "repaired", "head-malformed"),
+    "line-two-returns": (odd_line(b"X-Name: a\r"), "repaired", "head-malformed"),
+    "line-without-colon": (odd_line(b"Nonsense"), "untouched", "header-malformed"),
+    "line-without-name": (odd_line(b": nobody"), "untouched", "header-malformed"),
+    "line-name-with-blank": (odd_line(b"X Powered By: PHP"), "untouched", "header-malformed"),
+    "line-control-character": (odd_line(b"X-Caller: \x0b"), "untouched", "header-malformed"),
+    "line-blank-before-colon": (odd_line(b"X-Name : b"), "untouched", None),
+    "line-folded": (odd_line(b"X-Name: a\r\n b"), "untouched", None),
+    "line-cookie-vertical-tab": (odd_line(b"Set-Cookie: a=b\x0bc"), "repaired", "cookie-refused"),
+    "line-cookie-bare-return": (odd_line(b"Set-Cookie: a=b\rSet-Cookie: c=d"), "repaired", "head-malformed"),
+    "no-blank-line": (head(TYPE).removesuffix(b"\r\n") + MENU, "repaired", "head-malformed"),
+    "framing-no-number": (odd_framing("Content-Length: many"), "repaired", "content-length-invalid"),
+    "framing-negative": (odd_framing("Content-Length: -5"), "repaired", "content-length-invalid"),
+    "framing-empty": (odd_framing("Content-Length:"), "repaired", "content-length-invalid"),
+    "framing-absurd": (odd_framing("Content-Length: 99999999999999999999"), "repaired", "content-length-invalid"),
+    "framing-two-lengths": (odd_framing(LENGTH, "Content-Length: 12"), "repaired", "content-length-invalid"),
+    "framing-two-in-a-line": (odd_framing(LENGTH + ", 12"), "repaired", "content-length-invalid"),
+    "framing-the-same-twice": (odd_framing(LENGTH, LENGTH), "untouched", None),
+    "framing-no-number-something-follows": (odd_framing("Content-Length: x", body=MENU + b"\nHTTP/1.1 200 OK\r\n"), "replaced", "content-length-invalid"),
+    "framing-no-number-cut": (odd_framing("Content-Length: x", body=CUT), "replaced", "content-length-invalid"),
+    "framing-two-lengths-cut": (odd_framing("Content-Length: 400", "Content-Length: 500", body=CUT), "replaced", "content-length-invalid"),
+    "framing-chunks-renamed": (odd_framing("Transfer-Encoding: xchunked", body=CHUNKS), "repaired", "transfer-coding-invalid"),
+    "framing-chunks-not-last": (odd_framing("Transfer-Encoding: chunked, identity", body=CHUNKS), "repaired", "transfer-coding-invalid"),
+    "framing-chunks-in-1.0": (odd_framing("Transfer-Encoding: chunked", status=b"HTTP/1.0 200 OK", body=CHUNKS), "repaired", "transfer-coding-invalid"),
+    "framing-chunks-hidden": (odd_framing("Transfer-Encoding: \x0bchunked", body=CHUNKS), "repaired", "transfer-coding-invalid"),
+    "framing-chunks-twice": (odd_framing("Transfer-Encoding: chunked", body=chunks(CHUNKS)), "repaired", "transfer-coding-invalid"),
+    "framing-chunks-renamed-cut": (odd_framing("Transfer-Encoding: xchunked", body=CHUNKS[:90]), "replaced", "transfer-coding-invalid"),
+}
+# These would hang to the end of the budget for the rest of a body that never comes.
+WAITS = {"framing-no-number-something-follows", "framing-no-number-cut", "framing-two-lengths-cut", "framing-chunks-renamed-cut"}
 
 # Never ready within a budget of a second.
 SLOW = {
@@ -186,7 +267,7 @@ class Backend:
                 page = (PAGES / f"{name}.http").read_bytes()
                 conn.sendall(page.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
             elif kind == "raw":
-                (RAW.get(name) or SLOW[name]).run(conn)
+                (run_odd(name) if name in ODD else (RAW.get(name) or SLOW[name]).run)(conn)
             else:
                 conn.sendall(length(MENU, "text/xml; charset=utf-8", "Connection: close"))
         except OSError:

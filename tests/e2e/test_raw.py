@@ -9,7 +9,7 @@ import pytest
 import contract
 from faults import MENU
 from guard import Guard
-from raw_backend import RAW, SLOW, Backend
+from raw_backend import ODD, RAW, SLOW, WAITS, Backend
 from twilio_side import CALL, call, plain
 
 BUDGET = 1.0
@@ -24,6 +24,31 @@ def test_raw(raw_guard, name):
     contract.assert_outcome(reply, wanted.expect, wanted.means)
     if wanted.expect in ("repaired", "replaced"):
         contract.assert_logged(raw_guard, reply, wanted.expect)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_head(raw_guard, hasty_guard, name):
+    """What is whole is delivered at once, though the backend keeps the connection; what is odd is in the log and not on the wire."""
+    _, expect, cause = ODD[name]
+    guard = hasty_guard if name in WAITS else raw_guard
+    reply = call(guard.port, f"/raw/{name}")
+    contract.assert_outcome(reply, expect, None if expect == "replaced" else MENU)
+    assert reply.seconds < BUDGET + SLACK
+    if expect in ("repaired", "replaced"):
+        event = contract.assert_logged(guard, reply, expect)
+        assert cause in event["causes"], event
+    elif cause:
+        # Logged once a minute for all of a route.
+        event = guard.event(lambda event: event.get("cause") == cause)
+        assert event["message"] == "untouched", event
+        assert event["backend.headers"][0].split(":")[0] in ("Nonsense", "X Powered By", "", "X-Caller"), event
+    for odd in ("Nonsense", "X Powered By", "X-Build", "X-Caller"):
+        assert reply.all(odd) == [], reply.headers
+
+
+def test_a_page_behind_an_odd_head_is_an_honest_502(raw_guard):
+    for name in ("status-two-blanks", "line-nul", "framing-no-number", "framing-two-lengths"):
+        assert plain(raw_guard.port, "GET", f"/raw/{name}").status == 502, name
 
 
 @pytest.mark.parametrize("name", SLOW)

@@ -32,6 +32,7 @@ pub fn exchange(
             headers,
             body: Bytes::from(body),
             end,
+            odd: twiml_guard::guard::Oddities::default(),
         }),
         elapsed: Duration::from_millis(100),
         call: CallFacts::default(),

@@ -52,7 +52,10 @@ pub fn read(path: &Path) -> Result<Case, String> {
         _ => return Err("expected one of failure, answer-file, === answer".to_owned()),
     };
     if let Outcome::Answered(answer) = &mut outcome {
-        answer.end = end_of(head.get("end"))?;
+        answer.end = match head.get("end") {
+            None => answer.odd.end_of(answer.body.len()),
+            end => end_of(end)?,
+        };
     }
     let slot = head.slot()?;
     let request = request_of(&head, slot)?;
@@ -82,7 +85,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 18] = [
+    const KEYS: [&str; 19] = [
         "silent",
         "slot",
         "request",
@@ -101,6 +104,7 @@ impl Head {
         "fill",
         "steered",
         "fallback",
+        "raw-head",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
@@ -150,7 +154,11 @@ fn answer_of(head: &Head, written: &str) -> Result<Answer, String> {
     }
     let length = format!("Content-Length: {}", body.len());
     let first = status_and_headers.replace("Content-Length: auto", &length);
-    let mut answer = wire::parse(format!("{first}\n\n").as_bytes())?;
+    let mut answer = match head.get("raw-head") {
+        None => wire::parse(format!("{first}\n\n").as_bytes())?,
+        Some("yes") => wire::raw(&first)?,
+        Some(other) => return Err(format!("raw-head: yes, not {other}")),
+    };
     answer.body = Bytes::from(body);
     Ok(answer)
 }

@@ -29,7 +29,7 @@ pub fn hold(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Resu
         }
         return Ok(Left::Refusal);
     }
-    framing(delivery)?;
+    framing(exchange, delivery)?;
     let left = match exchange.slot {
         Slot::Callback | Slot::Stream => Left::Other,
         _ if is_twiml(delivery) => {
@@ -42,14 +42,18 @@ pub fn hold(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Resu
     Ok(left)
 }
 
-fn framing(delivery: &Delivery) -> Result<(), String> {
+fn framing(exchange: &Exchange, delivery: &Delivery) -> Result<(), String> {
     for name in [header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
         if delivery.headers.contains_key(&name) {
             return Err(format!("framing is the shell's: {name}"));
         }
     }
     if delivery.kind != DeliveryKind::Original {
-        for name in [header::ETAG, header::LAST_MODIFIED, header::CONTENT_ENCODING] {
+        // Of an answer without TwiML that lost a cookie, the body is still the one encoded so.
+        let is_same =
+            matches!(&exchange.outcome, Outcome::Answered(answer) if answer.body == delivery.body);
+        let encoding = (!is_same).then_some(header::CONTENT_ENCODING);
+        for name in [header::ETAG, header::LAST_MODIFIED].into_iter().chain(encoding) {
             if delivery.headers.contains_key(&name) {
                 return Err(format!("{name} speaks of another body"));
             }
@@ -148,6 +152,7 @@ fn again(exchange: &Exchange, policy: &Policy, delivery: &Delivery) -> Result<()
         headers,
         body: delivery.body.clone(),
         end: BodyEnd::Complete,
+        odd: twiml_guard::guard::Oddities::default(),
     };
     let second = Exchange {
         attempts: Vec::new(),

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use twiml_guard::guard::{Answer, BodyEnd};
+use twiml_guard::guard::head::{self, Reading};
+use twiml_guard::guard::{Answer, BodyEnd, Oddities};
 
 /// Reads a head (LF or CRLF) and leaves the rest as the body.
 pub fn parse(raw: &[u8]) -> Result<Answer, String> {
@@ -25,7 +26,19 @@ pub fn parse(raw: &[u8]) -> Result<Answer, String> {
         let value = HeaderValue::from_bytes(&value).map_err(|error| format!("{line}: {error}"))?;
         headers.append(name, value);
     }
-    Ok(Answer { status, headers, body: Bytes::copy_from_slice(body), end: BodyEnd::Complete })
+    let body = Bytes::copy_from_slice(body);
+    Ok(Answer { status, headers, body, end: BodyEnd::Complete, odd: Oddities::default() })
+}
+
+/// Reads a head with escapes, as the guard reads what its HTTP reader refuses.
+pub fn raw(head: &str) -> Result<Answer, String> {
+    let mut bytes: Vec<u8> = head.lines().map(unescape).collect::<Vec<_>>().join(&b"\r\n"[..]);
+    bytes.extend_from_slice(b"\r\n\r\n");
+    let Reading::Head(read) = head::read(&bytes) else {
+        return Err("raw-head: no status can be read".to_owned());
+    };
+    let answer = parse(&read.plain(&bytes))?;
+    Ok(Answer { odd: read.odd, ..answer })
 }
 
 /// One of `tests/data/pages`.

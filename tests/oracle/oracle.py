@@ -73,9 +73,9 @@ def libxml2(body, text):
     tree = declared.getroottree()
     if tree.docinfo.internalDTD is not None or tree.docinfo.doctype:
         return "libxml2: has a DOCTYPE"
-    if etree.QName(declared).localname != "Response" or declared.prefix:
+    if declared.tag.rpartition("}")[2] != "Response" or declared.prefix:
         return f"libxml2: root element must be Response, not {declared.tag}"
-    if etree.tostring(declared, method="c14n") != etree.tostring(decoded, method="c14n"):
+    if etree.tostring(tree, encoding="unicode") != etree.tostring(decoded.getroottree(), encoding="unicode"):
         return "libxml2: the encoding of the declaration gives other text than UTF-8"
     return None
 

@@ -53,6 +53,9 @@ REFUSED = {
     "DOCTYPE": (b"<!DOCTYPE Response><Response/>", "text/xml", "DOCTYPE"),
     "external entity": (b'<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/hostname">]><Response>&e;</Response>', "text/xml", "libxml2"),
     "Latin-1 bytes": ("<Response><Say>é</Say></Response>".encode("latin-1"), "text/xml", "not UTF-8"),
+    "comment outside the root under a Latin-1 declaration": (
+        "<?xml version='1.0' encoding='ISO-8859-1'?><Response/><!-- é -->".encode(), "text/xml; charset=utf-8", "gives other text"),
+    "root named like a prefix": (b"<Response:/>", "text/xml", "libxml2"),
     "UTF-8 under a Latin-1 label": ("<Response><Say>é</Say></Response>".encode(), "text/xml; charset=iso-8859-1", "other text"),
     "UTF-8 declared Latin-1": ('<?xml version="1.0" encoding="ISO-8859-1"?><Response><Say>é</Say></Response>'.encode(), "text/xml", "other text"),
     "UTF-16 declared": (b'<?xml version="1.0" encoding="UTF-16"?><Response/>', "text/xml", ""),

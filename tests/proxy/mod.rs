@@ -3,6 +3,7 @@
 mod failures;
 mod forwarding;
 mod guarded;
+mod heads;
 mod life;
 mod limits;
 mod pass;

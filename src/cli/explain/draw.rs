@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::cli::text::{COLUMNS, columns, lines};
 use crate::guard::Finding;
 use crate::guard::causes::Level as CauseLevel;
 use crate::guard::explain::one_line;
@@ -12,6 +13,8 @@ use crate::telemetry::visible::{visible, visible_bounded};
 const AROUND: usize = 2;
 /// Characters shown before and after the place in a long line.
 const REACH: usize = 44;
+/// Columns of a line's number, the bar, and the mark with its blanks.
+const GUTTER: usize = 14;
 
 /// A finding with its place, notes and remedy; ends in a line end.
 pub(in crate::cli) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
@@ -22,8 +25,13 @@ pub(in crate::cli) fn finding(finding: &Finding, body: &[u8], notes: &[String], 
     };
     let place = finding.place.map(|place| format!(" at {place}")).unwrap_or_default();
     let title = format!("{}{place}", cause.explain.trim_end_matches('.'));
+    let title = within(&title, "warning[]: ".len() + cause.slug.len());
+    let fix = within(fix, "    = fix: ".len());
+    let notes: Vec<_> = notes.iter().map(|note| within(note, "    = ".len())).collect();
     let evidence = visible_bounded(&one_line(&finding.evidence), 72);
+    let seen = within(&evidence, "    = seen: ".len());
     let window = finding.place.and_then(|place| Window::around(body, place.offset));
+    let mut unsaid = window.is_none();
     let mut group = Group::with_title(level.primary_title(title.as_str()).id(cause.slug));
     if let Some(window) = &window {
         let span = AnnotationKind::Primary.span(window.start..window.end);
@@ -33,22 +41,31 @@ pub(in crate::cli) fn finding(finding: &Finding, body: &[u8], notes: &[String], 
             .lines()
             .next()
             .is_some_and(|line| window.text.contains(visible(line.trim()).as_ref()));
-        let span = if said { span } else { span.label(evidence.as_str()) };
+        let fits = window.columns_before() + columns(&evidence) <= COLUMNS - GUTTER;
+        let label = !said && fits;
+        unsaid = !said && !fits;
+        let span = if label { span.label(evidence.as_str()) } else { span };
         group = group.element(
             Snippet::source(window.text.as_str())
                 .line_start(window.first_line)
                 .fold(false)
                 .annotation(span),
         );
-    } else if !evidence.is_empty() {
-        group = group.element(Level::NOTE.with_name("seen").message(evidence.as_str()));
     }
-    for note in notes {
+    if unsaid && !evidence.is_empty() {
+        group = group.element(Level::NOTE.with_name("seen").message(seen.as_str()));
+    }
+    for note in &notes {
         group = group.element(Level::NOTE.with_name(None::<&str>).message(note.as_str()));
     }
-    group = group.element(Level::HELP.with_name("fix").message(fix));
-    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(100);
+    group = group.element(Level::HELP.with_name("fix").message(fix.as_str()));
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(COLUMNS);
     renderer.render(&[group]) + "\n"
+}
+
+/// The text broken into lines that leave so many columns free.
+fn within(text: &str, free: usize) -> String {
+    lines(text, COLUMNS.saturating_sub(free)).join("\n")
 }
 
 /// The lines around a place as they are printed, and where in them the place is.
@@ -84,6 +101,12 @@ impl Window {
             }
         }
         Some(window)
+    }
+
+    /// Columns of the marked line up to the mark.
+    fn columns_before(&self) -> usize {
+        let before = self.text.get(..self.start).unwrap_or_default();
+        before.rsplit('\n').next().map_or(0, columns)
     }
 
     fn push_marked(&mut self, line: &[u8], offset: usize) {

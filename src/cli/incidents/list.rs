@@ -176,14 +176,19 @@ impl List<'_> {
         let asked = if self.filter.is_empty() { "" } else { " with an incident that was asked for" };
         if all {
             let what = if self.args.each { "incident" } else { "outbreak" };
-            return Ok(match self.filter.is_empty() {
-                true => format!("No {what} is on record.\n"),
-                false => format!("No {what} on record is what was asked for.\n"),
-            });
+            if !self.filter.is_empty() {
+                return Ok(format!("No {what} on record is what was asked for.\n"));
+            }
+            let copied = if self.args.store.db.is_some() {
+                " A file copied while the guard ran needs the file of its name with -wal beside it."
+            } else {
+                ""
+            };
+            return Ok(format!("No {what} is on record.{copied}\n"));
         }
         let closed = self.reader.outbreaks(&self.filter, true, 1)?;
         Ok(match closed.first() {
-            None => format!("No outbreak is open{asked}, and none is on record.\n"),
+            None => format!("No outbreak is open{asked}, nor is a closed one on record.\n"),
             Some(latest) => format!(
                 "No outbreak is open{asked}; the latest was quiet since {}. --all shows closed ones.\n",
                 minute(latest.last_ms, self.now_ms)

@@ -5,8 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::args::TailArgs;
 use super::source::Source;
@@ -28,39 +27,22 @@ const ID: usize = 18;
 pub(super) fn run(args: &TailArgs) -> Result<(), Failure> {
     let source = Source::find(&args.store)?;
     let filter = args.filter.filter(&source, clock::now_ms())?;
-    let system = |source| Failure::Unreadable { path: "signals".to_owned(), source };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(system)?;
-    let shutdown = Shutdown::on_signals().map_err(system)?;
+    let shutdown = Shutdown::on_signals().map_err(Failure::Output)?;
     let mut tail = Tail { args, source, filter, open: None, began: false, waiting: false };
-    runtime.block_on(async {
-        let ended = async {
-            tokio::select! {
-                () = shutdown.raised() => {}
-                () = reader_gone() => {}
-            }
-        };
-        tokio::pin!(ended);
-        loop {
-            if tail.look()? == Written::Closed {
-                return Ok(());
-            }
-            tokio::select! {
-                () = &mut ended => return Ok(()),
-                () = tokio::time::sleep(LOOK) => {}
-            }
-        }
-    })
+    while !shutdown.is_raised() && tail.look()? == Written::Read && !reader_gone(LOOK) {}
+    Ok(())
 }
 
-/// Waits until the other end of a pipe is closed; forever where output is something else.
-async fn reader_gone() {
-    if let Ok(output) = AsyncFd::with_interest(io::stdout(), Interest::ERROR)
-        && output.ready(Interest::ERROR).await.is_ok()
-    {
-        return;
+/// Waits, but not longer than until the other end of a pipe is closed: whether it is.
+fn reader_gone(most: Duration) -> bool {
+    let output = io::stdout();
+    let mut watched = [PollFd::new(&output, PollFlags::empty())];
+    let most = Timespec::try_from(most).ok();
+    match poll(&mut watched, most.as_ref()) {
+        Ok(_) => watched.iter().any(|output| output.revents().contains(PollFlags::ERR)),
+        // A signal came.
+        Err(_) => false,
     }
-    std::future::pending().await
 }
 
 struct Tail<'a> {

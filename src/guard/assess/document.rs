@@ -7,11 +7,10 @@ use crate::guard::causes::{
     CAUSES, Cause, Check, Level, charset as charset_causes, document as causes, grammar, headers,
 };
 use crate::guard::charset::is_ascii_compatible;
-use crate::guard::deliver;
 use crate::guard::doubled::undoubled;
 use crate::guard::edit::{self, Edit};
 use crate::guard::finding::{Finding, Grade};
-use crate::guard::judge::{body_findings, status_finding};
+use crate::guard::judge::{cookie_findings, status_finding};
 use crate::guard::reading::Reading;
 use crate::guard::shrink::shrink;
 use crate::guard::twiml::{self, Document};
@@ -41,11 +40,18 @@ impl Assessor<'_> {
         self.policy.own_hosts.iter().cloned().chain(asked).collect()
     }
 
+    /// The URL that Twilio asked; `None` without a Host to tell.
+    fn asked_url(&self) -> Option<String> {
+        let request = &self.exchange.request;
+        let asked = || request.host.as_ref().map(|host| format!("https://{host}"));
+        let origin = self.policy.public_origin.clone().or_else(asked)?;
+        Some(format!("{origin}{}", request.target))
+    }
+
     /// One well-formed document: grammar, links, size, headers.
     pub(super) fn document(&mut self, mut text: String, mut document: Document) -> Verdictless {
         // The whole root arrived: the framing was wrong, not the document.
-        let ends =
-            body_findings(self.answer).into_iter().map(|finding| finding.repaired(Grade::Lossless));
+        let ends = self.ends().into_iter().map(|finding| finding.repaired(Grade::Lossless));
         self.findings.extend(ends);
         let status = status_finding(self.answer).map(|finding| finding.repaired(Grade::Lossless));
         self.findings.extend(status);
@@ -121,12 +127,22 @@ impl Assessor<'_> {
     /// Grammar, links and declaration: what can be mended, what is merely noted, what is fatal.
     fn check(&self, text: &str, document: &Document) -> Checked {
         let mut checked = Checked {
-            edits: untrue_declaration(text, document).into_iter().collect(),
+            edits: untrue_version(text, document)
+                .into_iter()
+                .chain(untrue_declaration(text, document))
+                .collect(),
             notes: Vec::new(),
             fatal: false,
         };
         let own_hosts = self.own_hosts();
-        let reading = Reading { text, document, slot: self.exchange.slot, own_hosts: &own_hosts };
+        let base = self.asked_url();
+        let reading = Reading {
+            text,
+            document,
+            slot: self.exchange.slot,
+            own_hosts: &own_hosts,
+            base: base.as_deref(),
+        };
         for &cause in CAUSES {
             let Check::Grammar(find) = cause.check else { continue };
             for found in find(&reading) {
@@ -164,27 +180,12 @@ impl Assessor<'_> {
         Some(Finding::new(cause, self.content_type.shown()).repaired(Grade::Lossless))
     }
 
-    /// Notes cookies that Twilio refuses; they are dropped on delivery.
+    /// Notes cookies that Twilio refuses; they are mended or dropped on delivery.
     pub(super) fn refuses_cookies(&mut self) -> bool {
-        let bad = self
-            .answer
-            .headers
-            .get_all(http::header::SET_COOKIE)
-            .iter()
-            .find(|value| !deliver::is_acceptable_cookie(value));
-        let Some(bad) = bad else { return false };
-        let name: String = String::from_utf8_lossy(bad.as_bytes())
-            .split('=')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(40)
-            .collect();
-        self.findings.push(
-            Finding::new(&headers::cookie_refused::CAUSE, format!("cookie `{name}`"))
-                .repaired(Grade::Inferred),
-        );
-        true
+        let refused = cookie_findings(self.answer);
+        let any = !refused.is_empty();
+        self.findings.extend(refused);
+        any
     }
 }
 
@@ -200,12 +201,29 @@ fn smaller(text: &str) -> Option<String> {
     (smaller.len() <= limits::MAX_TWIML_BYTES && twiml::read(&smaller).is_ok()).then_some(smaller)
 }
 
+/// Version 1.1 wants control characters escaped that 1.0 takes as they are; and Xerces, reading by
+/// it, loses the end of a CDATA section behind brackets and that of an instruction at the edge of
+/// its buffer. Such a document is version 1.0; a plain one is left alone.
+fn untrue_version(text: &str, document: &Document) -> Option<Edit> {
+    let span = document.declaration.as_ref()?.version.clone();
+    let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
+    let rest = text.get(span.end..).unwrap_or_default();
+    let stumbles = rest.contains("<!") || rest.contains("<?") || text.contains(restricted);
+    (stumbles && text.get(span.clone())? == "1.1").then(|| Edit {
+        cause: &causes::declaration_untrue::CAUSE,
+        grade: Grade::Lossless,
+        span,
+        with: "1.0".to_owned(),
+        evidence: "version=\"1.1\"".to_owned(),
+    })
+}
+
 /// A declaration must name the encoding that leaves: UTF-8, or for pure ASCII one like it.
 fn untrue_declaration(text: &str, document: &Document) -> Option<Edit> {
     let span = document.declaration.as_ref()?.encoding.clone()?;
     let label = text.get(span.clone())?;
-    let truthful = label.eq_ignore_ascii_case("utf-8")
-        || (text.is_ascii() && is_ascii_compatible(label) && !label.eq_ignore_ascii_case("ascii"));
+    let truthful =
+        label.eq_ignore_ascii_case("utf-8") || (text.is_ascii() && is_ascii_compatible(label));
     (!truthful).then(|| Edit {
         cause: &causes::declaration_untrue::CAUSE,
         grade: Grade::Lossless,

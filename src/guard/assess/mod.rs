@@ -7,9 +7,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use crate::guard::causes::{
-    charset as charset_causes, coding as coding_causes, document as causes,
+    charset as charset_causes, coding as coding_causes, document as causes, transport,
 };
 use crate::guard::charset::{self};
+use crate::guard::chunks::unchunked;
 use crate::guard::coding::{self, CodingError};
 use crate::guard::exchange::{Answer, BodyEnd, Exchange};
 use crate::guard::finding::{Finding, Grade};
@@ -38,6 +39,8 @@ pub enum Verdictless {
     Accepted,
     /// The answer as it is, but it was not the first one.
     AcceptedLater,
+    /// The answer as it is, but for lines of its head that Twilio refuses.
+    Cleaned,
     /// This document, typed as TwiML.
     Document(Bytes),
     /// This text, as text/plain in UTF-8.
@@ -62,6 +65,7 @@ pub fn assess_document(exchange: &Exchange, answer: &Answer, policy: &Policy) ->
         content_type,
         findings: Vec::new(),
         decoded: answer.body.clone(),
+        chunks: None,
     };
     let outcome = assessor.assess();
     Assessment { findings: assessor.findings, outcome, decoded: assessor.decoded }
@@ -74,11 +78,17 @@ struct Assessor<'a> {
     content_type: ContentType,
     findings: Vec<Finding>,
     decoded: Bytes,
+    /// Whether the body holds chunks, and whether the last one is there.
+    chunks: Option<bool>,
 }
 
 impl Assessor<'_> {
     fn assess(&mut self) -> Verdictless {
         let success = self.answer.status.is_success();
+        if let Some((data, is_whole)) = unchunked(&self.decoded) {
+            self.decoded = Bytes::from(data);
+            self.chunks = Some(is_whole);
+        }
         if let Err(error) = self.undo_codings() {
             self.unrepaired_ends();
             self.findings.push(error);
@@ -120,8 +130,8 @@ impl Assessor<'_> {
             self.findings
                 .push(Finding::new(&charset_causes::charset_not_utf8::CAUSE, name).repaired(grade));
         }
-        let circumstances =
-            Circumstances { ending: self.ending(), whole_only: !success, wrappings: 3 };
+        let whole_only = !success || self.answer.odd.framing_is_lost || self.chunks == Some(false);
+        let circumstances = Circumstances { ending: self.ending(), whole_only, wrappings: 3 };
         match recover(&text.text, circumstances) {
             Recovered::Document { text, document, findings } => {
                 self.findings.extend(findings);
@@ -138,7 +148,7 @@ impl Assessor<'_> {
             return Ok(());
         }
         let undone =
-            coding::decode(&self.answer.headers, &self.answer.body, self.policy.max_decoded_body);
+            coding::decode(&self.answer.headers, &self.decoded, self.policy.max_decoded_body);
         let decoded = undone.map_err(|error| {
             let cause = match error {
                 CodingError::TooLarge { .. } => &coding_causes::coding_bomb::CAUSE,
@@ -184,11 +194,25 @@ impl Assessor<'_> {
     fn ending(&self) -> Ending {
         let framed = self.answer.headers.contains_key(CONTENT_LENGTH)
             || self.answer.headers.contains_key(TRANSFER_ENCODING);
-        if framed && self.answer.end == BodyEnd::Complete { Ending::Whole } else { Ending::Unsure }
+        let is_whole = self.answer.end == BodyEnd::Complete && self.chunks != Some(false);
+        if framed && is_whole { Ending::Whole } else { Ending::Unsure }
+    }
+
+    /// What is wrong with how the answer was sent.
+    fn ends(&self) -> Vec<Finding> {
+        let mut findings = body_findings(self.answer);
+        let cause = &transport::transfer_coding_invalid::CAUSE;
+        if let Some(is_whole) = self.chunks
+            && !findings.iter().any(|finding| finding.is(cause))
+        {
+            let evidence = if is_whole { "chunks in the body" } else { "chunks without end" };
+            findings.push(Finding::new(cause, evidence));
+        }
+        findings
     }
 
     fn unrepaired_ends(&mut self) {
-        self.findings.extend(body_findings(self.answer));
+        self.findings.extend(self.ends());
     }
 
     fn empty(&mut self, success: bool) -> Verdictless {

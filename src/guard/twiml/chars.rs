@@ -1,5 +1,7 @@
 //! Character classes of XML 1.0.
 
+use super::names;
+
 /// `Char` (XML 1.0, production 2).
 pub fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
@@ -10,37 +12,22 @@ pub fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
-/// A character that may begin a name: ASCII and the letters of widely used scripts that the fourth
-/// edition of XML 1.0 lists (appendix B, `Letter`). Xerces reads names by that edition; the fifth
-/// would let emoji and zero-width characters pass.
+/// A character that may begin a name.
 pub fn is_name_start(c: char) -> bool {
-    matches!(c, ':' | 'A'..='Z' | '_' | 'a'..='z') || (!c.is_ascii() && is_letter(c))
+    matches!(c, ':' | 'A'..='Z' | '_' | 'a'..='z') || (!c.is_ascii() && names::is_letter(c))
 }
 
-fn is_letter(c: char) -> bool {
-    matches!(c,
-        // Latin
-        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{131}' | '\u{134}'..='\u{13e}'
-        | '\u{141}'..='\u{148}' | '\u{14a}'..='\u{17e}' | '\u{180}'..='\u{1c3}'
-        // Greek
-        | '\u{386}' | '\u{388}'..='\u{38a}' | '\u{38c}' | '\u{38e}'..='\u{3a1}'
-        | '\u{3a3}'..='\u{3ce}'
-        // Cyrillic
-        | '\u{401}'..='\u{40c}' | '\u{40e}'..='\u{44f}' | '\u{451}'..='\u{45c}'
-        | '\u{45e}'..='\u{481}'
-        // Armenian, Hebrew, Arabic
-        | '\u{531}'..='\u{556}' | '\u{561}'..='\u{586}' | '\u{5d0}'..='\u{5ea}'
-        | '\u{621}'..='\u{63a}' | '\u{641}'..='\u{64a}' | '\u{671}'..='\u{6b7}'
-        // Devanagari, Thai
-        | '\u{905}'..='\u{939}' | '\u{e01}'..='\u{e2e}'
-        // Kana, Han, Hangul
-        | '\u{3041}'..='\u{3094}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fa5}'
-        | '\u{ac00}'..='\u{d7a3}')
-}
-
-/// A character that may stand in a name, by the same edition.
+/// A character that may stand in a name.
 pub fn is_name_char(c: char) -> bool {
-    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}')
+    is_name_start(c) || matches!(c, '-' | '.' | '0'..='9') || (!c.is_ascii() && names::is_mark(c))
+}
+
+/// Longest name, and name of a namespace, in UTF-16 units: the JDK's Xerces refuses longer ones.
+pub const MAX_NAME: usize = 1000;
+
+/// Whether a name is longer than parsers take.
+pub fn is_too_long(name: &str) -> bool {
+    name.len() > MAX_NAME && name.encode_utf16().count() > MAX_NAME
 }
 
 /// Length in bytes of the `Name` at the start of `text`; 0 if there is none.
@@ -66,34 +53,110 @@ pub enum Reference {
     Bare,
 }
 
+/// Longest name of an entity that is looked for behind an `&`.
+const MAX_ENTITY_NAME: usize = 64;
+
 /// Reads the reference at the start of `text`, which begins with `&`.
 pub fn reference(text: &str) -> Reference {
-    let Some(end) = text.as_bytes().iter().take(66).position(|&b| b == b';') else {
+    let inner = text.get(1..).unwrap_or_default();
+    // Digits may be as many as they like, names end soon: what is scanned is not scanned again.
+    let end = match inner.strip_prefix('#') {
+        Some(number) => {
+            number.bytes().position(|b| !b.is_ascii_alphanumeric()).map(|digits| digits + 1)
+        }
+        None => inner.bytes().take(MAX_ENTITY_NAME + 1).position(|b| b == b';'),
+    };
+    let Some(end) = end.filter(|&end| inner.as_bytes().get(end) == Some(&b';')) else {
         return Reference::Bare;
     };
-    let inner = text.get(1..end).unwrap_or_default();
-    let len = end + 1;
+    let (inner, len) = (inner.get(..end).unwrap_or_default(), end + 2);
     if let Some(number) = inner.strip_prefix('#') {
-        let parsed = match number.strip_prefix('x') {
-            Some(hex) if !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                u32::from_str_radix(hex, 16).ok()
-            }
-            None if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => {
-                number.parse().ok()
-            }
-            _ => return Reference::Bare,
-        };
-        return match parsed.and_then(char::from_u32) {
-            Some(c) if is_char(c) => Reference::Legal(len),
-            _ => Reference::Illegal(len),
+        return match code_point(number) {
+            None => Reference::Bare,
+            Some(code) if char::from_u32(code).is_some_and(is_char) => Reference::Legal(len),
+            Some(_) => Reference::Illegal(len),
         };
     }
-    if matches!(inner, "amp" | "lt" | "gt" | "quot" | "apos") {
+    if predefined(inner).is_some() {
         return Reference::Legal(len);
     }
     if !inner.is_empty() && name_len(inner) == inner.len() {
         Reference::Unknown(len)
     } else {
         Reference::Bare
+    }
+}
+
+/// The number in a reference; what is too large to be read is too large to be a character.
+fn code_point(number: &str) -> Option<u32> {
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(hex) => (hex, 16),
+        None => (number, 10),
+    };
+    let digits = digits.chars().all(|c| c.is_digit(radix)).then_some(digits)?;
+    (!digits.is_empty()).then(|| u32::from_str_radix(digits, radix).unwrap_or(u32::MAX))
+}
+
+fn predefined(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "apos" => Some('\''),
+        "gt" => Some('>'),
+        "lt" => Some('<'),
+        "quot" => Some('"'),
+        _ => None,
+    }
+}
+
+/// An attribute's value as a parser hands it over: references resolved, blanks made spaces.
+pub fn attribute_value(raw: &str) -> String {
+    let mut value = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(c) = rest.chars().next() {
+        let referred = match reference(rest) {
+            Reference::Legal(len) if c == '&' => rest.get(1..len - 1).map(|inner| (inner, len)),
+            _ => None,
+        };
+        let (c, len) = match referred {
+            Some((inner, len)) => {
+                let number = inner.strip_prefix('#').and_then(code_point);
+                let referred = number.and_then(char::from_u32).or_else(|| predefined(inner));
+                (referred.unwrap_or(c), len)
+            }
+            None if is_blank(c) => (' ', 1),
+            None => (c, c.len_utf8()),
+        };
+        value.push(c);
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    value
+}
+
+/// A text with its references resolved; as it is where one can't be.
+pub fn plain(raw: &str) -> std::borrow::Cow<'_, str> {
+    quick_xml::escape::unescape(raw).unwrap_or(std::borrow::Cow::Borrowed(raw))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_may_be_long_and_must_be_characters() {
+        let zeros = "0".repeat(100);
+        for text in [format!("&#{zeros}65;"), format!("&#x{zeros}41;"), "&#x1F600;".to_owned()] {
+            assert_eq!(reference(&text), Reference::Legal(text.len()));
+        }
+        for text in ["&#0;", "&#xd800;", "&#x110000;", "&#99999999999;", "&#xfffe;"] {
+            assert_eq!(reference(text), Reference::Illegal(text.len()), "{text}");
+        }
+        for text in ["&#;", "&#x;", "&#X41;", "&#-1;", "&#6 5;", "&#65", "&#+65;", "&;", "&"] {
+            assert_eq!(reference(text), Reference::Bare, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_what_a_parser_hands_over() {
+        assert_eq!(attribute_value("a&#x62;\n&amp;lt; &apos;&#10;é"), "ab &lt; '\né");
     }
 }

@@ -18,6 +18,8 @@ pub struct Document {
 pub struct Declaration {
     /// From `<?` to `?>`.
     pub span: Range<usize>,
+    /// The value of `version`: `1.0` or `1.1`.
+    pub version: Range<usize>,
     /// The value of `encoding`.
     pub encoding: Option<Range<usize>>,
 }

@@ -1,6 +1,7 @@
 //! Namespaces in XML 1.0: prefixes are declared, reserved names stay reserved, and no attribute
 //! stands twice under two prefixes. Xerces reads with namespaces, so a document must bear it.
 
+use super::chars::{attribute_value, is_too_long, name_len};
 use super::document::{Attribute, Element};
 use super::reader::XmlFault;
 
@@ -14,7 +15,7 @@ pub(super) fn check(text: &str, elements: &[Element], index: usize) -> Result<()
         declaration(text, attribute)?;
     }
     prefix_is_bound(text, elements, index, element.name_in(text), element.name.start)?;
-    let mut seen: Vec<(&str, &str)> = Vec::new();
+    let mut seen: Vec<(String, &str)> = Vec::new();
     for attribute in &element.attributes {
         let name = text.get(attribute.name.clone()).unwrap_or_default();
         if name.starts_with("xmlns:") {
@@ -23,7 +24,7 @@ pub(super) fn check(text: &str, elements: &[Element], index: usize) -> Result<()
         let Some((prefix, local)) = name.split_once(':') else { continue };
         prefix_is_bound(text, elements, index, name, attribute.name.start)?;
         let uri = bound(text, elements, index, prefix).unwrap_or_default();
-        if seen.contains(&(uri, local)) {
+        if seen.iter().any(|(other, name)| *other == uri && *name == local) {
             return Err(XmlFault::new(
                 attribute.name.start,
                 format!("attribute `{local}` stands twice in one namespace"),
@@ -37,13 +38,18 @@ pub(super) fn check(text: &str, elements: &[Element], index: usize) -> Result<()
 /// `xmlns` and `xmlns:prefix` bind what may be bound.
 fn declaration(text: &str, attribute: &Attribute) -> Result<(), XmlFault> {
     let name = text.get(attribute.name.clone()).unwrap_or_default();
-    let uri = text.get(attribute.value.clone()).unwrap_or_default();
+    let is_declaration = name == "xmlns" || name.starts_with("xmlns:");
+    if !is_declaration {
+        return Ok(());
+    }
+    let uri = attribute_value(text.get(attribute.value.clone()).unwrap_or_default());
     let sound = match name.strip_prefix("xmlns:") {
+        _ if is_too_long(&uri) => false,
         Some("xml") => uri == XML,
         Some("xmlns") => false,
+        Some(prefix) if name_len(prefix) != prefix.len() => false,
         Some(_) => !uri.is_empty() && uri != XML && uri != XMLNS,
-        None if name == "xmlns" => uri != XML && uri != XMLNS,
-        None => true,
+        None => uri != XML && uri != XMLNS,
     };
     if sound {
         Ok(())
@@ -60,7 +66,7 @@ fn prefix_is_bound(
     at: usize,
 ) -> Result<(), XmlFault> {
     let Some((prefix, local)) = name.split_once(':') else { return Ok(()) };
-    if super::chars::name_len(local) != local.len() {
+    if name_len(local) != local.len() {
         return Err(XmlFault::new(at, format!("expected a name after the prefix, found `{name}`")));
     }
     if prefix == "xmlns" || bound(text, elements, index, prefix).is_none() {
@@ -70,9 +76,9 @@ fn prefix_is_bound(
 }
 
 /// The namespace that a prefix stands for at an element.
-fn bound<'t>(text: &'t str, elements: &[Element], index: usize, prefix: &str) -> Option<&'t str> {
+fn bound(text: &str, elements: &[Element], index: usize, prefix: &str) -> Option<String> {
     if prefix == "xml" {
-        return Some(XML);
+        return Some(XML.to_owned());
     }
     let mut at = Some(index);
     while let Some(element) = at.and_then(|at| elements.get(at)) {
@@ -81,9 +87,33 @@ fn bound<'t>(text: &'t str, elements: &[Element], index: usize, prefix: &str) ->
                 == Some(prefix)
         });
         if let Some(own) = own {
-            return text.get(own.value.clone());
+            return text.get(own.value.clone()).map(attribute_value);
         }
         at = element.parent;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::guard::twiml::read;
+
+    #[test]
+    fn names_of_namespaces_are_compared_as_they_are_read() {
+        for text in [
+            "<a xmlns:b='http://www.w3.org/XML/1998/namespac&#101;'/>",
+            "<a xmlns:b='u' xmlns:c='&#117;' b:x='1' c:x='2'/>",
+            "<a xmlns:b='u v' xmlns:c='u\nv' b:x='1' c:x='2'/>",
+            "<a xmlns:1='u'/>",
+            "<a xmlns:\u{300}='u'/>",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
+        for text in [
+            "<a xmlns:xml='http://www.w3.org/XML/1998/namespac&#101;'/>",
+            "<a xmlns:b='u' xmlns:c='u&#10;' b:x='1' c:x='2'/>",
+        ] {
+            assert!(read(text).is_ok(), "{text}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::chars::{Reference, is_blank, name_len, reference};
+use super::chars::{MAX_NAME, Reference, is_blank, is_too_long, name_len, reference};
 use super::document::{Attribute, Declaration};
 use super::reader::XmlFault;
 
@@ -43,6 +43,9 @@ fn take_name(text: &str, at: usize, what: &str) -> Result<Range<usize>, XmlFault
     let name = rest.get(..len).unwrap_or_default();
     if len == 0 {
         return Err(XmlFault::new(at, format!("expected {what}, found {}", found(rest))));
+    }
+    if is_too_long(name) {
+        return Err(XmlFault::new(at, format!("expected {what} of at most {MAX_NAME} characters")));
     }
     if name.starts_with(':') || name.ends_with(':') || name.matches(':').count() > 1 {
         return Err(XmlFault::new(
@@ -157,26 +160,15 @@ pub(super) fn declaration(text: &str, span: Range<usize>) -> Result<Declaration,
         .iter()
         .map(|a| (text.get(a.name.clone()).unwrap_or_default(), a.value.clone()))
         .peekable();
-    match names.next() {
-        Some(("version", version)) if text.get(version.clone()) == Some("1.0") => {}
-        // Version 1.1 differs for such text only in characters that it wants escaped.
-        Some(("version", version)) if text.get(version.clone()) == Some("1.1") => {
-            let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
-            if let Some((at, c)) = text.char_indices().find(|&(_, c)| restricted(c)) {
-                let message = format!("U+{:04X} stands unescaped in XML 1.1", u32::from(c));
-                return Err(XmlFault::new(at, message));
-            }
-        }
-        Some(("version", version)) => {
-            return Err(XmlFault::new(
-                version.start,
-                format!(
-                    "expected version 1.0 or 1.1, found `{}`",
-                    text.get(version.clone()).unwrap_or_default()
-                ),
-            ));
-        }
-        _ => return Err(fault("expected `version` first in the XML declaration")),
+    let Some(("version", version)) = names.next() else {
+        return Err(fault("expected `version` first in the XML declaration"));
+    };
+    let number = text.get(version.clone()).unwrap_or_default();
+    if !matches!(number, "1.0" | "1.1") {
+        return Err(XmlFault::new(
+            version.start,
+            format!("expected version 1.0 or 1.1, found `{number}`"),
+        ));
     }
     let mut encoding = None;
     if let Some(("encoding", value)) = names.peek().cloned() {
@@ -203,7 +195,7 @@ pub(super) fn declaration(text: &str, span: Range<usize>) -> Result<Declaration,
             "expected version, encoding, standalone in this order, nothing else, in the XML declaration",
         ));
     }
-    Ok(Declaration { span, encoding })
+    Ok(Declaration { span, version, encoding })
 }
 
 fn skip_blanks(text: &str, at: usize, end: usize) -> usize {

@@ -113,6 +113,12 @@ impl Incident {
 
 /// As many headers as fit into so many bytes.
 fn headers(redaction: &Redaction, answer: &Answer, max: usize) -> Vec<String> {
-    let headers = redaction.headers(&answer.headers);
-    fitting(headers.iter().map(|(name, value)| line(&format!("{name}: {value}"), 300)), max)
+    // The odd ones first: they are what the record is for.
+    let mut headers = redaction.odd_lines(&answer.odd);
+    headers.extend(redaction.headers(&answer.headers));
+    let shown = |(name, value): &(String, String)| match value.as_str() {
+        "" => line(name, 300),
+        value => line(&format!("{name}: {value}"), 300),
+    };
+    fitting(headers.iter().map(shown), max)
 }

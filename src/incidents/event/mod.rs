@@ -168,8 +168,9 @@ mod tests {
 
     use super::super::sample::{self, Sample};
     use super::*;
-    use crate::guard::Policy;
+    use crate::guard::head::{self, Reading};
     use crate::guard::policy::OnFault;
+    use crate::guard::{Outcome, Policy};
     use crate::telemetry::settings::LogBody;
 
     /// What must never be printed, in every place where it can stand.
@@ -257,6 +258,30 @@ mod tests {
         assert!(event["backend.body"].as_str().is_some_and(|body| body.contains("KeyError")));
         assert!(event["fix"].as_str().is_some_and(|fix| !fix.is_empty()));
         assert!(event["backend.headers"][0].is_string());
+    }
+
+    #[test]
+    fn lines_that_no_reader_takes_are_shown_and_masked() {
+        let raw = b"ICY 200 OK\r\nSet-Cookie: sid=s3cr3t\x0b; Path=/\r\nX-Token\x01: s3cr3t\r\nNonsense +972501234724\r\n\r\n";
+        let Reading::Head(head) = head::read(raw) else { panic!("no head") };
+        let mut incident = Sample::default().body(200, "text/xml", "<Response/>").incident();
+        let mut exchange = (*incident.exchange).clone();
+        if let Outcome::Answered(answer) = &mut exchange.outcome {
+            answer.odd = head.odd;
+        }
+        incident.exchange = std::sync::Arc::new(exchange);
+        let event = json(&incident, LogBody::Full, BodyShown::Itself);
+        let shown: Vec<_> = (0..5).map(|at| event["backend.headers"][at].clone()).collect();
+        assert_eq!(
+            shown,
+            [
+                "ICY 200 OK",
+                "Set-Cookie: sid=***; Path=/",
+                "X-Token: ***",
+                "Nonsense +9725…4724",
+                "content-type: text/xml"
+            ]
+        );
     }
 
     #[test]

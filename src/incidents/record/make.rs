@@ -20,6 +20,7 @@ use crate::guard::{
 };
 use crate::incidents::Incident;
 use crate::incidents::redact::Redaction;
+use crate::telemetry::visible::visible;
 
 /// Most bytes of a body that are kept: a document may have 64 kB, a page is told by its beginning.
 const MAX_BODY: usize = 128 * 1024;
@@ -131,14 +132,16 @@ impl Maker<'_> {
     }
 
     fn headers(&self, headers: &HeaderMap) -> Vec<(String, String)> {
-        let mut headers = self.redaction.headers(headers);
-        headers.truncate(MAX_ENTRIES);
-        for (_, value) in &mut headers {
-            if let Cow::Owned(shorter) = cut(value, MAX_TEXT) {
-                *value = shorter;
-            }
-        }
-        headers
+        bounded(self.redaction.headers(headers))
+    }
+
+    /// All lines of a head; first those that no HTTP reader takes, with what is unseen made visible.
+    fn head(&self, answer: &Answer) -> Vec<(String, String)> {
+        let odd = self.redaction.odd_lines(&answer.odd).into_iter();
+        let seen = |(name, value): (String, String)| {
+            (visible(&name).into_owned(), visible(&value).into_owned())
+        };
+        bounded(odd.map(seen).chain(self.redaction.headers(&answer.headers)).collect())
     }
 
     fn attempts(&self) -> Vec<AttemptRecord> {
@@ -197,7 +200,7 @@ impl Maker<'_> {
             ContentType::of(&answer.headers).media().and_then(|media| media.charset.clone());
         AnswerRecord {
             status: answer.status.as_u16(),
-            headers: self.headers(&answer.headers),
+            headers: self.head(answer),
             body: self.body(decoded, label.as_deref(), most),
             end: match &answer.end {
                 BodyEnd::Complete => "complete".to_owned(),
@@ -294,4 +297,15 @@ fn short(text: &str) -> String {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// As many headers, and as much of each, as a record holds.
+fn bounded(mut headers: Vec<(String, String)>) -> Vec<(String, String)> {
+    headers.truncate(MAX_ENTRIES);
+    for text in headers.iter_mut().flat_map(|(name, value)| [name, value]) {
+        if let Cow::Owned(shorter) = cut(text, MAX_TEXT) {
+            *text = shorter;
+        }
+    }
+    headers
 }

@@ -7,9 +7,10 @@ mod secrets;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 
 use crate::config::Capture;
+use crate::guard::Oddities;
 use crate::twilio::Params;
 
 /// What stands where something was masked.
@@ -46,13 +47,27 @@ impl Redaction {
             .iter()
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes());
-                (name.as_str().to_owned(), self.header(name, &value))
+                (name.as_str().to_owned(), self.header(name.as_str(), &value))
             })
             .collect()
     }
 
-    fn header(&self, name: &HeaderName, value: &str) -> String {
-        match name.as_str() {
+    /// The lines of a head that no HTTP reader takes, credentials masked.
+    pub fn odd_lines(&self, odd: &Oddities) -> Vec<(String, String)> {
+        let lines = odd.lines.iter().filter(|odd| !odd.line.is_empty());
+        lines
+            .map(|odd| {
+                let (name, value) = odd.named().unwrap_or((&odd.line, &[]));
+                let name = String::from_utf8_lossy(name);
+                let value = String::from_utf8_lossy(value);
+                let value = self.header(&name.to_ascii_lowercase(), &value);
+                (self.text(&name), value)
+            })
+            .collect()
+    }
+
+    fn header(&self, name: &str, value: &str) -> String {
+        match name {
             "set-cookie" => {
                 let (cookie, attributes) =
                     value.split_once(';').map_or((value, ""), |(cookie, rest)| (cookie, rest));

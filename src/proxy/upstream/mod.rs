@@ -20,7 +20,7 @@ use self::pool::Pool;
 use self::tap::Tapped;
 use super::body::RequestBody;
 use crate::config::Upstream;
-use crate::guard::Failure;
+use crate::guard::{Failure, Oddities};
 
 pub(super) use self::failure::chain;
 pub(super) use self::pool::Lease;
@@ -45,6 +45,15 @@ pub(super) struct Client {
     resolver: Resolver,
     connect_timeout: Duration,
     pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
+}
+
+/// What is done about answers with a head that the HTTP reader refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OddHeads {
+    /// They are no answers.
+    Refused,
+    /// They are taken as far as a status can be read; [`Head::odd`] tells what was odd.
+    Taken,
 }
 
 /// How far a request got; for whoever gives up on it.
@@ -72,6 +81,11 @@ impl Head {
     pub(super) fn received(&self) -> Bytes {
         self.lease.tap.received()
     }
+
+    /// What `response` does not show of the head.
+    pub(super) fn odd(&self) -> Oddities {
+        self.lease.tap.odd()
+    }
 }
 
 impl Client {
@@ -98,6 +112,7 @@ impl Client {
         upstream: &Upstream,
         mut request: Request<RequestBody>,
         max_age: Duration,
+        odd_heads: OddHeads,
         progress: &Progress,
     ) -> Result<Head, Failure> {
         let pool = self.pool(upstream);
@@ -107,7 +122,7 @@ impl Client {
                 None => (self.open(upstream, &pool).await?, true),
             };
             progress.0.get_or_init(Instant::now);
-            lease.tap.reset();
+            lease.tap.reset(odd_heads == OddHeads::Taken);
             match lease.sender.try_send_request(request).await {
                 Ok(response) => {
                     lease.tap.head_is_done();
@@ -191,7 +206,7 @@ mod tests {
         let body = RequestBody::full(Bytes::from_static(b"a=b"));
         let request = Request::post("/voice").header("host", "a").body(body).unwrap();
         let client = Client::new(Duration::from_secs(1));
-        client.send(&upstream, request, FRESH, &Progress::default()).await
+        client.send(&upstream, request, FRESH, OddHeads::Refused, &Progress::default()).await
     }
 
     fn not_http(failure: &Failure) -> &[u8] {

@@ -9,7 +9,7 @@ use crate::cli::text::{COLUMNS, counted, lines};
 use crate::incidents::record::{BodyRecord, Record};
 
 /// Lines of a body without `--full`.
-const LINES: usize = 40;
+const LINES: usize = 30;
 const INDENT: &str = "    ";
 
 /// The bodies, titled; each earlier answer before the last one.

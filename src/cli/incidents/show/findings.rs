@@ -30,11 +30,11 @@ pub(super) fn text(record: &Record) -> String {
 }
 
 fn drawn(finding: &Finding, body: Option<&BodyRecord>) -> String {
-    let mut notes = report::notes(finding);
-    if finding.place.is_some() && body.is_some_and(|body| body.masked) {
-        notes.push("the answer is masked: the mark may be some characters off".to_owned());
-    }
     let text = body.map_or("", |body| body.text.as_str());
+    let mut notes = vec![report::done(finding)];
+    if body.is_some_and(|body| body.masked) && finding.place.is_some_and(|at| is_masked(text, at)) {
+        notes.push("something before it is masked: the mark may be some characters off".to_owned());
+    }
     draw::finding(finding, text.as_bytes(), &notes, finding.cause.remedy)
 }
 
@@ -69,6 +69,12 @@ fn offset(body: &BodyRecord, place: PlaceRecord) -> usize {
     let line = line.split('\n').next().unwrap_or_default();
     let column = line.char_indices().nth(place.column.saturating_sub(1));
     start + column.map_or(line.len(), |(at, _)| at)
+}
+
+/// Whether something in this line before the place may be a mask.
+fn is_masked(text: &str, place: Place) -> bool {
+    let before = text.get(..place.offset).unwrap_or(text);
+    before.rsplit('\n').next().is_some_and(|line| line.contains('…') || line.contains("***"))
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use crate::incidents::record::Record;
 
 type Headers = [(String, String)];
 
+/// What every hop says anew.
+const PER_HOP: &[&str] = &["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
+
 /// One line for each header that changed; empty where there is no answer to compare with.
 pub(super) fn text(record: &Record) -> String {
     let Some(answer) = record.attempts.last().and_then(|last| last.answer.as_ref()) else {
@@ -31,8 +34,8 @@ fn changes(before: &Headers, after: &Headers) -> Vec<(char, String)> {
     let names: BTreeSet<String> =
         before.iter().chain(after).map(|(name, _)| name.to_ascii_lowercase()).collect();
     let mut changes = Vec::new();
-    for name in names {
-        let values = |headers| values(headers, &name);
+    for name in names.iter().filter(|name| !PER_HOP.contains(&name.as_str())) {
+        let values = |headers| values(headers, name);
         match (&values(before)[..], &values(after)[..]) {
             (old, new) if old == new => {}
             ([old], [new]) => changes.push(('~', format!("{name}: {old} -> {new}"))),

@@ -8,7 +8,7 @@ use super::{Page, bodies, findings, headers, timeline};
 use crate::cli::incidents::{Failure, row};
 use crate::cli::text::{COLUMNS, ago, counted, cut, minute, wrapped, written};
 use crate::guard::causes;
-use crate::guard::explain::catalogue;
+use crate::guard::explain::{catalogue, one_line};
 use crate::incidents::record::{ParamRecord, Record};
 use crate::incidents::store::{Filter, Page as ListPage, StoredIncident};
 use crate::incidents::view::texts;
@@ -42,7 +42,7 @@ impl Page<'_> {
             let place = finding
                 .place
                 .map(|place| format!(" at line {} column {}", place.line, place.column));
-            let evidence = finding.evidence.lines().next().unwrap_or_default();
+            let evidence = one_line(&finding.evidence);
             let said = if evidence.is_empty() { String::new() } else { format!(": {evidence}") };
             format!("{}{said}", place.unwrap_or_default())
         });

@@ -1,4 +1,4 @@
-//! `declaration-untrue`: the XML declaration names an encoding that the document does not have.
+//! `declaration-untrue`: the XML declaration names an encoding or version that the document does not have.
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 
@@ -9,8 +9,8 @@ pub static CAUSE: Cause = Cause {
     level: Level::Fault,
     codes: &[12100],
     evidence: Evidence::Inferred,
-    explain: "the XML declaration names an encoding that the document does not have",
-    remedy: "declare UTF-8",
+    explain: "the XML declaration names an encoding or version that the document does not have",
+    remedy: "declare version 1.0 and UTF-8",
     action: "declaration corrected",
     check: Check::Elsewhere,
 };
