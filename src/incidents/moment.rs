@@ -28,13 +28,11 @@ fn ago(word: &str, now_ms: u64) -> Option<u64> {
 }
 
 fn point(word: &str) -> Option<u64> {
-    let point: Timestamp = match word.parse() {
-        Ok(point) => point,
-        Err(_) => {
-            let civil: DateTime = word.strip_suffix('Z').unwrap_or(word).parse().ok()?;
-            civil.to_zoned(TimeZone::UTC).ok()?.timestamp()
-        }
+    let civil = || {
+        let civil: DateTime = word.strip_suffix('Z').unwrap_or(word).parse().ok()?;
+        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
     };
+    let point = word.parse::<Timestamp>().ok().or_else(civil)?;
     u64::try_from(point.as_millisecond()).ok()
 }
 

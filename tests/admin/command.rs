@@ -12,22 +12,8 @@ use tempfile::TempDir;
 
 use super::{TOKEN, broken};
 use crate::support::backend::Backend;
+use crate::support::binary::{command, run, stderr, stdout};
 use crate::support::client::{CALL, ask, post};
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_twiml-guard"));
-    // Neither a `./config.toml` nor anybody's own state may slip in.
-    command.args(args).env_clear().current_dir(env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
-    command
-}
-
-fn run(args: &[&str]) -> Output {
-    command(args).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
 
 /// A guard as its own process; ends with the test.
 struct Serving {
@@ -59,11 +45,11 @@ impl Serving {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
         let (mut public, mut admin) = (None, None);
         while public.is_none() || (admin.is_none() && more.contains("127.0.0.1")) {
             let mut line = String::new();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "ended before it listened");
+            assert_ne!(lines.read_line(&mut line).unwrap(), 0, "ended before it listened");
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             let address = || event["server.address"].as_str().unwrap().parse().ok();
             match event["listener"].as_str() {
@@ -74,7 +60,7 @@ impl Serving {
         }
         let log = thread::spawn(move || {
             let mut rest = String::new();
-            stderr.read_to_string(&mut rest).unwrap();
+            lines.read_to_string(&mut rest).unwrap();
             rest.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
         });
         Self { child, public: public.unwrap(), admin, log, folder, _backend: backend }
@@ -112,8 +98,8 @@ impl Drop for Serving {
 
 /// Route and current mode of each line of a table.
 fn rows(output: &Output) -> Vec<(String, String)> {
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let table = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
+    let table = stdout(output);
     let lines = table.lines().skip(1).take_while(|line| !line.is_empty());
     lines
         .map(|line| {
@@ -138,7 +124,7 @@ fn the_running_guard_is_switched_and_its_log_says_by_whom() {
     assert_eq!((guard.status("/voice"), guard.status("/other")), (500, 200));
     let switched = guard.mode(&["enforce", "--route", "/voice"]);
     assert_eq!(rows(&switched), [row("/voice", "enforce")]);
-    assert!(text(&switched.stdout).contains("when the guard restarts"));
+    assert!(stdout(&switched).contains("when the guard restarts"));
     assert_eq!((guard.status("/voice"), guard.status("/other")), (200, 200));
     guard.mode(&["observe"]);
     assert_eq!((guard.status("/voice"), guard.status("/other")), (500, 500));
@@ -180,7 +166,7 @@ fn an_unknown_route_is_told_with_the_known_ones() {
     for args in [&["observe", "--route", "/voise"][..], &["--route", "/voise"]] {
         let output = guard.mode(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
-        let said = text(&output.stderr);
+        let said = stderr(&output);
         assert!(
             said.contains("found `/voise`") && said.contains("\n  /voice\n  /other\n  *\n"),
             "{said}"
@@ -205,7 +191,7 @@ fn the_admin_address_takes_the_token_and_nothing_else() {
     fs::write(&wrong, "0123456789abcdef").unwrap();
     let refused = mode(&wrong, &["observe"]);
     assert_eq!(refused.status.code(), Some(69));
-    let said = text(&refused.stderr);
+    let said = stderr(&refused);
     assert!(
         said.contains("401") && said.contains("token_file") && !said.contains("0123456789"),
         "{said}"
@@ -233,13 +219,14 @@ fn no_running_guard_is_told_with_what_to_do() {
         &["mode", "observe", "--state-dir", state],
         &["mode", "--admin", &url, "--token-file", token],
         &["mode", "--admin", "unix:/nonexistent/admin.sock"],
-        &["mode"],
     ] {
         let output = run(args);
-        assert_eq!(output.status.code(), Some(69), "{args:?}: {}", text(&output.stderr));
+        assert_eq!(output.status.code(), Some(69), "{args:?}: {}", stderr(&output));
         assert!(output.stdout.is_empty());
     }
-    assert!(text(&run(&["mode"]).stderr).contains("--state-dir"));
+    let homeless = command(&["mode"]).env_clear().output().unwrap();
+    assert_eq!(homeless.status.code(), Some(69));
+    assert!(stderr(&homeless).contains("--state-dir"), "{}", stderr(&homeless));
     // A guard that died leaves its socket; the next one takes its place.
     let mut guard = Serving::start("");
     guard.child.kill().unwrap();
