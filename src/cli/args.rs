@@ -22,6 +22,7 @@ use crate::twilio::{Slot, SlotSetting};
   curl -i -X POST http://127.0.0.1:5000/voice | twiml-guard explain
   twiml-guard explain html-page                       what a cause is, and how to fix it
   twiml-guard incidents                               what goes wrong right now, and how to fix it
+  twiml-guard mode observe                            stop changing answers, at once
   twiml-guard config check                            before a restart
 
 Exit codes: 0 fine, 1 something was found, 2 usage, 69 unavailable, 74 IO, 78 configuration."
