@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -30,9 +31,10 @@ impl Serving {
     fn start(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let backend = broken();
-        fs::write(folder.path().join("token"), TOKEN).unwrap();
-        let file = folder.path().join("config.toml");
         let token = folder.path().join("token");
+        fs::write(&token, TOKEN).unwrap();
+        fs::set_permissions(&token, fs::Permissions::from_mode(0o644)).unwrap();
+        let file = folder.path().join("config.toml");
         let config = format!(
             "listen = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nstate_dir = \"{}\"\n[ops]\nlisten = \"off\"\n{}\n[[route]]\npath = \"/voice\"\nobserve = true\n[[route]]\npath = \"/other\"\nmethod = \"POST\"\n",
             backend.address,
@@ -46,7 +48,7 @@ impl Serving {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let (mut public, mut admin) = (None, None);
+        let (mut public, mut admin, mut events) = (None, None, Vec::new());
         while public.is_none() || (admin.is_none() && more.contains("127.0.0.1")) {
             let mut line = String::new();
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "ended before it listened");
@@ -57,11 +59,13 @@ impl Serving {
                 Some("admin") => admin = address(),
                 _ => {}
             }
+            events.push(event);
         }
         let log = thread::spawn(move || {
             let mut rest = String::new();
             lines.read_to_string(&mut rest).unwrap();
-            rest.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+            events.extend(rest.lines().filter_map(|line| serde_json::from_str(line).ok()));
+            events
         });
         Self { child, public: public.unwrap(), admin, log, folder, _backend: backend }
     }
@@ -203,6 +207,7 @@ fn the_admin_address_takes_the_token_and_nothing_else() {
         events.iter().any(|event| event["message"].as_str().unwrap_or_default().contains(part))
     };
     assert!(warned("a wrong token"), "{events:#?}");
+    assert!(warned("others may read the admin token"), "{events:#?}");
     assert!(!events.iter().any(|event| event.to_string().contains(TOKEN)));
 }
 

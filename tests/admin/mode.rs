@@ -176,5 +176,12 @@ fn what_can_not_be_switched_is_told() {
         let put = request("PUT", "/api/mode", &more) + "{\"mode\": \"observe\"} ";
         assert_eq!(ask(site.admin, put).status(), 415, "{kind}");
     }
+    // Nor is anything switched without the token, or for a page of another origin.
+    let body = "{\"mode\": \"observe\"}";
+    let head = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+    let nobody = format!("PUT /api/mode HTTP/1.1\r\nHost: localhost\r\n{head}\r\n{body}");
+    assert_eq!(ask(site.admin, nobody).status(), 401);
+    let page = request("PUT", "/api/mode", &format!("Origin: http://evil.example\r\n{head}"));
+    assert_eq!(ask(site.admin, page + body).status(), 403);
     assert_eq!(site.json("/api/mode")["routes"][0]["current"], "enforce");
 }

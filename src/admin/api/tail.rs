@@ -168,17 +168,19 @@ impl Place {
     /// What was recorded since the last look.
     fn look(&mut self) -> Result<Vec<StoredIncident>, StoreError> {
         let file = file(&self.path);
-        if self.seen.is_none_or(|(seen, _)| seen != file) {
+        if let Some((seen, _)) = self.seen
+            && seen != file
+        {
+            // A file that takes the place of another one is new as a whole.
             self.open = None;
+            self.seen = Some((file, 0));
         }
         let reader = match self.open.take() {
             Some(reader) => reader,
             None => Reader::open(&self.path)?,
         };
         let seq = match self.seen {
-            Some((seen, seq)) if seen == file => seq,
-            // A file that took the place of another one is new as a whole.
-            Some(_) => 0,
+            Some((_, seq)) => seq,
             None => self.first(&reader)?,
         };
         let latest = reader.latest()?;
