@@ -128,6 +128,10 @@ fn odd_questions_are_refused() {
     let site = Site::before(backend.address);
     site.call("/x");
     site.incidents(1);
+    let mut client = Client::to(site.admin);
+    client.say(request("HEAD", "/api/tail", ""));
+    assert!(client.head().starts_with("HTTP/1.1 200"));
+    assert_eq!(super::on(&mut client, &request("GET", "/api/mode", "")).status(), 200);
     assert_eq!(site.get("/api/tail?limit=5").status(), 400);
     assert_eq!(site.get("/api/tail?since=1h").status(), 400);
     let odd = crate::support::client::ask(

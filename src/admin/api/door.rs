@@ -23,7 +23,7 @@ use crate::admin::socket::PrivateSocket;
 const MAX_CONNECTIONS: usize = 64;
 /// Time for a request's head, and between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time for a whole connection that follows no events.
+/// Time for a connection that follows no events; then it ends after the answer under way.
 const CONNECTION_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A bound listener and its rules.
@@ -153,11 +153,20 @@ async fn serve_connection(
         .max_headers(64)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
+    let mut is_over = false;
     loop {
         tokio::select! {
             // A client that breaks off harms nobody.
             _ = connection.as_mut() => return,
-            () = sleep(CONNECTION_TIMEOUT) => if !follows.load(Ordering::Relaxed) { return },
+            () = sleep(CONNECTION_TIMEOUT) => {
+                if is_over {
+                    return;
+                }
+                if !follows.load(Ordering::Relaxed) {
+                    is_over = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
         }
     }
 }
