@@ -278,6 +278,7 @@ fn rows(text: &str) -> Vec<&str> {
     text.lines()
         .skip_while(|line| !line.starts_with("route "))
         .take_while(|line| !line.starts_with("On record") && !line.starts_with("```"))
+        .filter(|line| !line.is_empty())
         .map(|line| match line.rsplit_once(' ') {
             Some((row, last)) if line.starts_with('/') && last.parse::<f64>().is_ok() => {
                 row.trim_end()

@@ -12,9 +12,7 @@ use tempfile::TempDir;
 use unicode_width::UnicodeWidthStr;
 
 use crate::support::backend::{Backend, answer, twiml};
-use crate::support::binary::{
-    PATIENCE, Running, code, command, post, run, stderr, stdout,
-};
+use crate::support::binary::{PATIENCE, Running, code, command, post, run, stderr, stdout};
 
 const FIRST: &str = "+15550100123";
 const SECOND: &str = "+15550100456";
@@ -45,7 +43,7 @@ fn backend() -> Backend {
                     "\u{feff}<Response><Say>Hi</Say></Response>",
                 ),
                 "/watched" => answer("200 OK", "Content-Type: text/html\r\n", "<h1>Oops</h1>"),
-                _ => twiml("Hello").into(),
+                _ => twiml("Hello"),
             });
         }
     })
@@ -180,13 +178,17 @@ fn causes(found: &Value, list: &str) -> Vec<String> {
 fn open_outbreaks_are_listed_the_latest_on_top() {
     let recorded = Recorded::shared();
     let found = recorded.json(&[]);
-    assert_eq!(causes(&found, "outbreaks"), ["byte-order-mark", "byte-order-mark", "html-page", "bare-ampersand", "html-page"]);
+    assert_eq!(
+        causes(&found, "outbreaks"),
+        ["byte-order-mark", "byte-order-mark", "html-page", "bare-ampersand", "html-page"]
+    );
     let page = &found["outbreaks"][4];
     assert_eq!((&page["count"], &page["callers"]), (&4.into(), &2.into()));
     assert_eq!((&page["route"], &page["open"]), (&"/voice".into(), &true.into()));
     assert_eq!(found["outbreaks"][2]["observed"], 1);
     let text = recorded.text(&[]);
-    let line = text.lines().find(|line| line.contains("/voice")).unwrap_or_else(|| panic!("{text}"));
+    let line =
+        text.lines().find(|line| line.contains("/voice")).unwrap_or_else(|| panic!("{text}"));
     for part in ["12100", "html-page", " 4 ", " 2 ", "Z "] {
         assert!(line.contains(part), "{part}: {text}");
     }
@@ -214,9 +216,25 @@ fn the_json_of_an_incident_has_these_fields() {
     assert!(found["next"].is_null());
     let fields: Vec<_> = found["incidents"][0].as_object().unwrap().keys().cloned().collect();
     let mut known = [
-        "id", "outbreak", "whole", "time", "time_ms", "route", "slot", "method", "path",
-        "call_sid", "outcome", "observe", "cause", "causes", "codes", "explain", "remedy",
-        "upstream_ms", "budget_left_ms",
+        "id",
+        "outbreak",
+        "whole",
+        "time",
+        "time_ms",
+        "route",
+        "slot",
+        "method",
+        "path",
+        "call_sid",
+        "outcome",
+        "observe",
+        "cause",
+        "causes",
+        "codes",
+        "explain",
+        "remedy",
+        "upstream_ms",
+        "budget_left_ms",
     ];
     known.sort_unstable();
     assert_eq!(fields, known);
@@ -238,7 +256,8 @@ fn readme_lists(fields: &[&str]) {
 #[test]
 fn each_filter_takes_what_it_names() {
     let recorded = Recorded::shared();
-    let each = |filter: &[&str]| causes(&recorded.json(&[&["--each"], filter].concat()), "incidents");
+    let each =
+        |filter: &[&str]| causes(&recorded.json(&[&["--each"], filter].concat()), "incidents");
     assert_eq!(each(&[]).len(), 9);
     assert_eq!(each(&["--route", "/menu"]), ["bare-ampersand"]);
     assert_eq!(each(&["--cause", "byte-order-mark"]), ["byte-order-mark"; 3]);
@@ -352,7 +371,10 @@ fn a_beginning_is_enough_where_it_is_one_incident() {
     let recorded = Recorded::shared();
     let id = recorded.id(&["--route", "/menu"]);
     let listed = recorded.text(&[]);
-    let short = listed.lines().filter_map(|line| line.split_whitespace().next()).find(|word| id.starts_with(word));
+    let short = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .find(|word| id.starts_with(word));
     let short = short.unwrap_or_else(|| panic!("{listed}"));
     assert!(recorded.text(&["show", short]).contains(&id));
     assert!(recorded.text(&["show", &id.replace('-', "")]).contains(&id));
@@ -411,7 +433,8 @@ fn no_line_is_wider_than_100_columns_and_none_is_forged() {
         for line in page.lines() {
             assert!(line.width() <= 100, "{} columns: {line}\n{page}", line.width());
         }
-        let steers = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}\u{2029}".contains(c));
+        let steers =
+            |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}\u{2029}".contains(c));
         assert!(!page.contains(steers), "{page:?}");
     }
 }
@@ -469,7 +492,8 @@ fn a_store_that_can_not_be_used_is_told_with_69() {
     let path = folder.path().join("incidents.db");
     let state = folder.path().to_str().unwrap();
     let fails = |says: &str| {
-        for command in [&["incidents"][..], &["incidents", "show", "0123"], &["incidents", "stats"]] {
+        for command in [&["incidents"][..], &["incidents", "show", "0123"], &["incidents", "stats"]]
+        {
             let output = run(&[command, &["--state-dir", state]].concat());
             assert_eq!(code(&output), Some(69), "{command:?}: {}", stderr(&output));
             assert!(stderr(&output).contains(says), "{command:?}: {}", stderr(&output));
@@ -491,7 +515,8 @@ fn a_broken_configuration_keeps_nobody_from_reading() {
     let recorded = Recorded::shared();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.toml");
-    fs::write(&config, format!("lissten = 1\nstate_dir = \"{}\"\n[[route", recorded.state())).unwrap();
+    fs::write(&config, format!("lissten = 1\nstate_dir = \"{}\"\n[[route", recorded.state()))
+        .unwrap();
     let config = config.to_str().unwrap();
     let output = run(&["incidents", "--config", config]);
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
@@ -536,7 +561,13 @@ fn new_incidents_are_followed_and_a_new_store_too() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut tail = Running::start(&[
-        "incidents", "tail", "--json", "--cause", "bare-ampersand", "--state-dir", state.to_str().unwrap(),
+        "incidents",
+        "tail",
+        "--json",
+        "--cause",
+        "bare-ampersand",
+        "--state-dir",
+        state.to_str().unwrap(),
     ]);
     let mut lines = Lines::of(&mut tail);
     // There is no store yet: it is waited for.
@@ -549,6 +580,12 @@ fn new_incidents_are_followed_and_a_new_store_too() {
     post(to, "/menu", &call(FIRST, 2));
     assert_eq!(lines.next()["call_sid"], format!("CA{:032x}", 2));
     stop(first);
+    // Moved away and back: nothing is told twice.
+    let moved = folder.path().join("away");
+    fs::rename(&state, &moved).unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    fs::rename(&moved, &state).unwrap();
+    std::thread::sleep(Duration::from_millis(600));
     // Moved away, and made anew.
     fs::rename(&state, folder.path().join("moved")).unwrap();
     let mut second = guard(&backend, folder.path());

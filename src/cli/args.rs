@@ -47,7 +47,7 @@ pub enum Command {
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
     /// Show what was recorded: outbreaks, single incidents, what became of all answers.
-    Incidents(IncidentsArgs),
+    Incidents(Box<IncidentsArgs>),
     /// Show or switch what the running guard does with answers, until it restarts.
     Mode(ModeArgs),
     /// Check, print or describe the configuration.

@@ -103,7 +103,7 @@ pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(fitted("abcdef", 5), "abcd…");
         assert_eq!(fitted("שלום", 5), "שלום ");
         assert_eq!(fitted("🙂🙂🙂", 4), "🙂… ");
-        assert_eq!(fitted("a\nb\u{1b}", 20), "a\\nb<U+001B>         ");
+        assert_eq!(fitted("a\nb\u{1b}", 20), "a\\nb<U+001B>        ");
     }
 
     #[test]

@@ -46,13 +46,27 @@ mod tests {
     fn times_are_read_as_people_write_them() {
         assert_eq!(moment("90s", NOW), Some(NOW - 90_000));
         assert_eq!(moment("30m", NOW), Some(NOW - 1_800_000));
+        assert_eq!(moment("2h", NOW), Some(NOW - 7_200_000));
+        assert_eq!(moment("3d", NOW), Some(NOW - 259_200_000));
         assert_eq!(moment("1w", NOW), Some(NOW - 604_800_000));
         assert_eq!(moment("99999999d", NOW), Some(0));
         let three = 1_795_575_600_000;
-        for word in ["2026-11-25T03:00:00Z", "2026-11-25T05:00:00+02:00", "2026-11-25 03:00"] {
+        for word in [
+            "2026-11-25T03:00:00Z",
+            "2026-11-25T05:00:00+02:00",
+            "2026-11-25T03:00",
+            "2026-11-25 03:00",
+            "2026-11-25T03:00Z",
+        ] {
             assert_eq!(moment(word, NOW), Some(three), "{word}");
         }
-        for word in ["", "h", "2", "2y", "yesterday", "-2h", "18446744073709551615w", "2🙂"] {
+        assert_eq!(moment("2026-11-25", NOW), Some(three - 3 * 3_600_000));
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for word in ["", "h", "2", "2y", "yesterday", "-2h", "18446744073709551615w", "שעה", "2🙂"]
+        {
             assert_eq!(moment(word, NOW), None, "{word}");
         }
     }

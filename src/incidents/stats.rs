@@ -1,5 +1,6 @@
 //! What became of all answers of a while, by route, and which causes were seen when.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -149,7 +150,7 @@ fn causes(counts: Vec<Counts>, first: u64, stretches: usize) -> Vec<CauseStats> 
         }
     }
     let mut all: Vec<_> = by_cause.into_values().collect();
-    all.sort_by(|one, other| other.count.cmp(&one.count));
+    all.sort_by_key(|own| Reverse(own.count));
     all
 }
 
@@ -178,7 +179,8 @@ mod tests {
             traffic.upstream.note(Duration::from_millis(ms));
             traffic
         };
-        let (routes, total) = routes(&[minute("/a", 1, 10), minute("/b", 2, 20), minute("/a", 4, 900)]);
+        let (routes, total) =
+            routes(&[minute("/a", 1, 10), minute("/b", 2, 20), minute("/a", 4, 900)]);
         let told: Vec<_> = routes.iter().map(|own| (own.route.as_str(), own.answers)).collect();
         assert_eq!(told, [("/a", 5), ("/b", 2)]);
         assert_eq!((total.repaired, total.route.as_str()), (7, "*"));

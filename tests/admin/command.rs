@@ -133,14 +133,14 @@ fn the_running_guard_is_switched_and_its_log_says_by_whom() {
     guard.mode(&["observe"]);
     assert_eq!((guard.status("/voice"), guard.status("/other")), (500, 500));
     let reset = guard.mode(&["reset", "--json"]);
-    let told: Value = serde_json::from_slice(&reset.stdout).unwrap();
+    let modes: Value = serde_json::from_slice(&reset.stdout).unwrap();
     assert_eq!(
-        told["routes"][1],
+        modes["routes"][1],
         serde_json::json!({ "route": "/other", "method": "POST", "configured": "enforce", "current": "enforce" })
     );
     assert_eq!((guard.status("/voice"), guard.status("/other")), (500, 200));
     let events = guard.end();
-    let switches: Vec<_> = events
+    let told: Vec<_> = events
         .iter()
         .filter(|event| event["message"].as_str().unwrap_or_default().starts_with("mode switched"))
         .map(|event| {
@@ -150,7 +150,7 @@ fn the_running_guard_is_switched_and_its_log_says_by_whom() {
         })
         .collect();
     assert_eq!(
-        switches,
+        told,
         [
             "/voice enforce",
             "/voice observe",

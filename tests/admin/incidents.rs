@@ -60,18 +60,18 @@ fn pages_hold_every_incident_once_and_newest_first() {
         site.call("/x");
     }
     let all = ids(&site.incidents(23));
-    let (mut paged, mut before, mut pages) = (Vec::new(), String::new(), 0);
+    let (mut seen, mut before, mut pages) = (Vec::new(), String::new(), 0);
     loop {
         let page = site.json(&format!("/api/incidents?limit=10{before}"));
-        paged.extend(ids(page["incidents"].as_array().unwrap()));
+        seen.extend(ids(page["incidents"].as_array().unwrap()));
         pages += 1;
         match page["next"].as_str() {
             Some(next) => before = format!("&before={next}"),
             None => break,
         }
     }
-    assert_eq!((pages, paged.len()), (3, 23));
-    assert_eq!(paged, all);
+    assert_eq!((pages, seen.len()), (3, 23));
+    assert_eq!(seen, all);
     // A page that holds just all of it is the last one.
     assert_eq!(site.json("/api/incidents?limit=23")["next"], Value::Null);
     assert_eq!(site.json("/api/incidents?limit=22")["next"], all[21].as_str());

@@ -13,8 +13,7 @@ use crate::incidents::store::{FILE, prepare_folder};
 /// Below the state directory.
 const NAME: &str = "demo";
 /// All that decides where the state directory is.
-const VARIABLES: [&str; 4] =
-    ["TWIML_GUARD_STATE_DIR", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];
+const VARIABLES: [&str; 4] = ["TWIML_GUARD_STATE_DIR", "STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"];
 
 /// An empty folder that stays: below the state directory, else among the temporary files.
 pub(super) fn prepare() -> io::Result<PathBuf> {

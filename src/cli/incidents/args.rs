@@ -45,7 +45,7 @@ pub enum IncidentsCommand {
 /// Where the store is.
 #[derive(Debug, Default, Args)]
 pub struct StoreArgs {
-    /// A store by its file, such as a copied incidents.db.
+    /// A store by its file, such as a copied incidents.db (of a running guard: with its -wal).
     #[arg(long, value_name = "FILE", conflicts_with_all = ["state_dir", "config"])]
     pub db: Option<PathBuf>,
     /// The guard's state directory [default: as `serve` finds it].

@@ -21,7 +21,7 @@ const LAST: usize = 10;
 const COUNT: usize = 7;
 const CODE: usize = 6;
 /// Most columns of a cause.
-const CAUSE: usize = 26;
+const CAUSE: usize = 28;
 
 /// Lists what is asked for.
 pub(super) fn run(args: &ListArgs) -> Result<(), Failure> {
@@ -173,7 +173,8 @@ impl List<'_> {
         if let Some(hint) = self.args.filter.hint(&self.reader)? {
             return Ok(wrapped("", &format!("Nothing found: {hint}")));
         }
-        let asked = if self.filter.is_empty() { "" } else { " with an incident that was asked for" };
+        let asked =
+            if self.filter.is_empty() { "" } else { " with an incident that was asked for" };
         if all {
             let what = if self.args.each { "incident" } else { "outbreak" };
             if !self.filter.is_empty() {

@@ -73,12 +73,11 @@ enum Failure {
 impl Failure {
     fn exit(&self) -> Exit {
         match self {
-            Self::Homeless | Self::Key(_) => Exit::Unavailable,
             Self::Output(_) | Self::Unreadable { .. } | Self::Store(StoreError::Folder { .. }) => {
                 Exit::Io
             }
             Self::Store(StoreError::Sqlite(error)) if is_io(error) => Exit::Io,
-            Self::Store(_) => Exit::Unavailable,
+            Self::Homeless | Self::Key(_) | Self::Store(_) => Exit::Unavailable,
             Self::Usage(_) => Exit::Usage,
         }
     }

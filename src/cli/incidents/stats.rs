@@ -18,7 +18,9 @@ const NUMBER: usize = 10;
 /// Columns of a duration.
 const TOOK: usize = 8;
 /// Most columns of a cause.
-const CAUSE: usize = 26;
+const CAUSE: usize = 28;
+/// Least columns of what happened when.
+const SPARK: usize = 20;
 
 /// Shows what is asked for.
 pub(super) fn run(args: &StatsArgs) -> Result<(), Failure> {
@@ -103,15 +105,14 @@ fn cause_table(stats: &Stats) -> String {
     let stretches = stats.causes.iter().map(|own| own.counts.len()).max().unwrap_or_default();
     let cause = stats.causes.iter().map(|own| columns(&own.cause)).max().unwrap_or_default();
     let cause = cause.clamp(5, CAUSE);
-    let route = COLUMNS.saturating_sub(stretches + cause + NUMBER + 3).min(40);
+    let route = COLUMNS.saturating_sub(stretches.max(SPARK) + cause + NUMBER + 3).min(40);
     let bold = Style::new().bold();
-    let each = format!("each {}", span(stats.step_s * 1_000));
     let mut text = format!(
         "\n{bold}{} {} {:>NUMBER$} {}{bold:#}\n",
         fitted("route", route),
         fitted("cause", cause),
         "incidents",
-        cut(&format!("{each}, now at the right"), stretches.max(12)),
+        cut(&format!("per {}, until now", span(stats.step_s * 1_000)), stretches.max(SPARK)),
     );
     for own in &stats.causes {
         let _ = writeln!(
@@ -131,7 +132,7 @@ fn short(number: u64) -> String {
     match number {
         0..10_000_000 => thousands(number),
         10_000_000..10_000_000_000 => format!("{} M", thousands(number / 1_000_000)),
-        _ => format!("{} G", number / 1_000_000_000),
+        _ => cut(&format!("{} G", number / 1_000_000_000), NUMBER).into_owned(),
     }
 }
 
@@ -178,7 +179,8 @@ mod tests {
             p99_ms: Some(u64::MAX / 1_000),
             ..RouteStats::default()
         };
-        let cause = CauseStats { route, cause: "x".repeat(90), count: u64::MAX, counts: vec![7; 31] };
+        let cause =
+            CauseStats { route, cause: "x".repeat(90), count: u64::MAX, counts: vec![7; 31] };
         let stats = Stats {
             since: String::new(),
             until: String::new(),

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use uuid::Uuid;
 
 use super::args::TailArgs;
 use super::source::Source;
@@ -28,7 +29,15 @@ pub(super) fn run(args: &TailArgs) -> Result<(), Failure> {
     let source = Source::find(&args.store)?;
     let filter = args.filter.filter(&source, clock::now_ms())?;
     let shutdown = Shutdown::on_signals().map_err(Failure::Output)?;
-    let mut tail = Tail { args, source, filter, open: None, began: false, waiting: false };
+    let mut tail = Tail {
+        args,
+        source,
+        filter,
+        open: None,
+        left: None,
+        greeted: false,
+        waiting: false,
+    };
     while !shutdown.is_raised() && tail.look()? == Written::Read && !reader_gone(LOOK) {}
     Ok(())
 }
@@ -50,8 +59,10 @@ struct Tail<'a> {
     source: Source,
     filter: Filter,
     open: Option<Open>,
-    /// Whether a store was read before: everything in the next one is new.
-    began: bool,
+    /// The last incident of the store that was read before.
+    left: Option<(Uuid, i64)>,
+    /// Whether the head was printed.
+    greeted: bool,
     /// Whether it was said that there is no store.
     waiting: bool,
 }
@@ -72,19 +83,26 @@ impl Tail<'_> {
         if self.open.as_ref().is_some_and(|open| open.file != file) {
             // What was written to the old file last is not lost.
             let _ = self.print_new();
-            self.open = None;
+            self.close();
         }
         if self.open.is_none() && !self.begin(file)? {
             return Ok(Written::Read);
         }
         match self.print_new() {
             Err(Failure::Store(error)) if passes(&error) => {
-                self.open = None;
+                self.close();
                 self.wait_for(&error);
                 Ok(Written::Read)
             }
             done => done,
         }
+    }
+
+    fn close(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let latest = open.reader.incidents(&Filter::default(), Page { limit: 1, before: None });
+        let latest = latest.ok().and_then(|mut latest| latest.pop());
+        self.left = Some(latest.map_or((Uuid::nil(), 0), |latest| (latest.row.id, latest.seq)));
     }
 
     /// Opens the store; `false` where there is none to read yet.
@@ -99,22 +117,28 @@ impl Tail<'_> {
         };
         // A store that is just being made has no tables yet.
         let Ok(latest) = reader.latest() else { return Ok(false) };
-        let new_one = self.began || self.waiting;
-        self.open = Some(Open { reader, file, seq: if new_one { 0 } else { latest } });
-        if !new_one {
-            self.greet()?;
+        let seq = match self.left {
+            // The same store came back; a file's number alone may be another file's by now.
+            Some((id, seq)) if has(&reader, id, seq)? => seq,
+            Some(_) => 0,
+            None if self.waiting => 0,
+            None => latest,
+        };
+        self.open = Some(Open { reader, file, seq });
+        if !self.greeted {
+            self.greet(seq == 0)?;
         }
-        self.began = true;
         self.waiting = false;
         Ok(true)
     }
 
-    /// The head, and the latest incidents as far as they are asked for.
-    fn greet(&self) -> Result<(), Failure> {
+    /// The head, and the latest incidents as far as they are asked for, unless all are shown.
+    fn greet(&mut self, all: bool) -> Result<(), Failure> {
+        self.greeted = true;
         if !self.args.json {
             say(&row::head(ID))?;
         }
-        let Some(open) = &self.open else { return Ok(()) };
+        let Some(open) = self.open.as_ref().filter(|_| !all) else { return Ok(()) };
         let page = Page { limit: self.args.lines, before: None };
         let mut last = open.reader.incidents(&self.filter, page)?;
         last.reverse();
@@ -164,6 +188,12 @@ impl Tail<'_> {
         }
         if text.is_empty() { Ok(Written::Read) } else { say(&text) }
     }
+}
+
+/// Whether this incident stands at this place in the store.
+fn has(reader: &Reader, id: Uuid, seq: i64) -> Result<bool, Failure> {
+    let found = reader.by_prefix(&id.to_string())?;
+    Ok(found.iter().any(|incident| incident.seq == seq))
 }
 
 /// Whether a store may yet come, or come back.

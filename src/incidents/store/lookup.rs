@@ -32,11 +32,7 @@ impl Reader {
 
     /// The incident of an outbreak whose whole record is kept and that was recorded nearest to this
     /// place in the order of recording.
-    pub fn nearest_whole(
-        &self,
-        of: Uuid,
-        seq: i64,
-    ) -> Result<Option<StoredIncident>, StoreError> {
+    pub fn nearest_whole(&self, of: Uuid, seq: i64) -> Result<Option<StoredIncident>, StoreError> {
         let sql = format!(
             "{INCIDENT} JOIN record w ON w.seq = i.seq WHERE o.id = ? ORDER BY abs(i.seq - ?), i.seq LIMIT 1"
         );

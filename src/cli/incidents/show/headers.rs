@@ -10,7 +10,8 @@ use crate::incidents::record::Record;
 type Headers = [(String, String)];
 
 /// What every hop says anew.
-const PER_HOP: &[&str] = &["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
+const PER_HOP: &[&str] =
+    &["connection", "content-length", "date", "keep-alive", "transfer-encoding"];
 
 /// One line for each header that changed; empty where there is no answer to compare with.
 pub(super) fn text(record: &Record) -> String {
@@ -86,8 +87,10 @@ mod tests {
             ("cache-control", "no-store"),
             ("date", "d"),
         ]);
-        let told: Vec<_> =
-            changes(&before, &after).into_iter().map(|(mark, said)| format!("{mark} {said}")).collect();
+        let told: Vec<_> = changes(&before, &after)
+            .into_iter()
+            .map(|(mark, said)| format!("{mark} {said}"))
+            .collect();
         assert_eq!(
             told,
             [

@@ -7,6 +7,8 @@ mod story;
 mod timeline;
 mod words;
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -15,7 +17,7 @@ use super::source::Source;
 use super::{Failure, row, say, say_json};
 use crate::clock;
 use crate::incidents::record::Record;
-use crate::incidents::store::{Filter, Page as ListPage, Reader, StoredIncident};
+use crate::incidents::store::{Filter, Page as ListPage, Reader, StoreError, StoredIncident};
 use crate::incidents::view::IncidentView;
 
 /// Least digits of an id that are looked up.
@@ -26,7 +28,12 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), Failure> {
     let source = Source::find(&args.store)?;
     let reader = source.open()?;
     let incident = find(&reader, &args.id)?;
-    let record = reader.record(incident.seq)?;
+    // One that was damaged, or written by a newer guard, hides the rest from nobody.
+    let (record, unreadable) = match reader.record(incident.seq) {
+        Ok(record) => (record, None),
+        Err(StoreError::Record(why)) => (None, Some(why)),
+        Err(error) => return Err(error.into()),
+    };
     let nearest = match record {
         Some(_) => None,
         None => reader.nearest_whole(incident.outbreak, incident.seq)?,
@@ -40,6 +47,7 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), Failure> {
         reader: &reader,
         incident: &incident,
         record: record.as_ref(),
+        unreadable: unreadable.as_deref(),
         nearest: nearest.as_ref(),
         full: args.full,
         now_ms: clock::now_ms(),
@@ -62,6 +70,7 @@ struct Page<'a> {
     reader: &'a Reader,
     incident: &'a StoredIncident,
     record: Option<&'a Record>,
+    unreadable: Option<&'a str>,
     nearest: Option<&'a StoredIncident>,
     full: bool,
     now_ms: u64,
@@ -110,7 +119,8 @@ fn ambiguous(id: &str, found: &[StoredIncident]) -> Failure {
     );
     for incident in found {
         let row = &incident.row;
-        message += &format!("\n  {}  {}  {}", row.id, row::outcome(row), row.cause);
+        // Writing to a String can't fail.
+        let _ = write!(message, "\n  {}  {}  {}", row.id, row::outcome(row), row.cause);
     }
     Failure::Usage(message)
 }

@@ -13,8 +13,8 @@ use crate::incidents::record::{ParamRecord, Record};
 use crate::incidents::store::{Filter, Page as ListPage, StoredIncident};
 use crate::incidents::view::texts;
 
-/// Exchanges of the same call that are listed.
-const SAME_CALL: usize = 20;
+/// Exchanges of the same call that are listed, before and after this one.
+const SAME_CALL: usize = 10;
 
 impl Page<'_> {
     pub(super) fn text(&self) -> Result<String, Failure> {
@@ -114,10 +114,11 @@ impl Page<'_> {
 
     /// In a storm not every incident is kept whole.
     fn only_the_row(&self) -> String {
-        let mut text = String::from(
-            "\nOnly this much was kept: in an outbreak the first incidents, new answers and one a minute are\n\
-             kept whole.\n",
-        );
+        let why = match self.unreadable {
+            Some(why) => format!("The whole record can't be shown: {why}."),
+            None => "Only this much was kept: in an outbreak the first incidents, new answers and one a minute are kept whole.".to_owned(),
+        };
+        let mut text = wrapped("\n", &why);
         if let Some(nearest) = self.nearest {
             let _ = writeln!(
                 text,
@@ -135,24 +136,27 @@ impl Page<'_> {
             return Ok(String::new());
         };
         let filter = Filter { sid: Some(sid.clone()), ..Filter::default() };
-        let page = ListPage { limit: SAME_CALL + 1, before: None };
+        let page = ListPage { limit: SAME_CALL, before: Some(row.id) };
         let mut all = self.reader.incidents(&filter, page)?;
-        let more = all.len() > SAME_CALL;
-        all.truncate(SAME_CALL);
         all.reverse();
+        let later = self.reader.after(self.incident.seq, &filter, SAME_CALL)?;
+        let more = all.len() == SAME_CALL || later.len() == SAME_CALL;
+        all.push(self.incident.clone());
+        all.extend(later);
         let what = if row.call_sid.is_some() { "call" } else { "message" };
         let title = format!("The same {what}");
-        if all.iter().all(|incident| incident.row.id == row.id) {
+        if all.len() == 1 {
             let alone = format!("    no other exchange of this {what} is on record\n");
             return Ok(section(&title, &alone));
         }
         let ids = row::shorts(self.reader, all.iter().map(|incident| incident.row.id))?;
         let mut text = String::new();
-        if more {
-            let _ = writeln!(text, "    earlier ones: twiml-guard incidents --each --call {sid}");
-        }
         for (incident, id) in all.iter().zip(&ids) {
             text += &self.line(incident, id);
+        }
+        if more {
+            text +=
+                &wrapped("all of them: ", &format!("twiml-guard incidents --each --call {sid}"));
         }
         Ok(section(&title, &text))
     }

@@ -1,7 +1,10 @@
 //! The phases of one exchange, in milliseconds after the request came.
 
-use crate::cli::text::{counted, millis, wrapped};
+use crate::cli::text::{counted, cut, millis, wrapped};
 use crate::incidents::record::{AttemptRecord, DeliveryRecord, Record};
+
+/// Most columns of a target.
+const TARGET: usize = 48;
 
 /// One line for each phase.
 pub(super) fn text(record: &Record) -> String {
@@ -11,7 +14,7 @@ pub(super) fn text(record: &Record) -> String {
         &format!(
             "request came: {} {}, {}",
             row.method,
-            record.request.target,
+            cut(&record.request.target, TARGET),
             bytes(record.request.body_bytes)
         ),
     );
@@ -23,9 +26,13 @@ pub(super) fn text(record: &Record) -> String {
     let decided =
         record.attempts.last().map_or(row.upstream_ms, |last| last.started_ms + last.total_ms);
     let left = millis(row.budget_left_ms);
-    text += &line(decided, &format!("delivered {}; {left} left of the budget", told(&record.delivery)));
+    text +=
+        &line(decided, &format!("delivered {}; {left} left of the budget", told(&record.delivery)));
     if let Some(withheld) = &record.withheld {
-        text += &line(decided, &format!("observing: enforcing would have delivered {}", told(withheld)));
+        text += &line(
+            decided,
+            &format!("observing: enforcing would have delivered {}", told(withheld)),
+        );
     }
     text
 }
@@ -38,8 +45,14 @@ fn phases(attempt: &AttemptRecord, upstream: &str, failure: Option<&str>) -> Str
         _ => "",
     };
     let body = bytes(attempt.body_bytes);
-    let mut text =
-        line(start, &format!("sent {} {} to {upstream}{why}, {body}", attempt.method, attempt.target));
+    let mut text = line(
+        start,
+        &format!(
+            "sent {} {} to {upstream}{why}, {body}",
+            attempt.method,
+            cut(&attempt.target, TARGET)
+        ),
+    );
     if attempt.connect_ms > 0 {
         text += &line(start + attempt.connect_ms, "connected");
     }

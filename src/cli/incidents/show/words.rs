@@ -40,7 +40,7 @@ pub(super) fn text(before: &str, after: &str, most: usize) -> String {
     let lines = split(&diff(before, after));
     let near = |at: usize| {
         let from = at.saturating_sub(AROUND);
-        lines.iter().skip(from).take(at + AROUND + 1 - from).any(|line| is_changed(line))
+        lines.iter().skip(from).take(at + AROUND + 1 - from).any(is_changed)
     };
     let mut out = Lines { text: String::new(), left: most, missing: 0 };
     let mut same = 0;
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn long_ones_are_cut_and_say_so() {
-        let before: String = (0..50).map(|n| format!("{n}\n")).collect();
+        let before = "old\n".repeat(50);
         let cut = text(&before, "", 10);
         assert!(cut.ends_with("    … 40 lines more; --full shows them\n"), "{cut}");
     }
