@@ -44,9 +44,10 @@ impl Again {
         let sender = Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 };
         let inbound =
             Inbound { parts, body: InboundBody::Read(body), sender, start: Instant::now() };
+        let policy = &**route.policy.configured();
         let Gathered { exchange, .. } =
-            guarded::exchange(&self.0, route, inbound, |_| Some(slot)).await?;
-        let (judgement, exchange) = judging::judge_safely(exchange, &route.policy, judge);
+            guarded::exchange(&self.0, route, policy, inbound, |_| Some(slot)).await?;
+        let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         Some((exchange, judgement))
     }
 }

@@ -133,7 +133,7 @@ fn in_observe_mode_a_fault_that_is_left_is_still_one() {
     let after = sample().policy(|policy| policy.observe = true).incident();
     assert_eq!(compare(&Row::of(&before), &after.judgement), Now::StillBroken);
     let exchange: &Exchange = &after.exchange;
-    assert!(judge(exchange, &after.route.policy).withheld.is_some());
+    assert!(judge(exchange, after.route.policy.configured()).withheld.is_some());
 }
 
 fn text(body: &[u8]) -> String {

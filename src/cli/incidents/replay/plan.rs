@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Request as HttpRequest, Uri};
 use uuid::Uuid;
 
 use crate::cli::incidents::chosen::Chosen;
-use crate::config::route::Route;
+use crate::config::route::{Policies, Route};
 use crate::config::{Config, Upstream};
 use crate::guard::Policy;
 use crate::incidents::replay::Request;
@@ -57,8 +57,9 @@ impl Planned {
 }
 
 fn redirected(route: &Route, to: &Upstream) -> Route {
-    let policy = Policy { upstream_authority: to.authority(), ..(*route.policy).clone() };
-    Route { upstream: to.clone(), policy: Arc::new(policy), ..route.clone() }
+    let policy =
+        Policy { upstream_authority: to.authority(), ..(**route.policy.configured()).clone() };
+    Route { upstream: to.clone(), policy: Policies::new(policy), ..route.clone() }
 }
 
 /// The request as it is handed to the transport; signed where there is a token.
@@ -209,7 +210,7 @@ slot = "wait"
         for target in ["/voice/a", "/wait", "/else"] {
             let planned = planned(target, "voice", Some(&to));
             assert_eq!(planned.route.upstream, to);
-            assert_eq!(planned.route.policy.upstream_authority, "127.0.0.1:7000");
+            assert_eq!(planned.route.policy.configured().upstream_authority, "127.0.0.1:7000");
         }
     }
 
