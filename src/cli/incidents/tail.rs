@@ -29,15 +29,8 @@ pub(super) fn run(args: &TailArgs) -> Result<(), Failure> {
     let source = Source::find(&args.store)?;
     let filter = args.filter.filter(&source, clock::now_ms())?;
     let shutdown = Shutdown::on_signals().map_err(Failure::Output)?;
-    let mut tail = Tail {
-        args,
-        source,
-        filter,
-        open: None,
-        left: None,
-        greeted: false,
-        waiting: false,
-    };
+    let mut tail =
+        Tail { args, source, filter, open: None, left: None, greeted: false, waiting: false };
     while !shutdown.is_raised() && tail.look()? == Written::Read && !reader_gone(LOOK) {}
     Ok(())
 }
