@@ -3,6 +3,7 @@
 // A test that meets the unexpected fails, and says where.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod admin;
 mod cases;
 mod cli;
 mod config_file;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use super::args::{LogFormatArg, ServeArgs};
 use super::exit::Exit;
@@ -46,6 +47,36 @@ pub(super) fn sources(args: &ServeArgs) -> io::Result<Sources> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     Ok(Sources { flags: flags(args), env, cwd })
+}
+
+/// The state directory that `serve` would use under these flags. A broken configuration keeps nobody
+/// from what is there.
+pub(super) fn state_dir(
+    state_dir: Option<&str>,
+    config: Option<&Path>,
+) -> io::Result<Option<PathBuf>> {
+    let sources = sources(&ServeArgs {
+        state_dir: state_dir.map(str::to_owned),
+        config: config.map(Path::to_owned),
+        ..ServeArgs::default()
+    })?;
+    // A folder that is named needs no configuration to be known.
+    let sources = match state_dir {
+        Some(_) => Sources { env: BTreeMap::new(), cwd: PathBuf::from("/nonexistent"), ..sources },
+        None => sources,
+    };
+    match config::load(&sources) {
+        Ok(loaded) => Ok(loaded.config.state_dir),
+        Err(errors) => {
+            if let Some(folder) = &errors.state_dir {
+                complain(&format!(
+                    "warning: the configuration has mistakes (`twiml-guard config check` tells them); using {}\n",
+                    folder.display()
+                ));
+            }
+            Ok(errors.state_dir)
+        }
+    }
 }
 
 fn flags(args: &ServeArgs) -> Flags {

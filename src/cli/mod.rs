@@ -6,6 +6,7 @@ pub mod demo;
 mod exit;
 mod explain;
 mod incidents;
+mod mode;
 pub mod output;
 mod serve;
 mod text;
@@ -38,6 +39,7 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Incidents(args)) => incidents::run(&args),
+        Some(Command::Mode(args)) => mode::run(&args),
         Some(Command::Config { command }) => match command {
             ConfigCommand::Check(args) => config_command::check(&args),
             ConfigCommand::Print(args) => config_command::print(&args),

@@ -8,12 +8,13 @@ use std::time::Duration;
 use http::Method;
 use sha2::{Digest as _, Sha256};
 
+use super::admin;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
 use super::listeners;
-use super::route::{PathPattern, Route};
+use super::route::{PathPattern, Policies, Route};
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
@@ -57,7 +58,7 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         method: None,
         slot: SlotSetting::Auto,
         upstream,
-        policy: Arc::new(base),
+        policy: Policies::new(base),
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -68,10 +69,12 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         }
         (_, Some(address)) => OpsListener::Configured(address),
     };
+    let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
         ops,
+        admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
         max_answer_body: own.size("max_answer_body")?,
@@ -190,7 +193,7 @@ fn route(
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
         upstream,
-        policy: Arc::new(policy),
+        policy: Policies::new(policy),
     })
 }
 

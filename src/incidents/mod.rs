@@ -7,6 +7,7 @@
 mod event;
 pub mod identity;
 mod journal;
+pub mod moment;
 pub mod outbreak;
 pub mod record;
 pub mod recorder;

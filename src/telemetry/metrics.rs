@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 /// What can become of an answer.
@@ -30,6 +30,7 @@ pub struct Metrics {
     store_bytes: IntGauge,
     outbreaks: IntCounterVec,
     outbreaks_open: IntGauge,
+    observe: IntGaugeVec,
     resident: IntGauge,
 }
 
@@ -87,6 +88,13 @@ impl Metrics {
                 "twiml_guard_outbreaks_open",
                 "Outbreaks with an incident not long ago.",
             )?,
+            observe: IntGaugeVec::new(
+                Opts::new(
+                    "twiml_guard_observe",
+                    "1 while answers on the route are only observed, 0 while they are mended.",
+                ),
+                &["route"],
+            )?,
             resident: IntGauge::new("process_resident_memory_bytes", "Resident memory.")?,
             registry,
         };
@@ -95,7 +103,7 @@ impl Metrics {
             "Start of the process, seconds since the Unix epoch.",
         )?;
         started.set(i64::try_from(crate::clock::now_ms() / 1000).unwrap_or_default());
-        let build = prometheus::IntGaugeVec::new(
+        let build = IntGaugeVec::new(
             Opts::new("twiml_guard_build_info", "Version of the guard; always 1."),
             &["version"],
         )?;
@@ -110,6 +118,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.store_bytes.clone()))?;
         metrics.registry.register(Box::new(metrics.outbreaks.clone()))?;
         metrics.registry.register(Box::new(metrics.outbreaks_open.clone()))?;
+        metrics.registry.register(Box::new(metrics.observe.clone()))?;
         metrics.registry.register(Box::new(metrics.resident.clone()))?;
         metrics.registry.register(Box::new(started))?;
         metrics.registry.register(Box::new(build))?;
@@ -186,6 +195,11 @@ impl Metrics {
     pub fn outbreak(&self, change: &'static str, open: usize) {
         self.outbreaks.with_label_values(&[change]).inc();
         self.outbreaks_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// Whether answers on a configured route are only observed.
+    pub fn observe(&self, route: &str, is_observed: bool) {
+        self.observe.with_label_values(&[route]).set(i64::from(is_observed));
     }
 
     /// Everything in Prometheus' text format (version 0.0.4).

@@ -1,15 +1,11 @@
 //! Which store is read: a file that is named, or the one in the guard's state directory.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
 use super::args::StoreArgs;
-use crate::cli::args::ServeArgs;
 use crate::cli::config_command;
-use crate::cli::output::complain;
-use crate::config::{self, Sources};
 use crate::incidents::identity::Identity;
 use crate::incidents::store::{FILE, Reader};
 
@@ -25,7 +21,9 @@ impl Source {
         if let Some(path) = &args.db {
             return Ok(Self { path: path.clone() });
         }
-        let folder = state_dir(args)?.ok_or(Failure::Homeless)?;
+        let folder = config_command::state_dir(args.state_dir.as_deref(), args.config.as_deref())
+            .map_err(|source| Failure::Unreadable { path: ".".to_owned(), source })?
+            .ok_or(Failure::Homeless)?;
         Ok(Self { path: folder.join(FILE) })
     }
 
@@ -59,33 +57,5 @@ impl Source {
     /// The file's name for people.
     pub(super) fn shown(&self) -> String {
         self.path.display().to_string()
-    }
-}
-
-/// The state directory. A broken configuration keeps nobody from reading what was recorded.
-fn state_dir(args: &StoreArgs) -> Result<Option<PathBuf>, Failure> {
-    let serve = ServeArgs {
-        state_dir: args.state_dir.clone(),
-        config: args.config.clone(),
-        ..ServeArgs::default()
-    };
-    let sources = config_command::sources(&serve)
-        .map_err(|source| Failure::Unreadable { path: ".".to_owned(), source })?;
-    // A folder that is named needs no configuration to be known.
-    let sources = match args.state_dir {
-        Some(_) => Sources { env: BTreeMap::new(), cwd: PathBuf::from("/nonexistent"), ..sources },
-        None => sources,
-    };
-    match config::load(&sources) {
-        Ok(loaded) => Ok(loaded.config.state_dir),
-        Err(errors) => {
-            if let Some(folder) = &errors.state_dir {
-                complain(&format!(
-                    "warning: the configuration has mistakes (`twiml-guard config check` tells them); reading {}\n",
-                    folder.display()
-                ));
-            }
-            Ok(errors.state_dir)
-        }
     }
 }
