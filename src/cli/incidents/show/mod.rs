@@ -34,9 +34,10 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), Failure> {
         Err(StoreError::Record(why)) => (None, Some(why)),
         Err(error) => return Err(error.into()),
     };
-    let nearest = match record {
-        Some(_) => None,
-        None => reader.nearest_whole(incident.outbreak, incident.seq)?,
+    let nearest = if incident.whole {
+        None
+    } else {
+        reader.nearest_whole(incident.outbreak, incident.seq)?
     };
     if args.json {
         let nearest_whole = nearest.map(|nearest| nearest.row.id);
