@@ -19,6 +19,7 @@ BROKEN = {
     "bom": ("\ufeff<?xml version='1.0'?><Response><Say>Hello</Say></Response>", 200, "text/xml"),
     "page": ("<!DOCTYPE html><html><body><h1>OperationalError</h1></body></html>", 500, "text/html"),
     "json": ('{"status": "ok"}', 200, "application/json"),
+    "hostile": ("\"\"\" \'\'\' $(touch owned) `touch owned` \\ \n#\r\n\u2028</Response>", 200, 'text/xml; x="$(touch owned)"'),
     "untyped": ("<Response><Say>Hello</Say></Response>", 200, "text/plain"),
 }
 

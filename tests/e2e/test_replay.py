@@ -213,11 +213,14 @@ def test_nothing_that_was_said_gets_out_of_its_quotes(place):
     by_curl = shop.app.config["SEEN"][-1]
     assert by_curl[:2] == first[:2]
     assert {name: by_curl[2][name] for name in HOSTILE} == {name: [value] for name, value in HOSTILE.items()}
+    here.record("/voice/hostile", params=HOSTILE, count=2)
+    assert subprocess.run(["sh", "-c", here.run("export", "--as", "curl").stdout], cwd=here.folder, env=os.environ | {"APP_URL": here.backend},
+                          capture_output=True, timeout=60, check=False).returncode == 0
     file = here.folder / "test_twilio.py"
     file.write_text(here.run("export", "--as", "pytest").stdout)
     for env in [{"APP_URL": here.backend}, {"APP": "shop:app"}]:
         code, said = here.pytest(file, **env)
-        assert code == 1 and "1 failed" in said, said
+        assert code == 1 and "2 failed" in said, said
     by_test = [one for one in shop.app.config["SEEN"] if one[1] == first[1]][-1]
     assert {name: by_test[2][name] for name in HOSTILE} == {name: [value] for name, value in HOSTILE.items()}
     assert not list(here.folder.rglob("owned"))

@@ -18,6 +18,7 @@ import json
 import os
 import re
 import sys
+import time
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.parsers import expat
 
@@ -33,9 +34,13 @@ ATTRIBUTES = set()
 CASES = []
 
 
+# Twilio gives up after 15 s, and the answer has to travel.
+PATIENCE = 13
+
+
 class Answer:
-    def __init__(self, status, headers, body):
-        self.status, self.headers, self.body = status, list(headers), body
+    def __init__(self, status, headers, body, seconds=0.0):
+        self.status, self.headers, self.body, self.seconds = status, list(headers), body, seconds
 
     def all(self, name):
         return [value for own, value in self.headers if own.lower() == name]
@@ -54,6 +59,13 @@ def ask(case):
     if token:
         headers.append(("X-Twilio-Signature", signature(token, case)))
     body = case["body"].encode("ascii")
+    start = time.monotonic()
+    answer = ask_somebody(case, headers, body)
+    answer.seconds = time.monotonic() - start
+    return answer
+
+
+def ask_somebody(case, headers, body):
     if os.environ.get("APP_URL"):
         return ask_url(os.environ["APP_URL"], case, headers, body)
     app = os.environ.get("APP") or APP
@@ -65,8 +77,7 @@ def ask(case):
 def ask_url(url, case, headers, body):
     where = urlsplit(url)
     kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
-    # Twilio gives up after 15 s.
-    connection = kind(where.netloc, timeout=15)
+    connection = kind(where.netloc, timeout=PATIENCE)
     try:
         connection.putrequest(case["method"], case["target"], skip_host=True, skip_accept_encoding=True)
         if not any(name.lower() == "host" for name, _ in headers):
@@ -123,6 +134,7 @@ PLAYED = {
     "audio/mpeg", "audio/wav", "audio/wave", "audio/x-wav", "audio/aiff", "audio/x-aifc", "audio/x-aiff", "audio/x-gsm",
     "audio/gsm", "audio/ulaw", "audio/basic",
 }
+MEDIA_TYPE = re.compile(r"""[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*([\w!#$&^.+-]+=([\w!#$&'*^.+-]+|"([^"\\]|\\.)*"))?)*""")
 LIKE_ASCII = re.compile(r"(us-)?ascii|iso-8859-([1-9]|1[013456])|(windows-|cp)(125[0-8]|874)|latin-?1|koi8-[ru]|macintosh", re.IGNORECASE)
 PROGRAM = re.compile(
     r"^\s*<|Traceback|Exception|(?:Fatal error|Warning|Notice): .* in .* on line \d|stack trace|\b\w+\.(?:py|php|js|rb|java)[:(\" ]|"
@@ -134,6 +146,8 @@ PROGRAM = re.compile(
 def problems(case, answer):
     """Why Twilio would not take this answer; empty where it would."""
     slot = case["slot"]
+    if answer.seconds > PATIENCE:
+        return [f"expected an answer within {PATIENCE} s, found {answer.seconds:.1f} s"]
     if slot == "callback":
         return [] if 200 <= answer.status < 300 else [f"expected a 2xx status, found {answer.status}"]
     challenges = answer.all("www-authenticate")
@@ -147,6 +161,8 @@ def problems(case, answer):
     kinds = answer.all("content-type")
     if len(kinds) != 1:
         return [*found, f"expected one Content-Type, found {len(kinds)}"]
+    if not MEDIA_TYPE.fullmatch(kinds[0].strip()):
+        found.append(f"expected a Content-Type such as text/xml; charset=utf-8, found {kinds[0]!r}")
     kind = kinds[0].split(";")[0].strip().lower()
     if kind.startswith("audio/"):
         is_played = kind in PLAYED and slot in VOICE and not answer.body.lstrip().startswith(b"<")

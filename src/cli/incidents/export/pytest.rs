@@ -99,3 +99,22 @@ fn pairs(all: impl Iterator<Item = (String, String)>) -> String {
         all.map(|(name, value)| format!("({}, {})", python(&name), python(&value))).collect();
     format!("[{}]", all.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_of_the_fixture_is_filled() {
+        let file = head(Some("shop.web:app")) + &foot();
+        for mark in [APP, ATTRIBUTES, ELEMENTS, CASES] {
+            assert_eq!(FIXTURE.matches(mark).count(), 1, "{mark}");
+            assert!(!file.contains(mark), "{mark}");
+        }
+        for filled in ["APP = \"shop.web:app\"\n", " Gather", " numDigits", "CASES = [\n]\n"] {
+            assert!(file.contains(filled), "{filled}");
+        }
+        assert!(head(None).contains(APP));
+        assert!(foot().contains("def test_twilio_takes_the_answer(case):"));
+    }
+}
