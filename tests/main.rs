@@ -7,6 +7,8 @@ mod cases;
 mod cli;
 mod config_file;
 mod conformance;
+mod explain;
+mod grammar;
 mod kit;
 mod layout;
 mod ops;

@@ -1,7 +1,7 @@
 //! Anything a person may paste: read and explained without a panic, in one line, and what would be
 //! delivered meets the contract.
 //!
-//! Input: a byte that chooses the slot, the paste.
+//! Input: a byte that chooses the slot (0xff: whatever the paste shows), the paste.
 #![no_main]
 
 #[path = "../../tests/kit/contract.rs"]
@@ -14,10 +14,12 @@ use twiml_guard::twilio::Slot;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&slot, pasted)) = data.split_first() else { return };
-    let slot = Slot::ALL[usize::from(slot) % Slot::ALL.len()];
-    let policy = Policy::default();
-    let explanation = explain(&paste::read(pasted), &Asked::in_slot(slot), &policy);
+    let slot = (slot != 0xff).then(|| Slot::ALL[usize::from(slot) % Slot::ALL.len()]);
+    let paste = paste::read(pasted);
+    let Ok(asked) = Asked::of(&paste, slot, None) else { panic!("refused without a URL") };
+    let explanation = explain(&paste, &asked, &Policy::default());
     assert!(!explanation.sentence.trim().is_empty(), "nothing said");
+    let policy = asked.policy(&Policy::default());
     let judgement = judge(&explanation.exchange, &policy);
     if let Err(why) = contract::hold(&explanation.exchange, &policy, &judgement) {
         panic!("{why}\nfrom {:?}\nleft {:?}", explanation.exchange, judgement.delivery);

@@ -40,7 +40,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Walk a simulated Twilio caller through a misbehaving backend, with the guard in front.
     Demo(DemoArgs),
-    /// Say where an answer breaks (`curl -i` output), or what a cause is.
+    /// Say where an answer breaks (`curl -i` output, a Debugger event), or what a cause is.
+    #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
     /// Check, print or describe the configuration.
     Config {
@@ -49,6 +50,29 @@ pub enum Command {
         command: ConfigCommand,
     },
 }
+
+const EXPLAIN_HELP: &str = "Reads:
+  curl -i, curl -v, several answers in a row, a bare body; what httpie and PowerShell print;
+  a Twilio Debugger event (JSON or form), an Alert (`twilio api:monitor:v1:alerts:fetch -o json`).
+
+Exit codes: 0 Twilio takes the answer as it is, 1 something was found or is not known, 2 usage.
+
+--json prints one object:
+  sentence        where it breaks, in one sentence
+  found           whether the exit code is 1
+  slot, slot_from what Twilio does with the answer; said, parameters, event or assumed
+  request         method, url (null where the paste shows none)
+  logged          what Twilio logged: code, message, sid, expected (or null)
+  verdict         untouched, repaired or replaced; null where the body is missing
+  codes           Twilio's codes that this answer becomes
+  findings        cause, level, codes, explain, remedy, evidence, place, repair
+  framework       name, by (or null)
+  fixes           cause, says, code: what to write in that framework
+  second_request  method, target: what the guard would ask again (or null)
+  delivery        status, headers, body (or null where not known)
+  earlier         status lines of answers that came before
+  missing         pieces not in the paste: status, headers, body, rest-of-body
+  notes           what was assumed, for people";
 
 /// Flags of `serve`. Each overrides its `TWIML_GUARD_…` variable, which overrides the file.
 #[derive(Debug, Default, Args)]
@@ -115,13 +139,14 @@ pub struct DemoArgs {
 /// Flags of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A saved answer, `-` for standard input, or the slug of a cause.
+    /// A saved answer or Debugger event, `-` for standard input, or the slug of a cause.
     #[arg(value_name = "FILE|SLUG")]
     pub subject: Option<String>,
-    /// What Twilio does with the answer.
-    #[arg(long, value_name = "SLOT", default_value = "voice", value_parser = twiml_slot)]
-    pub slot: Slot,
-    /// The URL that was asked: decides which links and redirects are the backend's own.
+    /// What Twilio does with the answer [default: what the request's parameters show, else voice].
+    #[arg(long, value_name = "SLOT", value_parser = twiml_slot)]
+    pub slot: Option<Slot>,
+    /// The URL that was asked [default: the one in the paste]: decides which links and redirects
+    /// are the backend's own.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// One JSON object instead of text.

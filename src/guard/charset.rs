@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::finding::Grade;
+use super::unlabelled::evident;
 
 /// A body as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +40,25 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
         rest = after;
         marks += 1;
     }
+    let declared = declared_encoding(rest);
+    let mut labels = [charset, declared].into_iter().flatten();
+    if let Some((label, at)) = labels.find_map(|label| Some((label, shifts(label, rest)?))) {
+        let encoding = single_byte(label).ok_or_else(|| undecodable(rest, at))?;
+        return whole(rest, encoding, Grade::Lossless);
+    }
     if let Ok(text) = std::str::from_utf8(rest) {
         return Ok(Text { text: Cow::Borrowed(text), marks, transcoded: None });
     }
     let stated = charset.and_then(single_byte);
-    let declared = declared_encoding(rest).and_then(single_byte);
+    let declared = declared.and_then(single_byte);
     let (encoding, grade) = match (stated, declared) {
         (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),
         (Some(encoding), _) | (None, Some(encoding)) => (encoding, Grade::Lossless),
-        (None, None) if is_lone_latin(rest) => (WINDOWS_1252, Grade::Inferred),
-        (None, None) => return Err(undecodable(rest)),
+        (None, None) => match evident(rest) {
+            Some(encoding) => (encoding, Grade::Inferred),
+            None if is_lone_latin(rest) => (WINDOWS_1252, Grade::Inferred),
+            None => return Err(broken(rest)),
+        },
     };
     whole(rest, encoding, grade).map(|text| Text { marks, ..text })
 }
@@ -57,14 +67,36 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
 /// XML parsers know (IANA's registered ones for UTF-8, US-ASCII, windows-125x, and those of
 /// ISO-8859-x that Java has).
 pub fn is_ascii_compatible(label: &str) -> bool {
+    const OTHERS: [&str; 10] = [
+        "utf-8", "us-ascii", "ascii", "latin1", "koi8-r", "gb2312", "gb18030", "big5", "euc-jp",
+        "euc-kr",
+    ];
     let label = label.to_ascii_lowercase();
-    matches!(label.as_str(), "utf-8" | "us-ascii" | "ascii")
-        || label.strip_prefix("iso-8859-").is_some_and(|n| {
-            matches!(n, "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" | "13" | "15")
+    let numbered = |head: &str, known: &[u8]| {
+        label.strip_prefix(head).is_some_and(|number| {
+            number.parse().is_ok_and(|number| known.contains(&number))
+                && !number.starts_with(['+', '0'])
         })
-        || label
-            .strip_prefix("windows-125")
-            .is_some_and(|n| matches!(n, "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8"))
+    };
+    OTHERS.contains(&label.as_str())
+        || numbered("iso-8859-", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 15])
+        || label.strip_prefix("windows-125").is_some_and(|n| matches!(n.as_bytes(), [b'0'..=b'8']))
+}
+
+/// The same for the charset of a header, which may name it by more common aliases.
+pub fn is_ascii_compatible_in_header(label: &str) -> bool {
+    let label = label.to_ascii_lowercase();
+    let usual = label
+        .strip_prefix("cp125")
+        .map(|number| format!("windows-125{number}"))
+        .or_else(|| label.strip_prefix("iso8859-").map(|number| format!("iso-8859-{number}")));
+    matches!(label.as_str(), "ascii" | "hebrew" | "gbk")
+        || is_ascii_compatible(usual.as_deref().unwrap_or(&label))
+}
+
+/// Whether a label is one of UTF-8's.
+pub fn is_utf8(label: &str) -> bool {
+    label.eq_ignore_ascii_case("utf-8") || label.eq_ignore_ascii_case("utf8")
 }
 
 /// UTF-16, by its mark or by two characters of markup; a lone NUL before a document is junk.
@@ -76,14 +108,25 @@ fn wide(body: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
+/// Where a body shifts to other characters that a label's encoding writes in ASCII bytes.
+fn shifts(label: &str, body: &[u8]) -> Option<usize> {
+    let mark: &[u8] = match label.to_ascii_lowercase().as_str() {
+        "utf-7" => b"+",
+        "hz-gb-2312" => b"~{",
+        label if label.starts_with("iso-2022-") => b"\x1b",
+        _ => return None,
+    };
+    memchr::memmem::find(body, mark)
+}
+
 fn whole<'b>(
     body: &'b [u8],
     encoding: &'static Encoding,
     grade: Grade,
 ) -> Result<Text<'b>, Undecodable> {
-    let (text, broken) = encoding.decode_with_bom_removal(body);
-    if broken {
-        return Err(undecodable(body));
+    let (text, malformed) = encoding.decode_with_bom_removal(body);
+    if malformed {
+        return Err(broken(body));
     }
     Ok(Text { text, marks: 0, transcoded: Some((encoding.name(), grade)) })
 }
@@ -122,7 +165,9 @@ fn is_lone_latin(body: &[u8]) -> bool {
         let before =
             at.checked_sub(1).and_then(|i| body.get(i)).is_some_and(u8::is_ascii_alphabetic);
         let after = body.get(at + run).is_some_and(u8::is_ascii_alphabetic);
-        let letters = bytes.iter().all(|&b| b >= 0xc0 && b != 0xd7 && b != 0xf7);
+        // Icelandic alone has the letters that Turkish, Czech and others have other ones for.
+        let elsewhere = [0xd0, 0xd7, 0xdd, 0xde, 0xf0, 0xf7, 0xfd, 0xfe];
+        let letters = bytes.iter().all(|b| *b >= 0xc0 && !elsewhere.contains(b));
         if run > 2 || !letters || !(before || after) || std::str::from_utf8(bytes).is_ok() {
             return false;
         }
@@ -131,8 +176,12 @@ fn is_lone_latin(body: &[u8]) -> bool {
     true
 }
 
-fn undecodable(body: &[u8]) -> Undecodable {
-    let offset = std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len);
+/// The first byte that is no UTF-8, for the record.
+fn broken(body: &[u8]) -> Undecodable {
+    undecodable(body, std::str::from_utf8(body).map_or_else(|error| error.valid_up_to(), str::len))
+}
+
+fn undecodable(body: &[u8], offset: usize) -> Undecodable {
     let bytes: Vec<_> = body.iter().skip(offset).take(4).map(|b| format!("{b:02x}")).collect();
     Undecodable { offset, bytes: bytes.join(" ") }
 }
@@ -167,6 +216,8 @@ mod tests {
             "<?xml version='1.0' encoding='windows-1255'?><a>ש</a>"
         );
         assert_eq!(text("é".as_bytes(), Some("iso-8859-1")), "é");
+        assert_eq!(text(b"\x1b$B$3\x1b(B", Some("ISO-2022-JP")), "こ");
+        assert!(decode(b"+BdE-", Some("utf-7")).is_err());
     }
 
     #[test]
@@ -174,5 +225,6 @@ mod tests {
         assert_eq!(text(b"caf\xe9 ol\xe9", None), "café olé");
         assert!(decode(b"\xf9\xec\xe5\xed", None).is_err());
         assert!(decode(b"a \xff b", Some("utf-8")).is_err());
+        assert!(decode(b"Te\xfeekk\xfcrler", None).is_err());
     }
 }

@@ -28,7 +28,16 @@ fn undo(text: &str) -> Option<String> {
     }
     let undone = String::from_utf8(bytes).ok()?;
     let sequences = undone.chars().filter(|&c| !c.is_ascii() && is_telling(c)).count();
-    (sequences >= MIN_SEQUENCES).then_some(undone)
+    (sequences >= MIN_SEQUENCES && is_within_words(text)).then_some(undone)
+}
+
+/// Whether a character that is not ASCII stands in a word, as damage does: beside an ASCII letter,
+/// or as one of more than a sequence. Each alone between blanks is what a text speaks of.
+fn is_within_words(text: &str) -> bool {
+    text.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()).any(|word| {
+        let others = word.chars().filter(|c| !c.is_ascii()).count();
+        others > 3 || others > 0 && word.contains(|c: char| c.is_ascii_alphabetic())
+    })
 }
 
 /// The byte that was read as this character.
@@ -88,6 +97,7 @@ mod tests {
             "SÅ” och ”PÅ” och »Ü«",
             "Ã© is what é looks like, and Ã¼ is ü",
             "Ã©",
+            "Ã© and Ã¼ are damaged",
             "שלום",
             "x × 2 © 2024",
             "plain",

@@ -230,7 +230,7 @@ impl<'a> Location<'a> {
 }
 
 /// A relative reference against path and query (RFC 3986, section 5.2).
-fn resolve(reference: &str, base: &str) -> Option<String> {
+pub(super) fn resolve(reference: &str, base: &str) -> Option<String> {
     let base_path = base.split('?').next().unwrap_or("/");
     if reference.is_empty() {
         return Some(base.to_owned());

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::beside;
 use super::pages::visible_text;
 use super::twiml::chars::{is_blank, name_len};
 
@@ -31,21 +32,28 @@ pub struct Place {
 
 /// Finds the one document.
 pub fn locate(text: &str) -> Located {
-    let mut name = "Response";
-    let mut roots: Vec<usize> = roots(text, name).take(20).collect();
+    let mut roots: Vec<usize> = roots(text, "Response").take(20).collect();
     for other in ["response", "RESPONSE"] {
         if roots.is_empty() {
-            name = other;
-            roots = self::roots(text, name).take(20).collect();
+            roots = self::roots(text, other).take(20).collect();
         }
     }
-    let &[root] = roots.as_slice() else {
-        return if roots.is_empty() { Located::Nowhere } else { Located::Several(roots.len()) };
-    };
+    let Some(&root) = roots.first() else { return Located::Nowhere };
     let start = with_prolog(text, root);
-    let (end, closed) = end_of_root(text, root, name);
-    let (before, after) =
-        (text.get(..start).unwrap_or_default(), text.get(end..).unwrap_or_default());
+    let (end, closed, behind) = match roots.as_slice() {
+        [_] => {
+            let (end, closed) = end_of_root(text, root);
+            (end, closed, end)
+        }
+        // The same said again is no second document to choose.
+        &[_, last] if is_end_meant(text, root, last) => (text.trim_end().len(), false, text.len()),
+        several => match said_again(text, several) {
+            Some((end, behind)) => (end, true, behind),
+            None => return Located::Several(several.len()),
+        },
+    };
+    let before = without_torn_declaration(text.get(..start).unwrap_or_default());
+    let after = text.get(behind..).unwrap_or_default();
     match surroundings(before, after, text.get(start..end).unwrap_or_default()) {
         Surroundings::Droppable { wrapped } => {
             Located::One(Place { document: start..end, closed, wrapped })
@@ -121,22 +129,79 @@ fn end_of_doctype(rest: &str) -> Option<usize> {
     Some(subset + rest.get(subset..)?.find('>')? + 1)
 }
 
+/// Whether the second of two roots is the end tag of the first that lost its slash: nothing follows it, and there is
+/// no end tag.
+fn is_end_meant(text: &str, first: usize, last: usize) -> bool {
+    let tag = text.get(last..).unwrap_or_default().trim_end();
+    let between = text.get(first + 1..last).unwrap_or_default();
+    matches!(tag, "<Response>" | "<Response/>")
+        && between.trim_end().ends_with('>')
+        && between.contains('<')
+        && !text.contains("</Response")
+}
+
+/// Where the first of several documents ends, and the last, if all are the same but for their
+/// declarations.
+fn said_again(text: &str, roots: &[usize]) -> Option<(usize, usize)> {
+    let starts = roots.iter().map(|&root| with_prolog(text, root)).skip(1);
+    let ends: Vec<usize> = starts.chain([text.len()]).collect();
+    let mut ended = Vec::new();
+    for (&root, &end) in roots.iter().zip(&ends) {
+        let (len, closed) = end_of_root(text.get(..end)?, root);
+        let last = end == text.len();
+        if !closed || (!last && !is_prolog(text.get(len..end)?)) {
+            return None;
+        }
+        ended.push(len);
+    }
+    let mut documents = roots.iter().zip(&ended).map(|(&root, &end)| text.get(root..end));
+    let first = documents.next()?;
+    (documents.all(|other| other == first)).then_some((*ended.first()?, *ended.last()?))
+}
+
+/// More of a torn declaration than this is none.
+const MAX_DECLARATION: usize = 200;
+
+/// What stands before a document, without the torn declaration that it begins with: `<xml version="1.0"?>`, `< ?xml …?>`,
+/// or one that lost its end.
+fn without_torn_declaration(before: &str) -> &str {
+    let after_declaration = || {
+        let text = before.trim_start_matches(|c| is_blank(c) || c == '\u{feff}');
+        let inner = text.strip_prefix('<')?;
+        let named = inner.trim_start_matches(|c| is_blank(c) || c == '?');
+        let rest = named.get(..3).filter(|name| name.eq_ignore_ascii_case("xml")).map(|_| named)?;
+        let len = rest.find(['<', '>']).map_or(rest.len(), |at| {
+            at + usize::from(rest.get(at..).is_some_and(|rest| rest.starts_with('>')))
+        });
+        let content = rest.get(3..len)?;
+        let declares = content.starts_with(is_blank)
+            && len <= MAX_DECLARATION
+            && (content.contains("version") || content.contains("encoding"));
+        declares.then(|| rest.get(len..)).flatten()
+    };
+    after_declaration().unwrap_or(before)
+}
+
 /// Where the root ends: behind its end tag, or behind its own `/>`; the text's end if it has none.
-fn end_of_root(text: &str, root: usize, name: &str) -> (usize, bool) {
-    let end_tag = format!("</{name}");
+fn end_of_root(text: &str, root: usize) -> (usize, bool) {
+    let is_end_tag =
+        |tag: &str| tag.get(..10).is_some_and(|it| it.eq_ignore_ascii_case("</Response"));
     let rest = text.get(root..).unwrap_or_default();
     let tag = rest.find('>').map_or(rest.len(), |at| at + 1);
     if rest.get(..tag).is_some_and(|tag| tag.ends_with("/>")) {
         return (root + tag, true);
     }
     let mut at = rest.len();
-    while let Some(found) = rest.get(..at).and_then(|rest| rest.rfind(&end_tag)) {
+    while let Some(found) = rest.get(..at).and_then(|rest| rest.rfind("</")) {
+        at = found;
+        if !rest.get(found..).is_some_and(is_end_tag) {
+            continue;
+        }
         let after = rest.get(found + 10..).unwrap_or_default();
         let blanks = after.len() - after.trim_start_matches(is_blank).len();
         if after.get(blanks..).is_some_and(|after| after.starts_with('>')) {
             return (root + found + 10 + blanks + 1, true);
         }
-        at = found;
     }
     (text.len(), false)
 }
@@ -146,63 +211,71 @@ enum Surroundings {
     Quoting(String),
 }
 
-/// Words beside a document that make it a quotation: the program that printed them had failed.
-const FAILURES: [&str; 9] = [
-    "traceback (most recent call last)",
-    "fatal error",
-    "parse error",
-    "uncaught ",
-    "unhandled exception",
-    "stack trace",
-    "internal server error",
-    "bad gateway",
-    "exception:",
-];
-
 fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
     if before.trim_start_matches(|c: char| is_blank(c) || c == '\u{feff}').is_empty()
         && after.trim_matches(is_blank).is_empty()
     {
         return Surroundings::Droppable { wrapped: false };
     }
-    for text in [before, after] {
-        let lower = text.to_lowercase();
-        if let Some(mark) = FAILURES.iter().find(|mark| lower.contains(**mark)) {
-            return Surroundings::Quoting(format!("beside `{mark}`"));
-        }
+    let quotation = beside::quotes(before).or_else(|| beside::quotes(after));
+    if let Some(why) = quotation.or_else(|| beside::introduces(before)) {
+        return Surroundings::Quoting(why);
     }
-    if before.contains("</Response") {
-        return Surroundings::Quoting("behind the end of another document".to_owned());
+    if [">\\n", ">\\r\\n", "<\\/", "\\u0"].iter().any(|mark| document.contains(mark)) {
+        return Surroundings::Quoting("inside a string with escapes".to_owned());
     }
     let open = match open_elements(before) {
         Ok(open) => open,
         Err(inside) => return Surroundings::Quoting(format!("inside {inside}")),
     };
-    let enclosing: Vec<&str> = open
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !matches!(*name, "p" | "li" | "b" | "font"))
-        .collect();
+    let enclosing = enclosing(&open);
     if !enclosing.is_empty() {
-        let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
-        if (page || is_envelope(before, after, &enclosing))
-            && visible_text(before).is_empty()
-            && visible_text(after).is_empty()
-        {
-            return Surroundings::Droppable { wrapped: true };
-        }
-        return Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")));
+        return if carries(before, after, &enclosing) {
+            Surroundings::Droppable { wrapped: true }
+        } else {
+            Surroundings::Quoting(format!("inside <{}>", enclosing.join("><")))
+        };
     }
     if is_in_a_sentence(before, after) {
         return Surroundings::Quoting("inside a sentence".to_owned());
     }
-    quoted_as_string(before, after, document)
+    match beside::holds_as_string(before, after, document)
+        .or_else(|| beside::marks_lines(before, document))
+    {
+        Some(why) => Surroundings::Quoting(why),
+        None => Surroundings::Droppable { wrapped: false },
+    }
+}
+
+/// The open elements that say what the document inside them is.
+fn enclosing(open: &[String]) -> Vec<&str> {
+    let plain = |name: &&str| !matches!(*name, "p" | "li" | "b" | "font");
+    open.iter().map(String::as_str).filter(plain).collect()
+}
+
+/// Whether elements only carry what stands inside them: a page that shows nothing else, or the
+/// envelope of a web service.
+fn carries(before: &str, after: &str, enclosing: &[&str]) -> bool {
+    let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
+    (page || is_envelope(before, after, enclosing))
+        && [before, after]
+            .iter()
+            .all(|part| visible_text(part).is_empty() && !beside::shows_more(part))
+}
+
+/// Whether markup around a text only carries it.
+pub fn only_carries(before: &str, after: &str) -> bool {
+    [before, after].iter().all(|part| beside::quotes(part).is_none())
+        && open_elements(before).is_ok_and(|open| carries(before, after, &enclosing(&open)))
 }
 
 /// Whether the elements around a document are what carries an answer of a web service: a SOAP
 /// envelope that tells of no fault, or ASP.NET's `<string>`.
 fn is_envelope(before: &str, after: &str, enclosing: &[&str]) -> bool {
-    let told = |text: &str| text.to_ascii_lowercase().contains("fault");
+    let told = |text: &str| {
+        let lower = text.to_ascii_lowercase();
+        ["fault", "error", "exception"].iter().any(|word| lower.contains(word))
+    };
     let tags = before.split('<').skip(1);
     let root =
         tags.map(|tag| tag.get(..name_len(tag)).unwrap_or_default()).find(|name| !name.is_empty());
@@ -223,18 +296,6 @@ fn is_in_a_sentence(before: &str, after: &str) -> bool {
 fn is_word(text: &str) -> bool {
     let word = text.trim_matches(|c: char| !c.is_alphanumeric());
     word.chars().count() > 1 && word.chars().all(char::is_alphabetic)
-}
-
-/// A document between quotes is a string of some language: whole only if nothing is escaped in it.
-fn quoted_as_string(before: &str, after: &str, document: &str) -> Surroundings {
-    let quote = before.trim_end().chars().last().filter(|c| matches!(c, '"' | '\'' | '`'));
-    if quote.is_some()
-        && after.trim_start().starts_with(|c| Some(c) == quote)
-        && document.contains('\\')
-    {
-        return Surroundings::Quoting("inside a string with escapes".to_owned());
-    }
-    Surroundings::Droppable { wrapped: false }
 }
 
 /// HTML elements that `before` leaves open, outermost first; an unclosed comment, script or
@@ -358,7 +419,11 @@ mod tests {
 
     #[test]
     fn more_than_one_root_is_no_choice_of_ours() {
-        assert_eq!(locate(&format!("{DOCUMENT}{DOCUMENT}")), Located::Several(2));
+        let other = "<Response><Say>y</Say></Response>";
+        assert_eq!(locate(&format!("{DOCUMENT}{other}")), Located::Several(2));
+        assert_eq!(locate(&format!("{other}{other}{DOCUMENT}")), Located::Several(3));
+        assert_eq!(locate(&format!("<Response>{other}{other}</Response>")), Located::Several(3));
+        assert!(one("", DOCUMENT) && one("", &format!("\n{DOCUMENT}\n")));
         assert_eq!(locate("<Responses/>"), Located::Nowhere);
     }
 }

@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod assess;
+mod beside;
 pub mod causes;
 pub mod charset;
 mod chunks;
@@ -13,6 +14,7 @@ mod cookies;
 mod deliver;
 mod doubled;
 mod edit;
+mod envelope;
 pub mod exchange;
 pub mod explain;
 pub mod fallback;
@@ -23,6 +25,7 @@ pub mod head;
 mod hosts;
 mod judge;
 pub mod judgement;
+pub mod link;
 mod links;
 mod locate;
 pub mod media;
@@ -36,6 +39,7 @@ mod respell;
 mod said;
 mod shrink;
 pub mod twiml;
+mod unlabelled;
 mod unwrap;
 mod words;
 
@@ -50,4 +54,5 @@ pub use finding::{Finding, Grade, Place};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
 pub use judge::judge;
 pub use judgement::{Delivery, DeliveryKind, Judgement, Verdict};
+pub use link::{Link, Purpose};
 pub use policy::Policy;

@@ -2,24 +2,31 @@
 
 use std::fmt::Write;
 
+use http::HeaderMap;
+
 use super::foreign::Foreign;
 
 /// The program or service that made an answer, where it gives itself away.
 pub fn origin(foreign: &Foreign<'_>) -> Option<&'static str> {
-    let text = super::pages::head(foreign.text);
-    let mut headers = String::new();
-    for (name, value) in foreign.headers.iter().take(100) {
+    named(foreign.text, foreign.headers).map(|(name, _)| name)
+}
+
+/// The program or service that an answer's text and headers give away, with the marks that do.
+pub fn named(text: &str, headers: &HeaderMap) -> Option<(&'static str, &'static [&'static str])> {
+    let text = super::pages::head(text);
+    let mut lines = String::new();
+    for (name, value) in headers.iter().take(100) {
         let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
-        let _ = writeln!(headers, "{name}: {value}");
+        let _ = writeln!(lines, "{name}: {value}");
     }
     let is_there = |mark: &&str| match mark.strip_prefix('~') {
-        Some(mark) => headers.contains(mark),
+        Some(mark) => lines.contains(mark),
         None => text.contains(mark),
     };
-    ORIGINS
-        .iter()
-        .find(|(_, marks)| marks.iter().any(|all| all.iter().all(is_there)))
-        .map(|(name, _)| *name)
+    ORIGINS.iter().find_map(|(name, groups)| {
+        let marks = groups.iter().find(|marks| marks.iter().all(is_there))?;
+        Some((*name, *marks))
+    })
 }
 
 /// Whether an answer shows that something between guard and backend made it: its pages are built

@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::finding::Grade;
-use super::twiml::Document;
+use super::twiml::chars::plain;
+use super::twiml::values::{self, Kind};
+use super::twiml::{Document, Element};
 use crate::twilio::Slot;
 
 /// A well-formed document with what its checks need.
@@ -17,6 +19,8 @@ pub struct Reading<'a> {
     pub slot: Slot,
     /// Hosts that are the guard itself seen from outside.
     pub own_hosts: &'a [String],
+    /// The URL that Twilio asked, as far as it is known.
+    pub base: Option<&'a str>,
 }
 
 /// Something that a check found.
@@ -44,32 +48,6 @@ impl Found {
     }
 }
 
-/// Attributes whose value is a URL that Twilio will use.
-const URL_ATTRIBUTES: [&str; 19] = [
-    "action",
-    "url",
-    "statusCallback",
-    "statusCallbackUrl",
-    "recordingStatusCallback",
-    "transcribeCallback",
-    "partialResultCallback",
-    "waitUrl",
-    "holdUrl",
-    "announceUrl",
-    "referUrl",
-    "amdStatusCallback",
-    "eventCallbackUrl",
-    "fallbackUrl",
-    "whisperUrl",
-    "postWorkActivityUrl",
-    "confirmUrl",
-    "inboundAutocreationUrl",
-    "recordingEvent",
-];
-
-/// Elements whose text is a URL.
-const URL_ELEMENTS: [&str; 3] = ["Media", "Play", "Redirect"];
-
 impl<'a> Reading<'a> {
     /// Names and offsets of the elements directly below the root.
     pub fn verbs(&self) -> impl Iterator<Item = (&'a str, usize)> {
@@ -77,34 +55,55 @@ impl<'a> Reading<'a> {
         self.document.verbs().map(move |element| (element.name_in(text), element.span.start))
     }
 
-    /// Span and raw text of every URL in the document.
-    pub fn urls(&self) -> impl Iterator<Item = (Range<usize>, &'a str)> {
-        self.urls_with_element().map(|(_, span, url)| (span, url))
+    /// The elements directly inside one.
+    pub fn children(&self, at: usize) -> impl Iterator<Item = &'a Element> {
+        let elements = self.document.elements.get(at..).unwrap_or_default();
+        let end = elements.first().map_or(0, |element| element.span.end);
+        // Whatever is inside follows in the document's order.
+        let inside = elements.iter().skip(1).take_while(move |inner| inner.span.start < end);
+        inside.filter(move |inner| inner.parent == Some(at))
     }
 
-    /// The same with the name of the element that holds it.
-    pub fn urls_with_element(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a str)> {
-        let text = self.text;
-        self.document.elements.iter().flat_map(move |element| {
-            let name = element.name_in(text);
-            let own = URL_ELEMENTS
-                .contains(&name)
-                .then(|| element.texts.first().map(|span| trimmed(text, span)))
-                .flatten();
-            let attributes = element.attributes.iter().filter_map(move |attribute| {
-                let attribute_name = text.get(attribute.name.clone())?;
-                URL_ATTRIBUTES.contains(&attribute_name).then(|| trimmed(text, &attribute.value))
-            });
-            own.into_iter()
-                .chain(attributes)
-                .filter_map(move |span| Some((name, span.clone(), text.get(span)?)))
-                .filter(|(_, _, url)| !url.is_empty())
+    /// The words directly in an element, references resolved, blanks at both ends left out.
+    pub fn words_in(&self, element: &Element) -> String {
+        let pieces = element.texts.iter().filter_map(|span| self.text.get(span.clone()));
+        plain(&pieces.collect::<String>()).trim().to_owned()
+    }
+
+    /// Every element of a name without children, with its words.
+    pub fn elements_with_words(&self, name: &str) -> impl Iterator<Item = (&'a Element, String)> {
+        let named = self.document.elements.iter().enumerate().filter(move |(at, element)| {
+            element.name_in(self.text) == name && self.children(*at).next().is_none()
+        });
+        named.map(|(_, element)| (element, self.words_in(element)))
+    }
+
+    /// The same with the offset of the words.
+    pub fn words_of(&self, name: &str) -> impl Iterator<Item = (usize, String)> {
+        self.elements_with_words(name).map(|(element, words)| {
+            let at = element.texts.first().map_or(element.span.start, |span| span.start);
+            (at, words)
         })
     }
-}
 
-fn trimmed(text: &str, span: &Range<usize>) -> Range<usize> {
-    let content = text.get(span.clone()).unwrap_or_default();
-    let start = span.start + (content.len() - content.trim_start().len());
-    start..start + content.trim().len()
+    /// Values of attributes that Twilio does not take, of the kinds that `asked` picks.
+    pub fn refused_values(&self, asked: fn(&Kind) -> bool) -> Vec<Found> {
+        let mut found = Vec::new();
+        for element in &self.document.elements {
+            let name = element.name_in(self.text);
+            for rule in values::rules(name).filter(|rule| asked(&rule.kind)) {
+                let Some(span) = element.attribute(self.text, rule.attribute) else { continue };
+                let value = self.text.get(span.clone()).unwrap_or_default();
+                // A reference may stand for anything.
+                if !value.contains('&') && !rule.kind.allows(value) {
+                    let shown: String = value.chars().take(40).collect();
+                    let (attribute, expected) = (rule.attribute, rule.kind.expected());
+                    let evidence =
+                        format!("{attribute}=\"{shown}\" on `{name}`; {expected} is expected");
+                    found.push(Found::at(span.start, evidence));
+                }
+            }
+        }
+        found
+    }
 }

@@ -5,11 +5,12 @@ use super::edit::{self, Edit};
 use super::finding::{Finding, Grade};
 use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
+use super::pages::visible_text;
 use super::respell::respelt;
 use super::twiml::chars::{is_blank, name_len};
 use super::twiml::grammar;
 use super::twiml::{self, Document, XmlFault};
-use super::unwrap::{Unwrapped, unwrap};
+use super::unwrap::{Unwrapped, unwrap, unwrap_behind_lines};
 
 /// What the text of a body came to.
 #[derive(Debug)]
@@ -79,7 +80,7 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     let mut nothing = Nothing { fault, roots: 1, quoted: None, truncated: None, root };
     if !circumstances.whole_only
         && circumstances.wrappings > 0
-        && let Some(unwrapped) = unwrap(text)
+        && let Some(unwrapped) = unwrap(text).or_else(|| unwrap_behind_lines(text))
     {
         let inside = Circumstances { wrappings: circumstances.wrappings - 1, ..circumstances };
         return taken_out(recover(&unwrapped.inner, inside), &unwrapped, text, nothing);
@@ -153,22 +154,24 @@ fn is_meant(document: &Document, text: &str) -> bool {
     }
     let mut verbs =
         document.verbs().map(|verb| grammar::ignoring_case(verb.name_in(text))).peekable();
+    let empty = verbs.peek().is_none()
+        && document.root().is_some_and(|root| root.texts.is_empty() && root.attributes.is_empty());
     root.eq_ignore_ascii_case("Response")
-        && verbs.peek().is_some()
+        && (empty || verbs.peek().is_some())
         && verbs.all(|rule| rule.is_some_and(|rule| grammar::allows("Response", rule.name)))
 }
 
 /// Verbs without the root around them, and nothing else: one is put around.
 fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
-    let verbs = text.trim_start();
-    let begins = verbs.strip_prefix('<').is_some_and(|inner| {
+    let verbs = without_declaration(text).trim_start_matches('\u{feff}');
+    let begins = verbs.trim_start().strip_prefix('<').is_some_and(|inner| {
         let name = inner.get(..name_len(inner)).unwrap_or_default();
         grammar::allows("Response", name)
     });
     if circumstances.whole_only || circumstances.ending == Ending::Unsure || !begins {
         return None;
     }
-    let rooted = format!("<Response>{}</Response>", verbs.trim_end());
+    let rooted = format!("<Response>{verbs}</Response>");
     let edits = mend(&rooted, Ending::Unsure)?;
     // The root's end tag is not the backend's: it says nothing about where the verbs had to end.
     if edits.iter().any(|edit| edit.cause.is(&causes::end_tag_missing::CAUSE)) {
@@ -192,16 +195,27 @@ fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
     only_verbs.then_some(Recovered::Document { text: mended, document, findings })
 }
 
+/// A text without the declaration that it begins with.
+fn without_declaration(text: &str) -> &str {
+    let trimmed = text.trim_start();
+    let declared = trimmed.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>"));
+    declared.map_or(text, |(_, rest)| rest.strip_prefix(['\r', '\n']).unwrap_or(rest))
+}
+
 /// Whether a text is JSON that carries TwiML somewhere: that is somebody's data.
 fn speaks_in_json(text: &str) -> bool {
     let text = text.trim();
-    text.contains("<Response")
+    text.to_ascii_lowercase().contains("<response")
         && text.starts_with(['{', '[', '"'])
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn taken_out(inner: Recovered, unwrapped: &Unwrapped, text: &str, nothing: Nothing) -> Recovered {
     match inner {
+        Recovered::Document { findings, .. } if unwrapped.alone && has_words_beside(&findings) => {
+            let quoted = Some("beside words in a field of JSON".to_owned());
+            Recovered::Nothing(Nothing { quoted, ..nothing })
+        }
         Recovered::Document { text: document_text, document, findings } => {
             let wrapped = Finding::new(unwrapped.cause, unwrapped.evidence.clone())
                 .at(text.as_bytes(), 0)
@@ -216,6 +230,16 @@ fn taken_out(inner: Recovered, unwrapped: &Unwrapped, text: &str, nothing: Nothi
             Recovered::Nothing(Nothing { truncated: inner.truncated, quoted, ..nothing })
         }
     }
+}
+
+/// Whether words stood beside a document.
+fn has_words_beside(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .filter(|finding| {
+            finding.is(&causes::text_before::CAUSE) || finding.is(&causes::text_after::CAUSE)
+        })
+        .any(|finding| visible_text(&finding.evidence).contains(char::is_alphabetic))
 }
 
 /// Mends the located slice; `Err` says why it counts as cut off, if it does.

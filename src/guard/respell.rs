@@ -40,9 +40,11 @@ fn respell(text: &str) -> Option<Vec<Edit>> {
     } else if rest.starts_with("<?xml ") {
         at += rest.find("?>")? + 2;
     }
-    let rest = text.get(at..)?;
-    at += rest.len() - rest.trim_start_matches(is_blank).len();
-    let rest = text.get(at..)?;
+    let mut rest = text.get(at..)?.trim_start_matches(is_blank);
+    while let Some(comment) = rest.strip_prefix("<!--") {
+        rest = comment.get(comment.find("-->")? + 3..)?.trim_start_matches(is_blank);
+    }
+    at = text.len() - rest.len();
     let inner = rest.strip_prefix('<');
     let named = inner.unwrap_or(rest).trim_start_matches(is_blank);
     let name = named.get(..name_len(named))?;

@@ -88,7 +88,8 @@ mod tests {
 
     fn counted(text: &str, name: &str) -> Vec<usize> {
         let document = twiml::read(text).unwrap();
-        let reading = Reading { text, document: &document, slot: Slot::Voice, own_hosts: &[] };
+        let reading =
+            Reading { text, document: &document, slot: Slot::Voice, own_hosts: &[], base: None };
         said(&reading, name, "Media").into_iter().map(|said| said.chars).collect()
     }
 

@@ -8,6 +8,10 @@ use serde_json::Value;
 
 use super::causes::Cause;
 use super::causes::document as causes;
+use super::envelope;
+use super::locate::only_carries;
+use super::twiml::chars::name_len;
+use super::twiml::grammar;
 
 /// A wrapping that was taken off, and what was inside.
 #[derive(Debug)]
@@ -18,6 +22,8 @@ pub struct Unwrapped {
     pub inner: String,
     /// How the wrapping looked, for the record.
     pub evidence: String,
+    /// Whether words beside the document, inside the wrapping, make it a quotation.
+    pub alone: bool,
 }
 
 /// Takes off one wrapping; `None` if there is none that is known.
@@ -25,13 +31,34 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let first = text.chars().next()?;
     match first {
-        '"' | '{' | '[' => json(text),
-        '<' => cdata(text).or_else(|| text_element(text)),
+        '"' => json(text).or_else(|| escapes(text)),
+        '{' | '[' => json(text),
+        '<' => cdata(text).or_else(|| text_element(text)).or_else(|| escapes(text)),
+        '\\' => escapes(text).or_else(|| literal(&format!("'{text}'"))),
         '&' => escaped(text),
         '%' => url_encoded(text),
+        'd' if text.starts_with("data:") => data_url(text),
         '\'' | 'b' | 'u' if text.ends_with(['\'', '"']) => literal(text),
-        _ => base64(text),
+        _ => base64(text).or_else(|| form(text)),
     }
+}
+
+/// More lines than this are not printed before a wrapping.
+const MAX_LINES: usize = 40;
+
+/// A wrapping in JSON or a literal, whole, behind lines that a program printed before it.
+pub fn unwrap_behind_lines(text: &str) -> Option<Unwrapped> {
+    let starts = memchr::memchr_iter(b'\n', text.as_bytes()).take(MAX_LINES);
+    let tails = starts.filter_map(|at| Some((text.get(..at)?, text.get(at + 1..)?.trim())));
+    let mut wrapped = tails.filter(|(_, tail)| {
+        tail.starts_with("{\"") || tail.starts_with("\"<") || tail.starts_with("b'<")
+    });
+    let (before, tail) = wrapped.next()?;
+    let quotes = before.to_ascii_lowercase().contains("<response") || before.ends_with([',', ':']);
+    if quotes || super::beside::quotes(before).is_some() {
+        return None;
+    }
+    if tail.starts_with('b') { literal(tail) } else { json(tail) }
 }
 
 fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> {
@@ -39,74 +66,41 @@ fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> 
         cause,
         inner,
         evidence: text.chars().take(80).collect(),
+        alone: false,
     })
 }
 
-/// What is worth a further look: TwiML, or a wrapping of it.
-fn looks_like_twiml(text: &str) -> bool {
-    ["<Response", "&lt;Response", "&amp;lt;Response", "%3CResponse", "%3cResponse"]
+/// Whether a text is worth a further look: TwiML, or a wrapping of it.
+pub fn looks_like_twiml(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["<response", "&lt;response", "&amp;lt;response", "%3cresponse"]
         .iter()
-        .any(|mark| text.contains(mark))
+        .any(|mark| lower.contains(mark))
         || base64(text).is_some()
 }
-
-/// Fields that serialisers and frameworks put a document into.
-const FIELDS: [&str; 8] =
-    ["twiml", "TwiML", "body", "data", "response", "result", "xml", "content"];
 
 /// A JSON string, or an object with the document in one of the usual fields and no word of a fault.
 fn json(text: &str) -> Option<Unwrapped> {
     let value: Value = serde_json::from_str(text).ok()?;
     let inner = match &value {
         Value::String(inner) => inner.clone(),
-        Value::Object(_) => field(&value, 3)?,
+        Value::Object(_) => envelope::carried(&value)?,
         _ => return None,
     };
-    found(&causes::wrapped_in_json::CAUSE, inner, text)
-}
-
-fn field(value: &Value, depth: usize) -> Option<String> {
-    let object = value.as_object()?;
-    let failed = object.iter().any(|(name, value)| {
-        let name = name.to_ascii_lowercase();
-        let speaks = name.contains("error") || name.contains("exception") || name.contains("trace");
-        speaks && !matches!(value, Value::Null | Value::Bool(false))
-    });
-    let refused = ["statusCode", "status"]
-        .iter()
-        .filter_map(|name| object.get(*name)?.as_u64())
-        .any(|status| (300..600).contains(&status));
-    if failed || refused || depth == 0 {
+    // Of two fields with the same name a reader keeps one.
+    let named = |text: &str| text.matches("Response").count();
+    if named(text) != named(&value.to_string()) {
         return None;
     }
-    let mut holders = object
-        .iter()
-        .filter(|(_, value)| value.to_string().contains("Response") || is_base64_body(object));
-    let (name, holder) = holders.find(|(name, _)| FIELDS.contains(&name.as_str()))?;
-    let others = object
-        .iter()
-        .filter(|(other, value)| *other != name && value.to_string().contains("<Response"))
-        .count();
-    if others > 0 {
-        return None;
-    }
-    match holder {
-        Value::String(inner) if is_base64_body(object) => {
-            base64(inner).map(|unwrapped| unwrapped.inner)
-        }
-        Value::String(inner) => Some(inner.clone()),
-        Value::Object(_) => field(holder, depth - 1),
-        _ => None,
-    }
-}
-
-/// An AWS Lambda proxy result whose body is base64.
-fn is_base64_body(object: &serde_json::Map<String, Value>) -> bool {
-    object.get("isBase64Encoded") == Some(&Value::Bool(true)) && object.contains_key("body")
+    let whole = value.is_string() || envelope::is_whole_answer(&value);
+    let found = found(&causes::wrapped_in_json::CAUSE, inner, text)?;
+    Some(Unwrapped { alone: !whole, ..found })
 }
 
 fn cdata(text: &str) -> Option<Unwrapped> {
-    let inner = text.strip_prefix("<![CDATA[")?.strip_suffix("]]>")?;
+    let declared = text.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>"));
+    let section = declared.map_or(text, |(_, rest)| rest.trim_start());
+    let inner = section.strip_prefix("<![CDATA[")?.strip_suffix("]]>")?;
     if inner.contains("]]>") {
         return None;
     }
@@ -116,26 +110,58 @@ fn cdata(text: &str) -> Option<Unwrapped> {
 /// One element that holds nothing but the escaped document, such as ASP.NET's `<string>`, or a
 /// page of `<html><body><pre>` around it.
 fn text_element(text: &str) -> Option<Unwrapped> {
+    let around = |part: &str| {
+        super::pages::visible_text(part).is_empty()
+            && !part.contains("<!--")
+            && !part.contains("<script")
+    };
+    if let Some((before, rest)) = text.split_once("<![CDATA[") {
+        let (_, after) = rest.rsplit_once("]]>")?;
+        let tags = before.split('<').skip(1);
+        let mut names = tags.map(|tag| tag.get(..name_len(tag)).unwrap_or_default());
+        let carries = |part: &str| around(part) && !part.to_ascii_lowercase().contains("fault");
+        if !carries(before)
+            || !carries(after)
+            || !after.trim_start().starts_with("</")
+            || names.any(|name| grammar::ignoring_case(name).is_some())
+        {
+            return None;
+        }
+        return cdata(text.get(before.len()..text.len() - after.len())?);
+    }
     if text.contains("<Response") {
         return None;
     }
     let start = text.find("&lt;")?;
     let end = text.rfind("&gt;")? + 4;
     let (before, after) = (text.get(..start)?, text.get(end..)?);
-    let around = |part: &str| {
-        super::pages::visible_text(part).is_empty()
-            && !part.contains("<!--")
-            && !part.contains("<script")
-    };
+    let hides = |part: &str| part.contains("<!--") || part.contains("<script");
     let inside = text.get(start..end)?;
-    if !around(before) || !around(after) || inside.contains('<') {
+    if hides(before) || hides(after) || inside.contains('<') || !only_carries(before, after) {
         return None;
     }
     escaped(inside)
 }
 
+/// Marks that are escaped by number, and their names.
+const NUMBERED: [(&str, &str); 9] = [
+    ("&#60;", "&lt;"),
+    ("&#x3C;", "&lt;"),
+    ("&#x3c;", "&lt;"),
+    ("&#62;", "&gt;"),
+    ("&#x3E;", "&gt;"),
+    ("&#x3e;", "&gt;"),
+    ("&#38;", "&amp;"),
+    ("&#x26;", "&amp;"),
+    ("&#x22;", "&quot;"),
+];
+
 /// HTML-escaped once; twice is once more.
 fn escaped(text: &str) -> Option<Unwrapped> {
+    let named = NUMBERED.iter().fold(text.to_owned(), |text, (number, name)| {
+        if text.contains(number) { text.replace(number, name) } else { text }
+    });
+    let text = named.as_str();
     let whole = text.starts_with("&lt;") || text.starts_with("&amp;lt;");
     let ends = text.ends_with("&gt;") || text.ends_with("&amp;gt;");
     if !whole || !ends || text.contains('<') {
@@ -154,7 +180,8 @@ fn escaped(text: &str) -> Option<Unwrapped> {
 }
 
 fn url_encoded(text: &str) -> Option<Unwrapped> {
-    let is_form = !text.contains("%20") && !text.contains(' ');
+    // A form's encoding leaves no slash; where one stands, a `+` is one.
+    let is_form = !text.contains("%20") && !text.contains([' ', '/']);
     let text_plus = if is_form { text.replace('+', "%20") } else { text.to_owned() };
     let inner = percent_decode_str(&text_plus).decode_utf8().ok()?.into_owned();
     if text.contains(['<', '>']) {
@@ -163,10 +190,62 @@ fn url_encoded(text: &str) -> Option<Unwrapped> {
     found(&causes::wrapped_encoded::CAUSE, inner, text)
 }
 
-fn base64(text: &str) -> Option<Unwrapped> {
+/// The one field of a form.
+fn form(text: &str) -> Option<Unwrapped> {
+    let (name, value) = text.split_once('=')?;
+    (envelope::is_field(name) && value.starts_with('%') && !value.contains('&'))
+        .then(|| url_encoded(value))
+        .flatten()
+}
+
+fn data_url(text: &str) -> Option<Unwrapped> {
+    let (head, data) = text.split_once(',')?;
+    if head.ends_with(";base64") { base64(data) } else { url_encoded(data) }
+}
+
+/// What stands between the quotes of a string of JSON or JavaScript, where it lost one of them or
+/// both: escapes between its tags, where no document has any.
+fn escapes(text: &str) -> Option<Unwrapped> {
+    const MARKS: [&str; 6] = [">\\n", ">\\r\\n", "<\\/", "\\u003c", "\\u003C", "\\n<Response"];
+    let bare = text.strip_prefix('"').unwrap_or(text);
+    let bare = bare.strip_suffix('"').unwrap_or(bare);
+    // Escaped quotes of attributes alone are mended one by one.
+    let spoken = || bare.split('>').any(|part| part.split('<').next().unwrap_or("").contains('\\'));
+    let between_tags = MARKS.iter().any(|mark| bare.contains(mark));
+    if !between_tags && (!bare.contains("=\\\"") || !spoken()) {
+        return None;
+    }
+    let mut quoted = String::with_capacity(bare.len() + 2);
+    quoted.push('"');
+    let mut escape = false;
+    for c in bare.chars() {
+        match c {
+            '"' if !escape => quoted.push_str("\\\""),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            _ => quoted.push(c),
+        }
+        escape = c == '\\' && !escape;
+    }
+    quoted.push('"');
+    let inner: String = serde_json::from_str(&quoted).ok()?;
+    found(&causes::wrapped_in_literal::CAUSE, inner, text)
+}
+
+/// The document that a text is in base64.
+pub fn base64(text: &str) -> Option<Unwrapped> {
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-    let packed: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let packed: String = text
+        .chars()
+        .filter(|c| !c.is_ascii_whitespace())
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            c => c,
+        })
+        .collect();
     let alphabet = packed.len() >= 24
         && packed.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='));
     if !alphabet {
@@ -178,6 +257,7 @@ fn base64(text: &str) -> Option<Unwrapped> {
         cause: &causes::wrapped_encoded::CAUSE,
         inner,
         evidence: text.chars().take(80).collect(),
+        alone: false,
     })
 }
 

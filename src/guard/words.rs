@@ -32,7 +32,7 @@ pub fn is_acknowledgement(text: &str) -> bool {
     ACKNOWLEDGEMENTS.contains(&text.as_str())
 }
 
-const ACKNOWLEDGEMENTS: [&str; 38] = [
+const ACKNOWLEDGEMENTS: [&str; 43] = [
     "ok",
     "okay",
     "200",
@@ -68,18 +68,31 @@ const ACKNOWLEDGEMENTS: [&str; 38] = [
     "processed",
     "no content",
     "it works",
+    "event received",
+    "event_received",
+    "message queued",
+    "message sent",
+    "sent",
     "pong",
     "alive",
     "healthy",
 ];
 
-/// The mark that gives away the output of a program, if there is one.
+/// Whether a whole text is nobody's greeting: what servers say in place of an answer, an object that
+/// nobody turned into text, or escaped markup.
+pub fn is_for_programs(text: &str) -> bool {
+    let whole = text.trim();
+    is_refusal(whole) || is_printed_object(whole) || whole.contains("&lt;Response")
+}
+
+/// The line that gives away the output of a program, if there is one.
 pub fn smells_of_a_program(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let lower_marks = lines.find(|line| {
         let lower = line.to_lowercase();
         MARKS.iter().any(|mark| lower.contains(mark))
             || has_file_and_line(line)
+            || formatted_gap(line)
             || names_an_exception(line)
     });
     lower_marks.map(|line| {
@@ -87,8 +100,72 @@ pub fn smells_of_a_program(text: &str) -> Option<&str> {
     })
 }
 
+/// Whether a whole text is what servers and frameworks say in place of an answer.
+fn is_refusal(text: &str) -> bool {
+    const REFUSALS: [&str; 22] = [
+        "access denied",
+        "application error",
+        "array",
+        "bad request",
+        "default backend - 404",
+        "err",
+        "error",
+        "failed",
+        "failure",
+        "file not found",
+        "forbidden",
+        "invalid request",
+        "invalid signature",
+        "nan",
+        "no healthy upstream",
+        "not found",
+        "request timeout",
+        "timeout",
+        "too many requests",
+        "twilio request validation failed",
+        "unauthorized",
+        "upstream connect error or disconnect/reset before headers",
+    ];
+    let text = text.trim_end_matches(['.', '!']).to_lowercase();
+    REFUSALS.contains(&text.as_str())
+}
+
+/// Whether a whole text is how a language prints an object that nobody turned into text.
+fn is_printed_object(text: &str) -> bool {
+    let bracketed = text.starts_with('<') && text.ends_with('>') && !text.contains(['/', '?']);
+    let java = text.rsplit_once('@').is_some_and(|(class, hash)| {
+        class.contains('.')
+            && !text.contains(char::is_whitespace)
+            && hash.len() >= 6
+            && hash.bytes().all(|b| b.is_ascii_hexdigit())
+    });
+    let dotted = text.split('.').count() > 2
+        && text.split('.').all(|part| {
+            part.starts_with(|c: char| c.is_ascii_uppercase())
+                && part.bytes().all(|b| b.is_ascii_alphanumeric())
+        });
+    bracketed
+        || java
+        || dotted
+        || text.starts_with("#<")
+        || text.starts_with("[object ")
+        || text.starts_with("Resource id #")
+        || text.starts_with("map[")
+        || text.ends_with("Response {}")
+}
+
+/// Longer words than this are nobody's, unless they are URLs.
+const LONGEST_WORD: usize = 120;
+
+/// A word that is something encoded, if there is one.
+pub fn packed(text: &str) -> Option<&str> {
+    let packed =
+        |word: &&str| word.len() > LONGEST_WORD && word.is_ascii() && !word.contains("://");
+    text.split_whitespace().find(packed).and_then(|word| word.get(..LONGEST_WORD))
+}
+
 /// In lower case; each is found in no sentence that one would speak to a caller.
-const MARKS: [&str; 46] = [
+const MARKS: [&str; 59] = [
     "traceback (most recent call last)",
     "fatal error",
     "parse error:",
@@ -128,6 +205,19 @@ const MARKS: [&str; 46] = [
     "<br",
     "<html",
     "<!doctype",
+    "${",
+    "#{",
+    "panic: ",
+    "goroutine ",
+    "exception in thread ",
+    "ora-0",
+    "error ts",
+    "curl: (",
+    "#!/",
+    "undefined offset",
+    "is not a function",
+    "object reference not set",
+    "no route matches",
     "[object object]",
     "cannot get /",
     "cannot post /",
@@ -136,6 +226,13 @@ const MARKS: [&str; 46] = [
     "permission denied",
     "not found: /",
 ];
+
+/// A gap `%s` or `%(name)s` that nobody filled.
+fn formatted_gap(line: &str) -> bool {
+    line.match_indices('%')
+        .filter_map(|(at, _)| line.get(at..))
+        .any(|rest| formatted(rest).is_some())
+}
 
 /// `file.py:12`, `File "x.py", line 3`, `x.php on line 7`.
 fn has_file_and_line(line: &str) -> bool {
@@ -231,8 +328,27 @@ mod tests {
             "java.lang.NullPointerException: x",
             "  File \"a.py\", line 3",
             "KeyError",
+            "Dear ${name}",
+            "Hello %s",
         ] {
             assert!(smells_of_a_program(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_programs_say_to_programs_is_told() {
+        for text in [
+            "Forbidden",
+            "[object Promise]",
+            "com.twilio.twiml.VoiceResponse@1b6d3586",
+            "Twilio.TwiML.VoiceResponse",
+            "<VoiceResponse object at 0x7f1c>",
+            "&lt;Response&gt;",
+        ] {
+            assert!(is_for_programs(text), "{text}");
+        }
+        for text in ["Forbidden City tours start at ten.", "Mr. Smith. Dr. Jones.", "a@b.example"] {
+            assert!(!is_for_programs(text), "{text}");
         }
     }
 
@@ -244,6 +360,9 @@ mod tests {
             "Hours: 9 to 5. Closed on Sunday.",
             "Your code is 1234.",
             "Notice: this call may be recorded.",
+            "Sorry, an error occurred. Please call again later.",
+            "Forbidden City tours start at ten.",
+            "Your code is not found on the receipt; 100%sure",
             "We have noticed a warning sign. An error occurred to nobody.",
         ] {
             assert_eq!(smells_of_a_program(text), None, "{text}");

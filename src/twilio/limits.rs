@@ -17,3 +17,15 @@ pub const MAX_POLLY_CHARS: usize = 3_000;
 
 /// Most characters in one message (warning 14103).
 pub const MAX_MESSAGE_CHARS: usize = 1_600;
+
+/// Most replies to one message (warning 14109).
+pub const MAX_REPLIES: usize = 10;
+
+/// Most digits of a telephone number (E.164; warning 13223).
+pub const MAX_NUMBER_DIGITS: usize = 15;
+
+/// Most characters of a queue's name (Twilio docs, `<Enqueue>`; error 14205).
+pub const MAX_QUEUE_NAME_CHARS: usize = 64;
+
+/// Most characters of a `<BillingReferenceTag>` (error 13120).
+pub const MAX_BILLING_TAG_CHARS: usize = 128;

@@ -250,6 +250,42 @@ simple("Python string", MEND, repr)
 simple("line ends as \\n", MEND, lambda xml: xml.replace("?>", "?>\\n", 1))
 simple("a Markdown fence", OPEN, lambda xml: f"```xml\n{xml}\n```")
 
+# Torn tags and declarations, and wrappings that lost a part ---------------------------------------------
+
+
+def torn(pattern, change):
+    """`change` for every match outside of CDATA; None where nothing matches."""
+    return lambda xml: None if "CDATA" in xml or (made := re.sub(pattern, change, xml)) == xml else made
+
+
+def redeclared(declaration):
+    return lambda xml: xml.replace(DECLARATION, declaration, 1) if xml.startswith(DECLARATION) else None
+
+
+for name, declaration in {
+    "without version": '<?xml encoding="UTF-8"?>', "encoding first": '<?xml encoding="UTF-8" version="1.0"?>', "misspelt within": '<?xml verison="1.0" encodig="UTF-8"?>',
+    "no quotes": "<?xml version=1.0 encoding=UTF-8?>", "one quote lost": '<?xml version="1.0 encoding="UTF-8"?>', "no blank": '<?xml version="1.0"encoding="UTF-8"?>',
+    "version 2.0": '<?xml version="2.0" encoding="UTF-8"?>', "standalone true": '<?xml version="1.0" encoding="UTF-8" standalone="true"?>', "an element": '<xml version="1.0" encoding="UTF-8">',
+    "no end": '<?xml version="1.0" encoding="UTF-8"?',
+}.items():
+    simple(f"declaration: {name}", MEND, redeclared(declaration))
+simple("end tags </Say/>", MEND, torn(r"</(Say|Dial|Number|Message)>", r"</\1/>"))
+simple("end tags </>", MEND, torn(r"</(Say|Dial|Number|Message)>", "</>"))
+simple("an end tag without its >", MEND, torn(r"</(Say|Dial|Number|Message)>(?=<)", r"</\1"))
+simple("attributes in end tags", MEND, torn(r"<Say( [^<>/]+)>([^<]*)</Say>", r"<Say\1>\2</Say\1>"))
+simple("start tag for </Say>", MEND, torn(r"(<Say[^<>/]*>[^<]+)</Say>(?!<Say)", r"\1<Say>"))
+simple("start tag for </Response>", MEND, torn(r"(?<=>)</Response>$", "<Response>"))
+simple("empty verbs left open", MEND, torn(r"<(Pause|Hangup|Leave|Parameter)((?: [^<>]*[^<>/ ])?) ?/>", r"<\1\2>"))
+simple("quotes doubled", MEND, torn(r'([a-zA-Z]+)="([^"<>]+)"(?=[^<>]*>)(?!\?)', lambda part: part[0] if part[1] in ("version", "encoding") else f'{part[1]}=""{part[2]}""'))
+simple("the document twice", MEND, lambda xml: f"{xml}\n{xml}" if "</Response>" in xml else None)
+simple("root in lower case, its end not", MEND, lambda xml: xml.replace("<Response>", "<response>", 1) if "</Response>" in xml else None)
+simple("JSON string without quotes", MEND, lambda xml: json.dumps(xml + "\n").replace("/", "\\/")[1:-1])
+simple("JSON behind a log line", MEND, lambda xml: Answer(f"INFO building menu\n{json.dumps({'twiml': xml})}".encode(), JSON))
+simple("escaped by number", MEND, lambda xml: "".join(f"&#{ord(c)};" if c in "<>&\"'" else c for c in xml))
+simple("CDATA in SOAP", MEND, lambda xml: f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><return><![CDATA[{xml}]]></return></s:Body></s:Envelope>' if "]]>" not in xml else None)
+simple("a form's field", MEND, lambda xml: Answer(f"twiml={urllib.parse.quote_plus(xml)}".encode(), "text/plain"))
+simple("a data: URL", MEND, lambda xml: Answer(b"data:text/xml;base64," + base64.b64encode(xml.encode()), "text/plain"))
+
 # No document, or none to trust ---------------------------------------------------------------------------
 
 PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"
@@ -287,4 +323,22 @@ simple("OK", TRAP, lambda xml: Answer(b"OK", "text/plain"))
 simple("OK as HTML", TRAP, lambda xml: Answer(b"ok", "text/html"))
 simple("403", TRAP, lambda xml: Answer(b"Twilio Request Validation Failed.", "text/html", 403))
 simple("gzip, cut", TRAP, lambda xml: Answer(PACKED["gzip"](xml.encode())[:-25], headers=[("Content-Encoding", "gzip")]))
+TORN = re.compile(r"(.*>[^<>]+)<(/(?:Say|Message|Dial|Redirect|Play)></Response>)", re.DOTALL)
+simple("an end tag without its <", TRAP, lambda xml: found[1] + found[2] if (found := TORN.fullmatch(xml)) else None)
+simple("cut, then a notice", TRAP, lambda xml: bare(xml).removesuffix("</Response>") + NOTICE if xml.endswith("</Response>") else None)
+simple("another document in another case", TRAP, lambda xml: xml + "<response><Hangup/></response>")
+simple("an escaped one beside it", TRAP, lambda xml: html.escape("<Response><Hangup/></Response>") + bare(xml))
+simple("verbs behind it", TRAP, lambda xml: xml + "<Hangup/>")
+simple("an exception before it", TRAP, lambda xml: "TypeError: cannot read From\n    at /srv/app.js:3:4\n" + xml)
+simple("a line of a log", TRAP, lambda xml: "2026-01-02 10:11:12 INFO sending " + bare(xml))
+simple("a patch", TRAP, lambda xml: "--- a/voice.xml\n+++ b/voice.xml\n@@ -1 +1 @@\n+" + bare(xml))
+simple("a template that nobody ran", TRAP, lambda xml: '{% extends "voice.xml" %}\n' + bare(xml))
+simple("source of a program", TRAP, lambda xml: f"module.exports = () => `{bare(xml)}`;")
+simple("commented out", TRAP, lambda xml: "// " + bare(xml))
+simple("a failed answer printed", TRAP, lambda xml: "HTTP/1.1 404 Not Found\r\nContent-Type: text/xml\r\n\r\n" + xml)
+simple("JSON that failed", TRAP, lambda xml: Answer(json.dumps({"success": False, "twiml": xml}).encode(), JSON))
+simple("JSON that speaks of it", TRAP, lambda xml: Answer(json.dumps({"twiml": f"Invalid TwiML: {xml}"}).encode(), JSON))
+simple("JSON with two", TRAP, lambda xml: Answer(json.dumps({"twiml": xml, "old": html.escape(xml)}).encode(), JSON))
+simple("a page with a form", TRAP, lambda xml: Answer(f'<form action="/login"><input name="user"></form><pre>{html.escape(xml)}</pre>'.encode(), "text/html"))
+simple("in <template>", TRAP, lambda xml: Answer(f"<template>{html.escape(xml)}</template>".encode(), "text/html"))
 simple("redirect elsewhere", TRAP, lambda xml: Answer(b"", "text/html", 302, headers=[("Location", "https://login.example.org/")]))

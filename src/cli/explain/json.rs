@@ -2,28 +2,55 @@
 
 use serde_json::{Value, json};
 
+use super::expected;
 use crate::guard::causes::Level;
-use crate::guard::explain::Explanation;
-use crate::guard::explain::paste::Paste;
+use crate::guard::explain::paste::{Missing, Paste};
+use crate::guard::explain::{Asked, Explanation};
 use crate::guard::{Delivery, Finding, Grade};
 
 /// One JSON object, ending in a line end.
-pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
+pub(super) fn render(paste: &Paste, asked: &Asked, explanation: &Explanation) -> String {
     let judgement = &explanation.judgement;
     let second = explanation
         .second
         .as_ref()
         .map(|second| json!({ "method": second.method.as_str(), "target": second.target }));
+    let logged = explanation.logged.as_ref().map(|logged| {
+        json!({
+            "code": logged.code,
+            "message": logged.message,
+            "sid": logged.sid,
+            "expected": expected(explanation),
+        })
+    });
+    let framework = explanation
+        .recognised
+        .as_ref()
+        .map(|found| json!({ "name": found.framework.name, "by": found.by }));
+    let fixes: Vec<_> = explanation
+        .fixes
+        .iter()
+        .map(|(cause, fix)| json!({ "cause": cause, "says": fix.says, "code": fix.code }))
+        .collect();
     let object = json!({
         "sentence": explanation.sentence,
         "found": explanation.found_something(),
         "slot": explanation.exchange.slot.name(),
-        "verdict": judgement.verdict.name(),
+        "slot_from": asked.slot_from.name(),
+        "request": {
+            "method": paste.request.method.as_ref().map(http::Method::as_str),
+            "url": paste.request.url,
+        },
+        "logged": logged,
+        "verdict": explanation.body_is_known.then(|| judgement.verdict.name()),
         "codes": judgement.codes(),
         "findings": judgement.findings.iter().map(finding).collect::<Vec<_>>(),
+        "framework": framework,
+        "fixes": fixes,
         "second_request": second,
-        "delivery": explanation.second.is_none().then(|| delivery(&judgement.delivery)),
+        "delivery": explanation.delivery_is_known().then(|| delivery(&judgement.delivery)),
         "earlier": paste.earlier,
+        "missing": paste.missing.iter().copied().map(Missing::name).collect::<Vec<_>>(),
         "notes": paste.notes,
     });
     format!("{object:#}\n")

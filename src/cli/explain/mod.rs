@@ -1,5 +1,6 @@
 //! `explain`: reads a saved answer or a slug, prints where it breaks or what the cause is.
 
+mod assumed;
 mod draw;
 mod json;
 mod report;
@@ -7,12 +8,10 @@ mod report;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 
-use http::Uri;
-
 use super::args::ExplainArgs;
 use super::exit::Exit;
 use super::output::{complain, out};
-use crate::guard::explain::{Asked, catalogue, explain, paste};
+use crate::guard::explain::{Asked, Explanation, catalogue, explain, paste};
 use crate::guard::{Policy, causes};
 
 /// Most bytes of a paste that are read.
@@ -55,42 +54,26 @@ fn answer(args: &ExplainArgs) -> Result<(String, Exit), Refusal> {
     if let Some(cause) = args.subject.as_deref().and_then(causes::by_slug) {
         return Ok((catalogue::page(cause), Exit::Fine));
     }
-    let (asked, policy) = circumstances(args)?;
     let mut pasted = paste::read(&input(args.subject.as_deref())?);
-    let explanation = explain(&pasted, &asked, &policy);
-    if args.url.is_none() && explanation.depends_on_the_own_host() {
-        pasted.notes.push(
-            "which host is the backend's own decides here; --url URL (what was asked) tells".into(),
-        );
-    }
+    let asked = Asked::of(&pasted, args.slot, args.url.as_deref())
+        .map_err(|error| refuse(Exit::Usage, error.to_string()))?;
+    let explanation = explain(&pasted, &asked, &Policy::default());
+    pasted.notes.extend(assumed::notes(&asked, &explanation));
     let text = if args.json {
-        json::render(&pasted, &explanation)
+        json::render(&pasted, &asked, &explanation)
     } else {
         report::render(&pasted, &explanation)
     };
     Ok((text, if explanation.found_something() { Exit::Found } else { Exit::Fine }))
 }
 
-fn circumstances(args: &ExplainArgs) -> Result<(Asked, Policy), Refusal> {
-    let mut asked = Asked::in_slot(args.slot);
-    let mut policy = Policy::default();
-    let Some(url) = &args.url else { return Ok((asked, policy)) };
-    let parsed = url.parse::<Uri>().ok().filter(|uri| uri.authority().is_some());
-    let Some(uri) = parsed else {
-        let message =
-            format!("expected a whole URL such as https://pbx.example.com/voice, found `{url}`");
-        return Err(refuse(Exit::Usage, message));
-    };
-    if let Some(target) = uri.path_and_query() {
-        target.as_str().clone_into(&mut asked.target);
-    }
-    if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
-        let authority = authority.as_str().to_ascii_lowercase();
-        policy.public_origin = Some(format!("{scheme}://{authority}"));
-        policy.own_hosts.push(authority.clone());
-        asked.host = Some(authority);
-    }
-    Ok((asked, policy))
+/// Whether the code that Twilio logged is one that this answer becomes; `None` where either is not
+/// known.
+fn expected(explanation: &Explanation) -> Option<bool> {
+    let code = explanation.logged.as_ref()?.code?;
+    let mut findings = explanation.judgement.findings.iter().peekable();
+    findings.peek()?;
+    Some(findings.any(|finding| finding.cause.codes.contains(&code)))
 }
 
 fn input(subject: Option<&str>) -> Result<Vec<u8>, Refusal> {
@@ -135,35 +118,4 @@ fn unread(path: &str, error: &io::Error) -> Refusal {
         None => "`twiml-guard explain --list` names all causes".to_owned(),
     };
     refuse(Exit::Usage, format!("`{path}` is neither a file nor a cause; {hint}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::twilio::Slot;
-
-    fn args(url: &str) -> ExplainArgs {
-        ExplainArgs {
-            subject: None,
-            slot: Slot::Voice,
-            url: Some(url.to_owned()),
-            json: false,
-            list: false,
-            markdown: false,
-        }
-    }
-
-    #[test]
-    fn the_url_that_was_asked_names_the_own_host() {
-        let (asked, policy) =
-            circumstances(&args("https://PBX.example.com/voice?x=1")).ok().unwrap();
-        assert_eq!(asked.target, "/voice?x=1");
-        assert_eq!(policy.own_hosts, ["pbx.example.com"]);
-        assert_eq!(policy.public_origin.as_deref(), Some("https://pbx.example.com"));
-    }
-
-    #[test]
-    fn half_a_url_is_refused() {
-        assert_eq!(circumstances(&args("/voice")).err().map(|r| r.exit), Some(Exit::Usage));
-    }
 }

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use http::header::CONTENT_TYPE;
 
-use super::draw;
+use super::{draw, expected};
 use crate::guard::causes::{Evidence, Level};
 use crate::guard::explain::paste::Paste;
-use crate::guard::explain::{Explanation, catalogue};
+use crate::guard::explain::{Explanation, catalogue, one_line};
 use crate::guard::{Delivery, DeliveryKind, Finding, Grade, RequestBody, SecondRequest, Verdict};
 use crate::telemetry::visible::{visible, visible_bounded};
 
@@ -20,16 +20,27 @@ const DOCUMENT_LINES: usize = 40;
 pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
     let mut text = format!("{}\n", visible_bounded(&explanation.sentence, SENTENCE));
     let judgement = &explanation.judgement;
-    for finding in &judgement.findings {
+    text += &logged(explanation);
+    for (at, finding) in judgement.findings.iter().enumerate() {
+        if at == 0 && expected(explanation) != Some(true) {
+            for line in codes(finding) {
+                let _ = writeln!(text, "{}.", capital(&line));
+            }
+        }
+        let mut notes = if at == 0 { Vec::new() } else { codes(finding) };
+        notes.extend(details(finding));
         text.push('\n');
-        let notes = notes(finding);
         text += &draw::finding(finding, &judgement.decoded, &notes, finding.cause.remedy);
     }
     text.push('\n');
     match &explanation.second {
         Some(second) => text += &second_request(second),
-        None => text += &delivery(judgement.verdict, &judgement.delivery),
+        None if explanation.body_is_known => {
+            text += &delivery(judgement.verdict, &judgement.delivery);
+        }
+        None => text += "What the guard delivers depends on the body.\n",
     }
+    text += &fixes(explanation);
     if !paste.earlier.is_empty() {
         let earlier = paste.earlier.join(", ");
         let _ = writeln!(text, "\npassed over: {}", visible_bounded(&earlier, SENTENCE));
@@ -41,18 +52,56 @@ pub(super) fn render(paste: &Paste, explanation: &Explanation) -> String {
     text
 }
 
-fn notes(finding: &Finding) -> Vec<String> {
+/// What Twilio logged, beside what this answer leads to.
+fn logged(explanation: &Explanation) -> String {
+    let Some(logged) = &explanation.logged else { return String::new() };
+    if !explanation.body_is_known && explanation.judgement.findings.is_empty() {
+        // The sentence says it.
+        return String::new();
+    }
+    let code = logged.code.map_or_else(|| "no code".to_owned(), catalogue::code);
+    let fits = match expected(explanation) {
+        Some(true) => "; this answer explains it",
+        Some(false) => "; what is found here goes by other codes, so look at both",
+        None => "",
+    };
+    let mut text = format!("Twilio logged {}{fits}.\n", visible(&code));
+    if let Some(message) = &logged.message {
+        let _ = writeln!(text, "Its words: {}", visible_bounded(&one_line(message), SENTENCE));
+    }
+    text
+}
+
+/// What to write in the framework that was recognised.
+fn fixes(explanation: &Explanation) -> String {
+    let Some(found) = &explanation.recognised else { return String::new() };
+    let mut text = String::new();
+    for (_, fix) in &explanation.fixes {
+        let by = visible_bounded(&found.by, 100);
+        let _ = writeln!(text, "\nIn {} ({by}): {}.\n", found.framework.name, fix.says);
+        for line in fix.code.lines() {
+            let _ = writeln!(text, "{}", format!("    {line}").trim_end());
+        }
+    }
+    text
+}
+
+fn codes(finding: &Finding) -> Vec<String> {
     let says = match (finding.cause.level, finding.cause.evidence) {
         (_, Evidence::Inferred) => "probably (inferred, not Twilio's word):",
         (Level::Fault, _) => "Twilio logs",
         (Level::Warning, _) => "Twilio may log",
     };
-    let mut notes: Vec<_> = finding
-        .cause
-        .codes
-        .iter()
-        .map(|&code| format!("{says} {}", catalogue::code(code)))
-        .collect();
+    finding.cause.codes.iter().map(|&code| format!("{says} {}", catalogue::code(code))).collect()
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn details(finding: &Finding) -> Vec<String> {
+    let mut notes = Vec::new();
     if let Some(place) = finding.place {
         notes.push(format!("byte {} of the body", place.offset));
     }

@@ -40,6 +40,14 @@ impl Assessor<'_> {
         self.policy.own_hosts.iter().cloned().chain(asked).collect()
     }
 
+    /// The URL that Twilio asked; `None` without a Host to tell.
+    fn asked_url(&self) -> Option<String> {
+        let request = &self.exchange.request;
+        let asked = || request.host.as_ref().map(|host| format!("https://{host}"));
+        let origin = self.policy.public_origin.clone().or_else(asked)?;
+        Some(format!("{origin}{}", request.target))
+    }
+
     /// One well-formed document: grammar, links, size, headers.
     pub(super) fn document(&mut self, mut text: String, mut document: Document) -> Verdictless {
         // The whole root arrived: the framing was wrong, not the document.
@@ -127,7 +135,14 @@ impl Assessor<'_> {
             fatal: false,
         };
         let own_hosts = self.own_hosts();
-        let reading = Reading { text, document, slot: self.exchange.slot, own_hosts: &own_hosts };
+        let base = self.asked_url();
+        let reading = Reading {
+            text,
+            document,
+            slot: self.exchange.slot,
+            own_hosts: &own_hosts,
+            base: base.as_deref(),
+        };
         for &cause in CAUSES {
             let Check::Grammar(find) = cause.check else { continue };
             for found in find(&reading) {
@@ -207,8 +222,8 @@ fn untrue_version(text: &str, document: &Document) -> Option<Edit> {
 fn untrue_declaration(text: &str, document: &Document) -> Option<Edit> {
     let span = document.declaration.as_ref()?.encoding.clone()?;
     let label = text.get(span.clone())?;
-    let truthful = label.eq_ignore_ascii_case("utf-8")
-        || (text.is_ascii() && is_ascii_compatible(label) && !label.eq_ignore_ascii_case("ascii"));
+    let truthful =
+        label.eq_ignore_ascii_case("utf-8") || (text.is_ascii() && is_ascii_compatible(label));
     (!truthful).then(|| Edit {
         cause: &causes::declaration_untrue::CAUSE,
         grade: Grade::Lossless,

@@ -11,6 +11,7 @@ use crate::guard::judge::status_finding;
 use crate::guard::policy::PlainText;
 use crate::guard::recover::Nothing;
 use crate::guard::words;
+use crate::twilio::Slot;
 
 impl Assessor<'_> {
     /// A body without a document to deliver: the first cause that fits names it.
@@ -60,7 +61,16 @@ impl Assessor<'_> {
             && self.chunks.is_none()
             && named.is_none_or(|finding| finding.is(&causes::not_twiml::CAUSE))
             && !text.contains('\0')
-            && text.chars().any(char::is_alphabetic)
+            && !words::is_for_programs(text)
+            && self.can_be_said(text)
+    }
+
+    /// Whether a text is something to say or to send: words, signs beyond ASCII, or on messaging a
+    /// number that is no status.
+    fn can_be_said(&self, text: &str) -> bool {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        text.chars().any(|c| c.is_alphabetic() || !c.is_ascii() && !c.is_whitespace())
+            || self.exchange.slot == Slot::Messaging && digits > 3
     }
 
     fn prose(&mut self, text: &str) -> Verdictless {

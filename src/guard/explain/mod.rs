@@ -1,24 +1,34 @@
 //! Explaining a saved answer: where it breaks, and what the guard would make of it.
 //!
-//! [`paste::read`] turns what a terminal showed into an outcome; [`explain`] judges it as the
-//! proxy would and puts the result into one sentence. Drawing it is the caller's.
+//! [`paste::read`] turns what a terminal showed, or what Twilio logged, into an outcome; [`explain`]
+//! judges it as the proxy would, puts the result into one sentence and finds the fix for the
+//! framework that gave itself away. Drawing it is the caller's.
 
+mod asked;
 pub mod catalogue;
+mod curl_error;
+mod event;
+pub mod frameworks;
+mod head;
 pub mod paste;
+mod powershell;
+mod request;
 mod terminal;
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::StatusCode;
 
 use super::causes::{self, Level, Stage};
 use super::{
-    Attempt, AttemptReason, CallFacts, Exchange, Finding, Judgement, Outcome, Policy, RequestFacts,
+    Attempt, AttemptReason, CallFacts, Exchange, Finding, Judgement, Outcome, Policy,
     SecondRequest, Verdict, follow_up, judge,
 };
-use crate::twilio::{Params, Slot};
-use paste::Paste;
+pub use asked::{Asked, NotAUrl, SlotFrom};
+pub use event::Logged;
+use frameworks::{Fix, Recognised};
+use paste::{Missing, Paste};
+pub use request::Request;
 
 /// What is to be said of one answer.
 #[derive(Debug, Clone)]
@@ -31,12 +41,23 @@ pub struct Explanation {
     pub judgement: Judgement,
     /// What the guard would ask the backend before it delivers anything, if it would.
     pub second: Option<SecondRequest>,
+    /// Whether the paste shows the answer's body; without it only the head was judged, and what
+    /// would be delivered is not known.
+    pub body_is_known: bool,
+    /// What Twilio itself logged, if that is known.
+    pub logged: Option<Logged>,
+    /// The framework that made the answer.
+    pub recognised: Option<Recognised>,
+    /// What to write in that framework, by cause.
+    pub fixes: Vec<(&'static str, &'static Fix)>,
 }
 
 impl Explanation {
     /// Whether there is something to fix: anything but an answer that Twilio takes as it is.
     pub fn found_something(&self) -> bool {
         self.second.is_some()
+            || !self.body_is_known
+            || self.logged.is_some()
             || self.judgement.verdict != Verdict::Untouched
             || self.faults().next().is_some()
     }
@@ -49,40 +70,77 @@ impl Explanation {
             || self.judgement.findings.iter().any(|finding| finding.cause.stage == Stage::Links)
     }
 
+    /// Whether what is delivered can be said.
+    pub fn delivery_is_known(&self) -> bool {
+        self.second.is_none() && self.body_is_known
+    }
+
     /// The findings that make Twilio's caller suffer.
     pub fn faults(&self) -> impl Iterator<Item = &Finding> {
         self.judgement.findings.iter().filter(|finding| finding.cause.level == Level::Fault)
     }
 }
 
-/// The request that a pasted answer is assumed to belong to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// What Twilio does with the answer.
-    pub slot: Slot,
-    /// Path and query.
-    pub target: String,
-    /// The Host header.
-    pub host: Option<String>,
-}
-
-impl Asked {
-    /// A POST to `/` in this slot.
-    pub fn in_slot(slot: Slot) -> Self {
-        Self { slot, target: "/".to_owned(), host: None }
-    }
-}
-
 /// Explains a pasted answer under a policy. Total, like the judge.
 pub fn explain(paste: &Paste, asked: &Asked, policy: &Policy) -> Explanation {
+    let policy = &asked.policy(policy);
     let exchange = exchange(paste, asked);
     let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
     let mut judgement = judge(&exchange, policy);
     if let Some(finding) = second.as_ref().and_then(|second| not_final(second, &exchange)) {
         judgement.findings = vec![finding];
     }
-    let sentence = sentence(&judgement);
-    Explanation { sentence, exchange, judgement, second }
+    let body_is_known = !paste.lacks(Missing::Body);
+    if !body_is_known {
+        judgement.findings.retain(|finding| finding.cause.stage <= Stage::Status);
+    }
+    let (recognised, fixes) = remedies(&exchange, &judgement);
+    let sentence = match &paste.logged {
+        Some(logged) if !body_is_known && judgement.findings.is_empty() => said_by_twilio(logged),
+        _ if !body_is_known && judgement.findings.is_empty() => {
+            "The body is not in the paste; its head alone shows nothing wrong.".to_owned()
+        }
+        _ if paste.lacks(Missing::RestOfBody) && judgement.verdict != Verdict::Untouched => {
+            "The paste ends before the answer does: what follows holds for what is there."
+                .to_owned()
+        }
+        _ => sentence(&judgement),
+    };
+    Explanation {
+        sentence,
+        exchange,
+        judgement,
+        second,
+        body_is_known,
+        logged: paste.logged.clone(),
+        recognised,
+        fixes,
+    }
+}
+
+/// The framework behind an answer, and what to write in it.
+fn remedies(
+    exchange: &Exchange,
+    judgement: &Judgement,
+) -> (Option<Recognised>, Vec<(&'static str, &'static Fix)>) {
+    let Outcome::Answered(answer) = &exchange.outcome else { return (None, Vec::new()) };
+    let text = String::from_utf8_lossy(&judgement.decoded);
+    let recognised = frameworks::recognise(&text, &answer.headers);
+    let status = answer.status.as_u16();
+    let fixes = recognised.as_ref().map_or_else(Vec::new, |recognised| {
+        frameworks::fixes(recognised.framework, &judgement.findings, status, &text)
+    });
+    (recognised, fixes)
+}
+
+fn said_by_twilio(logged: &Logged) -> String {
+    let what = logged.code.map_or_else(|| "an event without code".to_owned(), catalogue::code);
+    match &logged.message {
+        Some(message) => {
+            format!("Twilio logged {what}: {}.", one_line(message).trim_end_matches('.'))
+        }
+        None => format!("Twilio logged {what}; the answer itself is not in the event."),
+    }
 }
 
 fn exchange(paste: &Paste, asked: &Asked) -> Exchange {
@@ -93,7 +151,7 @@ fn exchange(paste: &Paste, asked: &Asked) -> Exchange {
         Outcome::Failed(_) => None,
     };
     let attempt = Attempt {
-        method: Method::POST,
+        method: asked.method.clone(),
         target: asked.target.clone(),
         reason: AttemptReason::First,
         status: match &paste.outcome {
@@ -105,27 +163,12 @@ fn exchange(paste: &Paste, asked: &Asked) -> Exchange {
     };
     Exchange {
         slot: asked.slot,
-        request: RequestFacts {
-            method: Method::POST,
-            target: asked.target.clone(),
-            host: asked.host.clone(),
-            has_authorization: false,
-            params: params(asked.slot),
-            body: Bytes::new(),
-        },
+        request: asked.facts(),
         attempts: vec![attempt],
         outcome: paste.outcome.clone(),
         elapsed: Duration::ZERO,
         call: CallFacts::default(),
     }
-}
-
-/// The caller is assumed to be still on the line: the case in which an answer matters.
-fn params(slot: Slot) -> Params {
-    if !slot.is_voice() {
-        return Params::default();
-    }
-    [("CallStatus".to_owned(), "in-progress".to_owned())].into_iter().collect()
 }
 
 fn sentence(judgement: &Judgement) -> String {
@@ -197,6 +240,7 @@ fn not_final(second: &SecondRequest, exchange: &Exchange) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::twilio::Slot;
 
     fn explained(input: &str) -> Explanation {
         let paste = paste::read(input.as_bytes());

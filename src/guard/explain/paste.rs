@@ -1,10 +1,20 @@
-//! Reading what `curl -i` showed, however it was saved.
+//! Reading what a person pasted: what `curl -i` showed, however it was saved, what other clients
+//! print, what Twilio logged.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
-use super::super::{Answer, BodyEnd, Failure, Outcome};
+use super::super::{Answer, BodyEnd, Failure, Oddities, Outcome};
+use super::curl_error::failure;
+use super::event::{self, Event, Logged};
+use super::head::{
+    MAX_HEAD_LINES, dechunk, declared_length, has_bare_headers, header_of, status_of,
+};
+use super::powershell::{self, Listing};
+use super::request::{self, Request};
 use super::terminal::{self, CurlError, bare, lines, without_escapes};
 
 /// An answer read from a paste.
@@ -14,29 +24,79 @@ pub struct Paste {
     pub outcome: Outcome,
     /// Status lines of answers that came before it: interim ones and followed redirects.
     pub earlier: Vec<String>,
+    /// What it shows of the request.
+    pub request: Request,
+    /// What Twilio logged, where the paste is Twilio's own record.
+    pub logged: Option<Logged>,
+    /// Pieces of the answer that are not there.
+    pub missing: Vec<Missing>,
     /// What had to be assumed, one line each.
     pub notes: Vec<String>,
+}
+
+impl Paste {
+    /// Whether this piece is not there.
+    pub fn lacks(&self, piece: Missing) -> bool {
+        self.missing.contains(&piece)
+    }
+}
+
+/// A piece of an answer that a paste may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The status.
+    Status,
+    /// Every header.
+    Headers,
+    /// The whole body.
+    Body,
+    /// The body from some place on.
+    RestOfBody,
+}
+
+impl Missing {
+    /// Its name for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Body => "body",
+            Self::Headers => "headers",
+            Self::RestOfBody => "rest-of-body",
+            Self::Status => "status",
+        }
+    }
 }
 
 /// A paste may differ from the declared length by this much, besides its line ends: terminals
 /// and editors lose trailing blanks and invisible characters.
 const LENGTH_SLACK: usize = 8;
 
-/// Most lines of a head.
-const MAX_HEAD_LINES: usize = 500;
-
-/// Reads a paste: `curl -i` or `curl -v` output, a saved answer, a bare body, or what `curl` said
-/// when it got none. Never fails: whatever is no head is a body.
+/// Reads a paste: `curl -i` or `curl -v` output, a saved answer, a bare body, what `curl` said when
+/// it got none, what httpie or PowerShell print, or what Twilio logged. Never fails: whatever is
+/// nothing else is a body.
 pub fn read(input: &[u8]) -> Paste {
-    let (input, error) = terminal::strip(input);
     let mut reading = Reading::default();
-    let outcome = reading.outcome(&input, error.as_ref());
-    Paste { outcome, earlier: reading.earlier, notes: reading.notes }
+    let input = &reading.plain(input)[..];
+    let last = terminal::last_run(input);
+    if last > 0 {
+        reading.notes.push("several runs of curl are here; the last was judged".into());
+    }
+    let input = input.get(last..).unwrap_or_default();
+    if let Some(event) = event::read(input) {
+        return reading.of_event(event);
+    }
+    let request = request::seen(input);
+    let (stripped, error) = terminal::strip(input);
+    let outcome = match powershell::read(&stripped) {
+        Some(listing) => reading.of_listing(&listing),
+        None => reading.outcome(&stripped, error.as_ref(), request.method == Some(Method::HEAD)),
+    };
+    reading.paste(outcome, request, None)
 }
 
 #[derive(Default)]
 struct Reading {
     earlier: Vec<String>,
+    missing: Vec<Missing>,
     notes: Vec<String>,
 }
 
@@ -49,7 +109,89 @@ struct Head<'a> {
 }
 
 impl Reading {
-    fn outcome(&mut self, input: &[u8], error: Option<&CurlError>) -> Outcome {
+    fn paste(self, outcome: Outcome, request: Request, logged: Option<Logged>) -> Paste {
+        let Self { earlier, missing, notes } = self;
+        Paste { outcome, earlier, request, logged, missing, notes }
+    }
+
+    fn lacks(&mut self, piece: Missing, note: impl Into<String>) {
+        self.missing.push(piece);
+        self.notes.push(note.into());
+    }
+
+    /// Windows PowerShell's `>` writes UTF-16; a head in it was never sent so.
+    fn plain<'a>(&mut self, input: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(rest) = input.strip_prefix(b"\xff\xfe") else { return Cow::Borrowed(input) };
+        let units = rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let text: String = char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect();
+        let shown = text.trim_start();
+        if !(shown.starts_with("HTTP/")
+            || shown.starts_with("StatusCode")
+            || shown.starts_with('{'))
+        {
+            return Cow::Borrowed(input);
+        }
+        self.notes.push(
+            "PowerShell saved this as UTF-16, so the body's own bytes are lost: `curl.exe -si -o FILE` keeps them".into(),
+        );
+        Cow::Owned(text.into_bytes())
+    }
+
+    fn of_event(mut self, event: Event) -> Paste {
+        let fetch = match &event.logged.sid {
+            Some(sid) => format!(
+                "`twilio api:monitor:v1:alerts:fetch --sid {sid} -o json` shows what Twilio kept of it"
+            ),
+            None => "fetching the single alert shows what Twilio kept of it".to_owned(),
+        };
+        if event.logged.others > 0 {
+            self.notes
+                .push(format!("{} more events follow; the first was read", event.logged.others));
+        }
+        if event.status.is_none() {
+            let note = if event.body.is_some() {
+                "no status in the event: 200 was assumed"
+            } else {
+                "no status in the event"
+            };
+            self.lacks(Missing::Status, note);
+        }
+        let mut headers = event.headers.unwrap_or_else(|| {
+            self.lacks(
+                Missing::Headers,
+                "no response headers in the event: Content-Type text/xml was assumed",
+            );
+            [(CONTENT_TYPE, HeaderValue::from_static("text/xml"))].into_iter().collect()
+        });
+        // The text in the event is what these described.
+        for name in [CONTENT_ENCODING, TRANSFER_ENCODING, CONTENT_LENGTH] {
+            headers.remove(name);
+        }
+        if event.body.is_none() {
+            self.lacks(Missing::Body, format!("no response body in the event; {fetch}, `curl -si` to the URL what your app answers now"));
+        }
+        let answer = Answer {
+            status: event.status.unwrap_or(StatusCode::OK),
+            headers,
+            body: event.body.unwrap_or_default(),
+            end: BodyEnd::Complete,
+            odd: Oddities::default(),
+        };
+        self.paste(Outcome::Answered(answer), event.request, Some(event.logged))
+    }
+
+    fn of_listing(&mut self, listing: &Listing) -> Outcome {
+        let outcome = self.outcome(&listing.answer, None, !listing.has_body);
+        if listing.cut {
+            self.lacks(
+                Missing::RestOfBody,
+                "PowerShell cut the body: `(Invoke-WebRequest …).RawContent` or `curl.exe -si` shows all of it",
+            );
+        }
+        outcome
+    }
+
+    fn outcome(&mut self, input: &[u8], error: Option<&CurlError>, head_alone: bool) -> Outcome {
         if let Some(error) = error {
             self.notes.push(format!("curl ended with ({}) {}", error.code, error.message));
             if input.trim_ascii().is_empty() {
@@ -69,7 +211,45 @@ impl Reading {
             None if input.starts_with(b"HTTP/") => return no_status(input),
             None => self.headless(input),
         };
+        self.say_what_redirects_do();
+        self.say_what_is_missing(&head, error.is_some(), head_alone);
         Outcome::Answered(self.answer(head, error))
+    }
+
+    /// What `curl -L` followed, Twilio meets as well.
+    fn say_what_redirects_do(&mut self) {
+        let before = |status: u16| {
+            self.earlier.iter().any(|line| status_of(line.as_bytes()).is_some_and(|s| s == status))
+        };
+        let note = if before(301) || before(302) {
+            "a redirect came first: after 301 and 302 Twilio asks with GET, without the form's fields"
+        } else if before(308) {
+            "a redirect came first: Twilio does not follow a 308 (11216)"
+        } else {
+            return;
+        };
+        self.notes.push(note.to_owned());
+    }
+
+    fn say_what_is_missing(&mut self, head: &Head<'_>, is_cut: bool, head_alone: bool) {
+        if head.headers.is_empty() {
+            self.lacks(
+                Missing::Headers,
+                "no header at all: if they were left out here, what is said of Content-Type does not hold",
+            );
+        }
+        let is_empty = head.rest.trim_ascii().is_empty();
+        let promised = declared_length(&head.headers).is_some_and(|length| length > 0);
+        if is_empty && !is_cut && (head_alone || promised) {
+            let why =
+                if head_alone { "only the head was asked for" } else { "the head promises one" };
+            self.lacks(
+                Missing::Body,
+                format!(
+                    "no body here, though {why}: `curl -si -X POST URL` shows it (`-I` does not)"
+                ),
+            );
+        }
     }
 
     /// A head that begins with a status line.
@@ -131,11 +311,15 @@ impl Reading {
         let line = "HTTP/1.1 200 OK".to_owned();
         let crlf = lines(input).next().is_some_and(|line| line.ends_with(b"\r\n"));
         if has_bare_headers(input) {
-            self.notes.push("no status line: 200 was assumed".into());
+            self.lacks(Missing::Status, "no status line: 200 was assumed");
             let (headers, rest) = self.headers(input);
             return Head { line, status: StatusCode::OK, headers, crlf, rest };
         }
-        self.notes.push("no head: status 200 and Content-Type text/xml were assumed".into());
+        self.missing.push(Missing::Status);
+        self.lacks(
+            Missing::Headers,
+            "no head: status 200 and Content-Type text/xml were assumed; `curl -i` shows it",
+        );
         let headers = [(CONTENT_TYPE, HeaderValue::from_static("text/xml"))].into_iter().collect();
         Head { line, status: StatusCode::OK, headers, crlf: true, rest: input }
     }
@@ -144,7 +328,8 @@ impl Reading {
         let mut body = dechunk(&head.headers, head.rest).unwrap_or_else(|| head.rest.to_vec());
         let mut end = BodyEnd::Complete;
         if let Some(declared) = declared_length(&head.headers) {
-            let lost = declared.saturating_sub(body.len());
+            let absent = self.missing.contains(&Missing::Body);
+            let lost = if absent { 0 } else { declared.saturating_sub(body.len()) };
             let line_ends = if head.crlf { 0 } else { memchr::memchr_iter(b'\n', &body).count() };
             if lost > LENGTH_SLACK + line_ends {
                 end = BodyEnd::Truncated {
@@ -165,7 +350,7 @@ impl Reading {
                 BodyEnd::Truncated { detail: error.message.clone() }
             };
         }
-        if head.headers.contains_key(http::header::CONTENT_ENCODING) {
+        if head.headers.contains_key(CONTENT_ENCODING) {
             if body.windows(3).any(|window| window == "\u{fffd}".as_bytes()) {
                 self.notes.push(
                     "the body went through a terminal, which destroys compressed bytes: save it with `curl -i -o FILE`"
@@ -183,7 +368,7 @@ impl Reading {
             headers: head.headers,
             body: Bytes::from(body),
             end,
-            odd: crate::guard::Oddities::default(),
+            odd: Oddities::default(),
         }
     }
 }
@@ -195,95 +380,6 @@ fn no_status(input: &[u8]) -> Outcome {
         received: Bytes::copy_from_slice(first),
         detail: "expected `HTTP/1.1` and a status of three digits".into(),
     })
-}
-
-fn status_of(line: &[u8]) -> Option<StatusCode> {
-    let text = std::str::from_utf8(line).ok()?;
-    let mut words = text.strip_prefix("HTTP/")?.split_ascii_whitespace();
-    let version = words.next()?;
-    if version.is_empty() || !version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-        return None;
-    }
-    StatusCode::from_bytes(words.next()?.as_bytes()).ok()
-}
-
-fn header_of(line: &[u8]) -> Option<(HeaderName, Vec<u8>)> {
-    let colon = memchr::memchr(b':', line)?;
-    let name = HeaderName::from_bytes(line.get(..colon)?.trim_ascii()).ok()?;
-    Some((name, line.get(colon + 1..)?.trim_ascii().to_vec()))
-}
-
-/// Header lines up to a blank one, with a name among them that answers carry.
-fn has_bare_headers(input: &[u8]) -> bool {
-    let mut known = false;
-    for line in lines(input).take(MAX_HEAD_LINES) {
-        let line = without_escapes(bare(line));
-        if line.is_empty() {
-            return known;
-        }
-        let Some((name, _)) = header_of(&line) else { return false };
-        known |= matches!(
-            name.as_str(),
-            "content-type" | "content-length" | "date" | "server" | "location" | "connection"
-        );
-    }
-    known
-}
-
-fn declared_length(headers: &HeaderMap) -> Option<usize> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return None;
-    }
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-}
-
-/// The body of a raw saved answer with chunks; `curl` has undone them already.
-fn dechunk(headers: &HeaderMap, body: &[u8]) -> Option<Vec<u8>> {
-    headers.get(TRANSFER_ENCODING)?;
-    let mut out = Vec::with_capacity(body.len());
-    let mut rest = body;
-    loop {
-        let line_end = memchr::memmem::find(rest, b"\r\n")?;
-        let size = std::str::from_utf8(rest.get(..line_end)?).ok()?;
-        let size = usize::from_str_radix(size.split(';').next()?.trim(), 16).ok()?;
-        rest = rest.get(line_end + 2..)?;
-        if size == 0 {
-            return Some(out);
-        }
-        out.extend_from_slice(rest.get(..size)?);
-        rest = rest.get(size..)?.strip_prefix(b"\r\n")?;
-    }
-}
-
-fn failure(error: &CurlError) -> Failure {
-    let detail = error.message.clone();
-    let said = detail.to_ascii_lowercase();
-    match error.code {
-        7 if said.contains("timed out") => Failure::ConnectTimeout,
-        7 => Failure::Refused { address: address_in(&detail) },
-        28 if said.contains("connection timed out") || said.contains("failed to connect") => {
-            Failure::ConnectTimeout
-        }
-        28 => Failure::HeadersTooLate,
-        52 => Failure::ClosedEarly { received: Bytes::new() },
-        55 | 56 => Failure::Reset,
-        1 | 8 => Failure::NotHttp { received: Bytes::new(), detail },
-        _ => Failure::Unreachable { address: address_in(&detail), detail },
-    }
-}
-
-/// `Failed to connect to 127.0.0.1 port 5000 after 0 ms` gives `127.0.0.1:5000`.
-fn address_in(message: &str) -> String {
-    let after = |mark: &str| {
-        message
-            .split_once(mark)
-            .and_then(|(_, rest)| rest.split([' ', ':']).find(|word| !word.is_empty()))
-    };
-    match (after("connect to "), after(" port "), after("host: ")) {
-        (Some(host), Some(port), _) => format!("{host}:{port}"),
-        (Some(host), None, _) | (None, _, Some(host)) => host.to_owned(),
-        _ => "the backend".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use memchr::memmem;
 
+use super::request;
+
 /// What `curl` says on its way out when there was no whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CurlError {
@@ -16,8 +18,32 @@ pub(super) struct CurlError {
 pub(super) fn strip(input: &[u8]) -> (Vec<u8>, Option<CurlError>) {
     let (input, error) = split_error(unfence(input));
     let input = skip_prompt(input);
+    let input =
+        request::end_of_printed_request(input).and_then(|at| input.get(at..)).unwrap_or(input);
     let input = if is_verbose(input) { unverbose(input) } else { input.to_vec() };
     (input, error)
+}
+
+/// Where the last of several runs of `curl` begins: its command line, with an answer before it and
+/// behind it.
+pub(super) fn last_run(input: &[u8]) -> usize {
+    let (mut at, mut start, mut last) = (0, None, 0);
+    let mut answered = false;
+    for line in lines(input) {
+        let text = bare(line);
+        if text.starts_with(b"HTTP/") || text.starts_with(b"< HTTP/") {
+            last = start.take().unwrap_or(last);
+            answered = true;
+        } else if answered
+            && text.len() < 1_000
+            && memmem::find(text, b"curl").is_some()
+            && std::str::from_utf8(text).ok().and_then(request::command_line).is_some()
+        {
+            start = Some(at);
+        }
+        at += line.len();
+    }
+    last
 }
 
 /// Lines with their ends.
@@ -86,26 +112,37 @@ fn split_error(input: &[u8]) -> (&[u8], Option<CurlError>) {
 /// Leading lines that are certainly the terminal's are passed over, if an answer follows them.
 fn skip_prompt(input: &[u8]) -> &[u8] {
     let mut skipped = 0;
+    let mut commands = false;
     for line in lines(input).take(40) {
         let text = bare(line).trim_ascii();
         let ours = text.is_empty()
-            || text.starts_with(b"curl ")
-            || memmem::find(text, b"$ curl ").is_some()
-            || memmem::find(text, b"# curl ").is_some()
-            || memmem::find(text, b"% curl ").is_some()
+            || std::str::from_utf8(text).ok().and_then(request::command_line).is_some()
+            || [&b"$ http "[..], b"> http ", b"% http ", b"http "]
+                .iter()
+                .any(|command| memmem::find(text, command).is_some() && text.len() < 200)
+            || is_invoked(text)
             || text.starts_with(b"% Total")
             || text.starts_with(b"Dload")
             || (memmem::find(text, b"--:--:--").is_some());
         if !ours {
             break;
         }
+        commands |= !text.is_empty();
         skipped += line.len();
     }
     let rest = input.get(skipped..).unwrap_or_default();
     let plain = without_escapes(lines(rest).next().unwrap_or_default());
-    let answer = [&b"HTTP/"[..], b"* ", b"> ", b"< HTTP/"].iter().any(|p| plain.starts_with(p));
+    let starts = [&b"HTTP/"[..], b"* ", b"> ", b"< HTTP/", b"StatusCode  ", b"POST /", b"GET /"];
+    let answer = starts.iter().any(|start| plain.starts_with(start));
     // Blank lines may also be the start of a bare body, where they are evidence.
-    if answer { rest } else { input }
+    if answer || (commands && rest.is_empty()) { rest } else { input }
+}
+
+/// `PS C:\> Invoke-WebRequest …` and its short names.
+fn is_invoked(text: &[u8]) -> bool {
+    text.starts_with(b"PS ")
+        || text.starts_with(b"Invoke-WebRequest -")
+        || text.starts_with(b"iwr ")
 }
 
 fn is_verbose(input: &[u8]) -> bool {
@@ -176,6 +213,15 @@ mod tests {
         let (rest, error) = strip(b"HTTP/1.1 200 OK\n\n<Resp\ncurl: (18) transfer closed with 3 bytes remaining to read\n");
         assert_eq!(rest, b"HTTP/1.1 200 OK\n\n<Resp\n");
         assert_eq!(error.map(|e| e.code), Some(18));
+    }
+
+    #[test]
+    fn the_last_of_several_runs_is_found_and_quotations_are_none() {
+        let one = "$ curl -i http://x/\nHTTP/1.1 200 OK\n\n<Response/>\n";
+        let two = format!("{one}me@box:~$ curl -i http://x/b\nHTTP/1.1 500 Oops\n\nx");
+        assert_eq!(last_run(one.as_bytes()), 0);
+        assert!(two[last_run(two.as_bytes())..].starts_with("me@box"));
+        assert_eq!(last_run(format!("{one}$ curl --help\n").as_bytes()), 0);
     }
 
     #[test]

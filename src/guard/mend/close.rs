@@ -39,6 +39,16 @@ impl<'t> Mender<'t> {
             && !self.foreign_starts(name)
     }
 
+    /// Whether an element that TwiML leaves empty is opened and never closed.
+    pub(super) fn holds_nothing(&self, name: &str) -> bool {
+        let next = self.rest().get(1..).unwrap_or_default().trim_start();
+        let empty = grammar::rule(name).is_some_and(|rule| {
+            let parameters = rule.children == ["Parameter"] && !next.starts_with("<Parameter");
+            !rule.text && (rule.children.is_empty() || parameters)
+        });
+        empty && next.starts_with('<') && self.ends.get(name).is_none_or(|&end| end < self.at)
+    }
+
     fn foreign_starts(&self, name: &str) -> bool {
         let before = self.text.get(..self.at).unwrap_or_default();
         memchr::memmem::find(before.as_bytes(), format!("<{name}").as_bytes()).is_some()
@@ -74,7 +84,8 @@ impl<'t> Mender<'t> {
     /// else's and nearly its own.
     pub(super) fn meant_by(&self, name: &str) -> Option<&'t str> {
         let innermost = *self.open.last()?;
-        let foreign = !self.open.contains(&name) && grammar::rule(name).is_none();
+        let foreign = !self.open.contains(&name)
+            && (grammar::rule(name).is_none() || name.eq_ignore_ascii_case(innermost));
         (foreign && is_nearly(name, innermost)).then_some(innermost)
     }
 
@@ -87,8 +98,9 @@ impl<'t> Mender<'t> {
         if unclosed.is_empty() {
             return Some(());
         }
-        // Only the root's own end tag leaves no doubt about where the others had to end.
-        if depth != 0 {
+        // Only the root's own end tag leaves no doubt about where the others had to end, unless what
+        // is left of an end tag stands in the text.
+        if depth != 0 || self.text.get(..self.at).is_some_and(|before| self.ends_torn(before)) {
             return None;
         }
         let with = end_tags(&unclosed);
@@ -106,22 +118,39 @@ impl<'t> Mender<'t> {
         let last_tag = trimmed.rfind('<').and_then(|at| trimmed.get(at..))?;
         let ends_whole =
             trimmed.ends_with('>') && (last_tag.starts_with("</") || last_tag.ends_with("/>"));
-        if ending == Ending::Unsure || !ends_whole || self.ends_foreign(last_tag) {
+        if ending == Ending::Unsure
+            || !ends_whole
+            || ends_foreign(last_tag)
+            || self.ends_torn(trimmed)
+        {
             return None;
         }
         let with = end_tags(&self.open);
-        let at = trimmed.len();
+        let at =
+            if self.open.len() == 1 { self.end_of_lines(trimmed.len()) } else { trimmed.len() };
         self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, with);
         Some(())
     }
 
-    /// Whether the last tag is none of TwiML's and stands where text was being written: it is
-    /// whole, but that text (a number, a URL) may be cut before it.
-    fn ends_foreign(&self, last_tag: &str) -> bool {
-        let inner = last_tag.trim_start_matches(['<', '/']);
-        let name = inner.get(..name_len(inner)).unwrap_or_default();
-        grammar::rule(name).is_none()
-            && self.open.last().and_then(|open| grammar::rule(open)).is_none_or(|rule| rule.text)
+    /// Whether a `>` stands in the text behind the last tag: it ended a tag that is torn.
+    fn ends_torn(&self, before: &str) -> bool {
+        let Some(at) = before.rfind('<') else { return false };
+        let is_text = self
+            .edits
+            .iter()
+            .any(|edit| edit.span.start == at && edit.cause.is(&causes::bare_less_than::CAUSE));
+        let ends = before.get(at..).unwrap_or_default().matches('>').count();
+        ends > usize::from(!is_text)
+    }
+
+    /// Where the root's end tag stood behind `at`: in a line of its own where its start tag has one.
+    fn end_of_lines(&self, at: usize) -> usize {
+        let begun = memchr::memmem::find(self.text.as_bytes(), b"<Response>");
+        let lines = begun
+            .and_then(|begun| self.text.get(begun + 10..))
+            .is_some_and(|inner| inner.starts_with(['\n', '\r']));
+        let after = self.text.get(at..).unwrap_or_default();
+        after.find('\n').filter(|_| lines).map_or(at, |len| at + len + 1)
     }
 
     /// Whether the element just opened may stand where it does, as far as an unclosed parent is
@@ -134,6 +163,12 @@ impl<'t> Mender<'t> {
             _ => true,
         }
     }
+}
+
+/// Whether the last tag is none of TwiML's: the program that wrote it stopped within the document.
+fn ends_foreign(last_tag: &str) -> bool {
+    let inner = last_tag.trim_start_matches(['<', '/']);
+    grammar::rule(inner.get(..name_len(inner)).unwrap_or_default()).is_none()
 }
 
 /// Whether one name is the other but for letter case or at most two slips in a longer word.

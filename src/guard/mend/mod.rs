@@ -7,6 +7,7 @@ mod blanks;
 mod close;
 mod quotes;
 mod tag;
+mod torn;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,7 +15,7 @@ use std::ops::Range;
 use super::causes::document as causes;
 use super::edit::Edit;
 use super::finding::Grade;
-use super::twiml::chars::{Reference, is_char, name_len, reference};
+use super::twiml::chars::{Reference, is_blank, is_char, name_len, reference};
 use super::twiml::{entities, grammar};
 use crate::twilio::limits;
 
@@ -110,7 +111,7 @@ impl<'t> Mender<'t> {
             if rest.starts_with('<') {
                 self.markup(rest)?;
             } else if rest.starts_with('&') {
-                self.ampersand();
+                self.ampersand()?;
             } else if rest.starts_with("]]>") {
                 self.edit(
                     &causes::cdata_end_in_text::CAUSE,
@@ -120,38 +121,48 @@ impl<'t> Mender<'t> {
                 );
                 self.at += 3;
             } else {
-                self.plain(rest);
+                self.plain(rest)?;
             }
         }
         Some(())
     }
 
     /// Text up to the next character that means something.
-    fn plain(&mut self, rest: &str) {
+    fn plain(&mut self, rest: &str) -> Option<()> {
         let len = rest
             .char_indices()
             .skip(1)
             .find(|&(_, c)| matches!(c, '<' | '&' | ']'))
             .map_or(rest.len(), |(at, _)| at);
-        self.control_characters(self.at..self.at + len);
+        self.control_characters(self.at..self.at + len)?;
         self.at += len;
+        Some(())
     }
 
     /// Characters that XML does not allow: a separator becomes a blank, as it sounds; the others
-    /// are dropped, since nobody can hear them.
-    fn control_characters(&mut self, span: Range<usize>) {
-        let content = self.text.get(span.clone()).unwrap_or_default();
+    /// are dropped, since nobody can hear them. One that begins a sequence (a colour, another
+    /// alphabet) is not alone: what it does to the characters behind it is lost.
+    fn control_characters(&mut self, span: Range<usize>) -> Option<()> {
+        let content = self.text.get(span.clone())?;
+        if content.split('\u{1b}').skip(1).any(|after| after.starts_with(['[', '(', '$'])) {
+            return None;
+        }
         for (at, c) in content.char_indices().filter(|&(_, c)| !is_char(c)) {
             let at = span.start + at;
-            let separates = matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}');
-            let with = if separates { " " } else { "" };
             let span = at..at + c.len_utf8();
+            let (before, after) = (self.text.get(..at), self.text.get(span.end..));
+            // Beside a blank or markup it separates nothing that is not separate.
+            let within = before.is_some_and(|text| text.ends_with(char::is_alphanumeric))
+                && after.is_some_and(|text| text.starts_with(char::is_alphanumeric));
+            let separates = matches!(c, '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1f}');
+            let with = if separates && within { " " } else { "" };
             self.edit(&causes::control_character::CAUSE, Grade::Inferred, span, with);
         }
+        Some(())
     }
 
     /// At an `&`, in text or in a value.
-    fn ampersand(&mut self) {
+    fn ampersand(&mut self) -> Option<()> {
         let rest = self.rest();
         let len = match reference(rest) {
             Reference::Legal(len) => len,
@@ -167,6 +178,8 @@ impl<'t> Mender<'t> {
                         );
                         len
                     }
+                    // What a DOCTYPE may have declared is no bare `&`.
+                    None if self.has_doctype() => return None,
                     None => self.bare_ampersand(),
                 }
             }
@@ -182,9 +195,24 @@ impl<'t> Mender<'t> {
             Reference::Bare => self.bare_ampersand(),
         };
         self.at += len;
+        Some(())
+    }
+
+    fn has_doctype(&self) -> bool {
+        self.edits.iter().any(|edit| edit.cause.is(&causes::doctype::CAUSE))
     }
 
     fn bare_ampersand(&mut self) -> usize {
+        // `&amp ` lacks but its semicolon.
+        let inner = self.text.get(self.at + 1..).unwrap_or_default();
+        let name = ["amp", "lt", "gt"].into_iter().find(|name| {
+            inner.strip_prefix(name).is_some_and(|after| after.starts_with(char::is_whitespace))
+        });
+        if let Some(name) = name {
+            let end = self.at + 1 + name.len();
+            self.edit(&causes::bare_ampersand::CAUSE, Grade::Inferred, end..end, ";");
+            return 1 + name.len();
+        }
         self.edit(&causes::bare_ampersand::CAUSE, Grade::Lossless, self.at..self.at + 1, "&amp;");
         1
     }
@@ -193,6 +221,10 @@ impl<'t> Mender<'t> {
         if let Some(inner) = rest.strip_prefix("<!--") {
             let len = inner.find("-->")? + 7;
             let comment = rest.get(4..len - 3).unwrap_or_default();
+            // A comment within a comment: there is no saying what was meant to be left out.
+            if comment.contains("<!--") || comment.starts_with('>') {
+                return None;
+            }
             if comment.contains("--") || comment.ends_with('-') || !comment.chars().all(is_char) {
                 self.edit(
                     &causes::comment_malformed::CAUSE,
@@ -204,16 +236,12 @@ impl<'t> Mender<'t> {
             self.at += len;
         } else if rest.starts_with("<![CDATA[") {
             let len = rest.find("]]>")? + 3;
-            self.control_characters(self.at..self.at + len);
+            self.control_characters(self.at..self.at + len)?;
             self.at += len;
         } else if rest.starts_with("<?") {
             let len = rest.find("?>")? + 2;
-            if self.at == 0 {
-                self.escaped_declaration(rest.get(..len)?);
-            }
-            if self.at > 0
-                && rest.get(2..5).is_some_and(|target| target.eq_ignore_ascii_case("xml"))
-            {
+            let declares = rest.get(2..5).is_some_and(|it| it.eq_ignore_ascii_case("xml"));
+            if declares && (self.at > 0 || !self.declaration(rest.get(..len)?)) {
                 self.edit(
                     &causes::declaration_misplaced::CAUSE,
                     Grade::Lossless,
@@ -233,19 +261,41 @@ impl<'t> Mender<'t> {
             if opens {
                 self.start_tag()?;
             }
+        } else if self.torn_end_tag(rest).is_some() || self.start_for_end(rest).is_some() {
+            return Some(());
         } else if let Some(inner) = rest.strip_prefix("</") {
             self.end_tag(inner)?;
         } else if self.is_tag(rest) {
             self.start_tag()?;
         } else {
-            self.less_than();
+            self.less_than(rest)?;
         }
         Some(())
     }
 
-    fn less_than(&mut self) {
+    /// A `<` that opens no tag: in what is heard or read it is a character. A torn tag is not, nor
+    /// is what a template left.
+    fn less_than(&mut self, rest: &str) -> Option<()> {
+        if self.is_torn(rest) || is_template(rest) {
+            return None;
+        }
         self.edit(&causes::bare_less_than::CAUSE, Grade::Inferred, self.at..self.at + 1, "&lt;");
         self.at += 1;
+        Some(())
+    }
+
+    /// Whether a `<` begins a tag, or the rest of one, where no text is spoken: directly below what
+    /// holds elements only, or with its `>` in a number or a URL.
+    fn is_torn(&self, rest: &str) -> bool {
+        const ADDRESSES: [&str; 7] =
+            ["Client", "Dial", "Media", "Number", "Play", "Redirect", "Sip"];
+        let parent = self.open.last().copied().unwrap_or_default();
+        let inner = rest.get(1..).unwrap_or_default();
+        if grammar::rule(parent).is_some_and(|rule| !rule.text) {
+            return !inner.starts_with(|c: char| is_blank(c) || c.is_ascii_digit());
+        }
+        let next = inner.find(['<', '>']).and_then(|at| inner.get(at..)).unwrap_or_default();
+        ADDRESSES.contains(&parent) && (inner.starts_with('<') || next.starts_with('>'))
     }
 
     /// Whether `<` opens a tag here: a name that TwiML knows, or any tag that is whole in itself.
@@ -263,7 +313,14 @@ impl<'t> Mender<'t> {
             return bounded;
         }
         // An unknown name is a tag only where something closes it.
-        let closed_later = || self.ends.get(name).is_some_and(|&end| end > self.at);
+        let other_case = || {
+            grammar::ignoring_case(name).is_some()
+                && self
+                    .ends
+                    .iter()
+                    .any(|(other, &end)| end > self.at && other.eq_ignore_ascii_case(name))
+        };
+        let closed_later = || self.ends.get(name).is_some_and(|&end| end > self.at) || other_case();
         bounded
             && inner.find(['<', '>']).is_some_and(|end| {
                 inner.get(end..).is_some_and(|rest| rest.starts_with('>'))
@@ -302,6 +359,11 @@ impl<'t> Mender<'t> {
         self.at = end;
         Some(())
     }
+}
+
+/// Whether a `<` begins what a template would have filled.
+fn is_template(rest: &str) -> bool {
+    rest.starts_with("<%") || rest.starts_with("<?")
 }
 
 #[cfg(test)]
@@ -383,6 +445,8 @@ mod tests {
             "<Response><Dial>1<b>Notice</b>",
             "<Response><Say>x<Dial>1</Dial></Response>",
             "<Response><Dial><Number>1</Dial><Say>x</Say></Response></X>",
+            "<Response><Redirect>/x/Redirect></Response>",
+            "<Response><Gather><Say>x</Say>Gather>",
         ] {
             assert_eq!(mended(text), None, "{text}");
         }

@@ -6,13 +6,16 @@ use super::Mender;
 use crate::guard::causes::document as causes;
 use crate::guard::finding::Grade;
 use crate::guard::twiml::chars::{is_blank, name_len};
-use crate::guard::twiml::grammar;
+use crate::guard::twiml::{self, grammar};
 
 /// What a wrapping makes of a quote.
-const ESCAPED: [&str; 6] = ["\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;"];
+const ESCAPED: [&str; 7] = ["\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;", "\"\""];
 
 /// A value that lost a quote is not longer than this.
 const MAX_VALUE: usize = 100;
+
+/// A URL that lost a quote is not longer than this.
+const MAX_URL: usize = 500;
 
 /// How the quote that ends a value is to be set.
 pub(super) struct Broken {
@@ -30,7 +33,9 @@ impl Mender<'_> {
         let len = inner.get(..inner.find(['>', '<']).unwrap_or(inner.len()))?.find(quote)?;
         let value = inner.get(..len)?;
         let after = inner.get(len + quote.len()..)?;
-        if value.contains(['"', '\'', '\\']) || !ends_value(after) {
+        // `a="" b=""` are two empty values.
+        let empty = value.is_empty() || value.starts_with(is_blank) || value.ends_with('=');
+        if value.contains(['"', '\\']) || quote == "\"\"" && empty || !ends_value(after) {
             return None;
         }
         let start = self.at + quote.len();
@@ -43,15 +48,24 @@ impl Mender<'_> {
         Some(())
     }
 
-    /// The same escapes in the declaration.
-    pub(super) fn escaped_declaration(&mut self, declaration: &str) {
-        for quote in ESCAPED {
-            for (at, _) in declaration.match_indices(quote) {
-                let span = self.at + at..self.at + at + quote.len();
-                let cause = &causes::attribute_quote_escaped::CAUSE;
-                self.edit(cause, Grade::Inferred, span, "\"");
-            }
+    /// The same escapes in the declaration. Whether it is one then.
+    pub(super) fn declaration(&mut self, declaration: &str) -> bool {
+        let is_one = |text: &str| twiml::read(&format!("{text}<Response/>")).is_ok();
+        if is_one(declaration) {
+            return true;
         }
+        let Some(quote) = ESCAPED.into_iter().find(|quote| declaration.contains(quote)) else {
+            return false;
+        };
+        if !is_one(&declaration.replace(quote, "\"")) {
+            return false;
+        }
+        for (at, _) in declaration.match_indices(quote) {
+            let span = self.at + at..self.at + at + quote.len();
+            let cause = &causes::attribute_quote_escaped::CAUSE;
+            self.edit(cause, Grade::Inferred, span, "\"");
+        }
+        true
     }
 
     /// At the opening quote of a value of `element`: the one place where its end belongs, if the
@@ -70,19 +84,24 @@ impl Mender<'_> {
                 || content.contains("/>") && content.contains('<'));
         let after = close.and_then(|at| inner.get(at + 1..)).unwrap_or_default();
         let next = next_attribute(content, element).filter(|_| !ends_value(after));
-        if !swallowed && next.is_none() && close.is_some() {
-            return None;
-        }
         let start = self.at + 1;
         // `"alice'` followed by what follows a value.
-        if let Some(at) = content.find(other) {
-            let mixed = content.get(..at)?;
-            if ends_value(content.get(at + 1..)?) && is_short_value(mixed, element) {
-                return Some(Broken {
-                    value: start..start + at,
-                    close: start + at..start + at + 1,
-                });
-            }
+        let mixed = content.char_indices().find(|&(_, c)| c == other || super::tag::is_curly(c));
+        let mixed = mixed.and_then(|(at, c)| {
+            let (value, behind) = (content.get(..at)?, content.get(at + c.len_utf8()..)?);
+            let close = start + at..start + at + c.len_utf8();
+            (ends_value(behind) && is_value(value, element))
+                .then_some((Broken { value: start..start + at, close }, behind))
+        });
+        let ends_tag = mixed.as_ref().is_some_and(|(_, behind)| {
+            behind.trim_start_matches(['/', ' ']).starts_with('>') && !ends_value(after)
+        });
+        let mixed = mixed.map(|(broken, _)| broken);
+        if !swallowed && next.is_none() && close.is_some() && !ends_tag {
+            return None;
+        }
+        if let Some(mixed) = mixed {
+            return Some(mixed);
         }
         let end = match (before_tag.filter(|_| swallowed), next) {
             (None, Some(next)) => next,
@@ -98,7 +117,7 @@ impl Mender<'_> {
             (None, None) => return None,
         };
         let value = content.get(..end)?;
-        is_short_value(value, element)
+        is_value(value, element)
             .then_some(Broken { value: start..start + end, close: start + end..start + end })
     }
 
@@ -106,10 +125,7 @@ impl Mender<'_> {
     pub(super) fn opening_quote_missing(&mut self, rest: &str) -> Option<()> {
         let len = rest.find(['"', '\''])?;
         let value = rest.get(..len)?;
-        if !is_short_value(value, "")
-            || value.contains(is_blank)
-            || !ends_value(rest.get(len + 1..)?)
-        {
+        if !is_value(value, "") || value.contains(is_blank) || !ends_value(rest.get(len + 1..)?) {
             return None;
         }
         let cause = &causes::attribute_quote_missing::CAUSE;
@@ -139,6 +155,19 @@ fn ends_value(after: &str) -> bool {
             && trimmed.get(name_len(trimmed)..).is_some_and(|rest| {
                 name_len(trimmed) > 0 && rest.trim_start_matches(is_blank).starts_with('=')
             })
+}
+
+/// Whether a text can be nothing but one value: a short one, or a URL with a query.
+fn is_value(value: &str, element: &str) -> bool {
+    let foreign = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '<' | '>' | '"' | '\'' | '`' | '\\')
+            || super::tag::is_curly(c)
+    };
+    let url = value.len() <= MAX_URL
+        && (value.starts_with('/') || value.contains("://"))
+        && !value.contains(foreign);
+    url || is_short_value(value, element)
 }
 
 /// Whether a text can be nothing but one value: short, without marks of a tag or a query, and

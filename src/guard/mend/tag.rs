@@ -32,6 +32,13 @@ impl Mender<'_> {
                 return Some(());
             }
             if rest.starts_with('>') {
+                if self.holds_nothing(name) {
+                    let at = self.at;
+                    self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, "/");
+                    self.at += 1;
+                    self.self_closed = Some((name, self.at));
+                    return Some(());
+                }
                 self.at += 1;
                 self.open.push(name);
                 return Some(());
@@ -74,6 +81,16 @@ impl Mender<'_> {
     fn stray_separators(&mut self, between: bool) -> bool {
         let rest = self.rest();
         let stray = |c: char| matches!(c, ',' | ';' | ':');
+        let quote = rest.strip_prefix(['"', '\'']).is_some_and(|after| {
+            after.starts_with(|c| is_blank(c) || c == '>') || after.starts_with("/>")
+        });
+        if between && quote {
+            let span = self.at..self.at + 1;
+            self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, " ");
+            self.at += 1;
+            self.skip_blanks();
+            return true;
+        }
         if !between || !rest.starts_with(stray) {
             return false;
         }
@@ -116,6 +133,9 @@ impl Mender<'_> {
     fn value(&mut self, element: &str) -> Option<()> {
         let rest = self.rest();
         let first = rest.chars().next()?;
+        if rest.starts_with("\"\"") && self.escaped_quotes(rest).is_some() {
+            return Some(());
+        }
         if matches!(first, '"' | '\'')
             && let Some(broken) = self.broken_quote(element)
         {
@@ -202,12 +222,14 @@ impl Mender<'_> {
             return None;
         }
         let before = self.at;
-        self.control_characters(span.clone());
+        self.control_characters(span.clone())?;
         for (at, c) in content.char_indices().filter(|&(_, c)| matches!(c, '&' | '<')) {
             let at = span.start + at;
             if c == '&' {
                 self.at = at;
-                self.ampersand();
+                self.ampersand()?;
+            } else if super::is_template(content.get(at - span.start..)?) {
+                return None;
             } else {
                 self.edit(&causes::bare_less_than::CAUSE, Grade::Inferred, at..at + 1, "&lt;");
             }
@@ -229,5 +251,6 @@ pub(super) fn is_curly(c: char) -> bool {
             | '\u{ab}'
             | '\u{bb}'
             | '\u{2033}'
+            | '`'
     )
 }

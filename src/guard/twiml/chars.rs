@@ -132,6 +132,11 @@ pub fn attribute_value(raw: &str) -> String {
     value
 }
 
+/// A text with its references resolved; as it is where one can't be.
+pub fn plain(raw: &str) -> std::borrow::Cow<'_, str> {
+    quick_xml::escape::unescape(raw).unwrap_or(std::borrow::Cow::Borrowed(raw))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,7 @@
 //! Reading TwiML: strictly, and as far as it can be mended.
 
-mod attributes;
-pub mod bounds;
 pub mod chars;
+mod derived;
 pub mod document;
 pub mod entities;
 pub mod grammar;
@@ -10,6 +9,7 @@ mod names;
 mod namespaces;
 mod reader;
 mod tags;
+pub mod values;
 
 pub use document::{Attribute, Declaration, Document, Element};
 pub use reader::{XmlFault, read};

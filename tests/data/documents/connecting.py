@@ -16,7 +16,7 @@ def dial_all_attributes(r):
         "+15550100003", action="/dialed?leg=1&of=2", method="POST", timeout=20, hangup_on_star=True, time_limit=3600,
         caller_id="+15550100002", record="record-from-answer-dual", trim="do-not-trim", answer_on_bridge=True,
         ring_tone="il", sequential=True, recording_track="both", recording_status_callback="/recording",
-        recording_status_callback_event="initiated in-progress answered completed", refer_url="/refer", refer_method="POST",
+        recording_status_callback_event="in-progress completed", refer_url="/refer", refer_method="POST",
     )
 
 

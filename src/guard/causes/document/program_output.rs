@@ -18,5 +18,5 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    words::smells_of_a_program(foreign.text).map(|line| origins::prefixed(foreign, line))
+    words::smells_of_a_program(foreign.text).or_else(|| words::packed(foreign.text)).map(|line| origins::prefixed(foreign, line))
 }

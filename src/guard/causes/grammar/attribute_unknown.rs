@@ -1,5 +1,6 @@
 //! `attribute-unknown`: an attribute that TwiML does not know on its element.
 
+use crate::guard::causes::grammar::callback_misplaced;
 use crate::guard::causes::grammar::letter_case::only_other_case;
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::reading::{Found, Reading};
@@ -18,10 +19,6 @@ pub static CAUSE: Cause = Cause {
     check: Check::Grammar(find),
 };
 
-/// What the server reads although no client library writes it: its error codes name them.
-const SERVER_KNOWS: [(&str, &str); 4] =
-    [("Dial", "ifMachine"), ("Response", "version"), ("Say", "rate"), ("Sip", "sendDigits")];
-
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for element in &reading.document.elements {
@@ -33,13 +30,14 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
         for attribute in &element.attributes {
             let attribute_name = reading.text.get(attribute.name.clone()).unwrap_or_default();
             let known = own.contains(&attribute_name)
-                || SERVER_KNOWS.contains(&(name, attribute_name))
                 || attribute_name == "xmlns"
                 || attribute_name.contains(':');
             // `letter-case` mends a name that is merely in the wrong case.
+            // A callback on the wrong element is `callback-misplaced`.
+            let misplaced = callback_misplaced::is_misplaced(name, attribute_name);
             let mended = only_other_case(own, attribute_name)
                 .is_some_and(|known| element.attribute(reading.text, known).is_none());
-            if !known && !mended {
+            if !known && !mended && !misplaced {
                 let evidence = format!("`{attribute_name}` on `{name}`");
                 found.push(Found::at(attribute.name.start, evidence));
             }

@@ -10,7 +10,7 @@ pub static CAUSE: Cause = Cause {
     slug: "nesting-wrong",
     stage: Stage::Grammar,
     level: Level::Warning,
-    codes: &[12200, 13215, 13320, 14300],
+    codes: &[12200, 13112, 13215, 13320, 14300],
     evidence: Evidence::Documented,
     explain: "an element inside one that can't hold it",
     remedy: "put it where Twilio's docs show it",

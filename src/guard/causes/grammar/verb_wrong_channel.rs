@@ -10,7 +10,7 @@ pub static CAUSE: Cause = Cause {
     slug: "verb-wrong-channel",
     stage: Stage::Grammar,
     level: Level::Warning,
-    codes: &[12200],
+    codes: &[12200, 14110],
     evidence: Evidence::Documented,
     explain: "a verb of the other channel: voice verbs in a message, message verbs in a call",
     remedy: "answer voice URLs with voice verbs, messaging URLs with Message",

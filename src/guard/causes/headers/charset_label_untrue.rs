@@ -2,7 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::media::ContentType;
-use crate::guard::charset::is_ascii_compatible;
+use crate::guard::charset::{is_ascii_compatible_in_header, is_utf8};
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -21,6 +21,6 @@ fn find(content_type: &ContentType, ascii: bool) -> bool {
     let Some(charset) = content_type.media().and_then(|media| media.charset.as_deref()) else {
         return false;
     };
-    let truthful = charset.eq_ignore_ascii_case("utf-8") || (ascii && is_ascii_compatible(charset));
+    let truthful = is_utf8(charset) || (ascii && is_ascii_compatible_in_header(charset));
     matches!(content_type.essence(), "text/xml" | "application/xml") && !truthful
 }

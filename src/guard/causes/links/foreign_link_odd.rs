@@ -1,7 +1,7 @@
 //! `foreign-link-odd`: a URL on another host that looks wrong: `//` in its path, or no scheme.
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
-use crate::guard::links;
+use crate::guard::{link, links};
 use crate::guard::reading::{Found, Reading};
 
 /// The catalogue entry.
@@ -18,5 +18,6 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    reading.urls().filter(|(_, url)| links::is_odd(url, reading.own_hosts)).map(|(span, url)| Found::at(span.start, url)).collect()
+    let odd = link::links(reading).into_iter().filter(|link| links::is_odd(link.written, reading.own_hosts));
+    odd.map(|link| Found::at(link.span.start, link.written)).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::reading::{Found, Reading};
-use crate::guard::{hosts, links};
+use crate::guard::{hosts, link, links};
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -18,12 +18,13 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    let kinds = reading.urls().filter_map(|(span, url)| {
+    let kinds = link::links(reading).into_iter().filter_map(|link| {
+        let url = link.written;
         if links::is_on_own_host(url, reading.own_hosts) {
             return None;
         }
         let kind = hosts::unreachable(links::host(url)?)?;
-        Some(Found::at(span.start, format!("{url} ({kind})")))
+        Some(Found::at(link.span.start, format!("{url} ({kind})")))
     });
     kinds.collect()
 }

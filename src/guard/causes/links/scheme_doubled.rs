@@ -2,7 +2,7 @@
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::finding::Grade;
-use crate::guard::links;
+use crate::guard::{link, links};
 use crate::guard::reading::{Found, Reading};
 
 /// The catalogue entry.
@@ -19,8 +19,10 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    reading.urls().filter_map(|(span, url)| {
-        let mended = links::without_doubled_scheme(url)?;
-        Some(Found::at(span.start, url).mended(Grade::Lossless, span, mended))
-    }).collect()
+    let mended = link::links(reading).into_iter().filter_map(|link| {
+        let mended = links::without_doubled_scheme(link.written)?;
+        let found = Found::at(link.span.start, link.written);
+        Some(found.mended(Grade::Lossless, link.span, mended))
+    });
+    mended.collect()
 }

@@ -1,8 +1,10 @@
 //! `stream-scheme-wrong`: a Stream's or ConversationRelay's URL that is not `wss:`.
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
-use crate::guard::links;
+use crate::guard::link::Purpose;
 use crate::guard::reading::{Found, Reading};
+use crate::guard::{link, links};
+use crate::twilio::Slot;
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -18,18 +20,16 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    let elements = reading.document.elements.iter();
-    let streams = elements
-        .filter(|element| matches!(element.name_in(reading.text), "Stream" | "ConversationRelay"));
+    let streams = link::links(reading)
+        .into_iter()
+        .filter(|link| link.purpose == Purpose::Slot(Slot::Stream));
     streams
-        .filter_map(|element| {
-            let span = element.attribute(reading.text, "url")?;
-            let url = reading.text.get(span.clone())?.trim();
-            let scheme = links::scheme(url)?;
+        .filter_map(|link| {
+            let scheme = links::scheme(link.written)?;
             // Two schemes in one are `scheme-doubled`, which is mended first.
             let wrong = !scheme.eq_ignore_ascii_case("wss://")
-                && links::without_doubled_scheme(url).is_none();
-            wrong.then(|| Found::at(span.start, url))
+                && links::without_doubled_scheme(link.written).is_none();
+            wrong.then(|| Found::at(link.span.start, link.written))
         })
         .collect()
 }

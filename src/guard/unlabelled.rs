@@ -1,0 +1,116 @@
+//! Bytes that no label explains, where the document itself tells the language.
+
+use encoding_rs::{
+    Encoding, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255,
+    WINDOWS_1256,
+};
+
+/// The code page that a language is written in where UTF-8 is not.
+fn code_page(language: &[u8]) -> Option<&'static Encoding> {
+    let language = language.to_ascii_lowercase();
+    Some(match language.as_slice() {
+        b"he" | b"iw" => WINDOWS_1255,
+        b"ar" => WINDOWS_1256,
+        b"ru" | b"uk" | b"bg" => WINDOWS_1251,
+        b"el" => WINDOWS_1253,
+        b"tr" => WINDOWS_1254,
+        b"pl" | b"cs" | b"hu" | b"sk" | b"ro" | b"hr" | b"sl" => WINDOWS_1250,
+        b"es" | b"fr" | b"de" | b"it" | b"pt" | b"nl" | b"sv" | b"da" | b"nb" | b"fi" | b"en"
+        | b"ca" => WINDOWS_1252,
+        _ => return None,
+    })
+}
+
+/// The code page of a document's one language, or Hebrew where nothing else is spelt so.
+pub fn evident(body: &[u8]) -> Option<&'static Encoding> {
+    if is_damaged_utf8(body) {
+        return None;
+    }
+    let mut languages = memchr::memmem::find_iter(body, b"language=").filter_map(|at| {
+        let value = body.get(at + 10..)?;
+        let len = value.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+        value.get(..len)
+    });
+    let Some(first) = languages.next() else { return is_hebrew(body).then_some(WINDOWS_1255) };
+    let page = code_page(first)?;
+    let foreign = if page == WINDOWS_1255 {
+        !letters(body).all(|b| HEBREW.contains(&b))
+    } else {
+        page != WINDOWS_1251 && page != WINDOWS_1253 && page != WINDOWS_1256 && !is_latin(body)
+    };
+    let broken = page.decode_without_bom_handling_and_without_replacement(body).is_none();
+    (!foreign && !broken && languages.all(|other| code_page(other) == Some(page))).then_some(page)
+}
+
+/// Whether a good part of the bytes is UTF-8: then something broke it, and it is nothing else.
+fn is_damaged_utf8(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let broken = text.matches('\u{fffd}').count();
+    let whole = text.chars().filter(|c| !c.is_ascii()).count() - broken;
+    whole * 4 >= broken
+}
+
+/// Whether accented letters stand alone or in pairs, as they do in languages written in Latin.
+fn is_latin(body: &[u8]) -> bool {
+    !body.windows(3).any(|run| run.iter().all(|b| *b >= 0xc0))
+}
+
+/// The letters of Hebrew in windows-1255.
+const HEBREW: std::ops::RangeInclusive<u8> = 0xe0..=0xfa;
+
+/// Its letters that only end a word: ך ם ן ף ץ.
+const FINAL: [u8; 5] = [0xea, 0xed, 0xef, 0xf3, 0xf5];
+
+/// Fewer letters than this prove nothing.
+const LEAST_LETTERS: usize = 20;
+
+fn letters(body: &[u8]) -> impl Iterator<Item = u8> {
+    body.iter().copied().filter(|b| *b >= 0xc0)
+}
+
+/// Whether every letter that is not ASCII is one of Hebrew, and those that end words do: in Russian
+/// or Greek the same bytes are common within words.
+fn is_hebrew(body: &[u8]) -> bool {
+    let mut ends = 0;
+    for (at, _) in body.iter().enumerate().filter(|(_, b)| FINAL.contains(b)) {
+        if body.get(at + 1).is_some_and(|next| *next >= 0xc0) {
+            return false;
+        }
+        ends += 1;
+    }
+    ends >= 2
+        && letters(body).count() >= LEAST_LETTERS
+        && letters(body).all(|b| HEBREW.contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_tells_the_code_page() {
+        for (document, page) in [
+            (&b"<Say language=\"he-IL\">\xf9\xec\xe5\xed</Say>"[..], Some(WINDOWS_1255)),
+            (b"<Say language='ru-RU'>\xef\xf0\xe8\xe2\xe5\xf2</Say>", Some(WINDOWS_1251)),
+            (b"<Say language=\"es-ES\">\xa1Hola!</Say>", Some(WINDOWS_1252)),
+            (b"<Say language=\"ja-JP\">\xf9\xec</Say>", None),
+            (b"<Say language=\"en-US\">\xf9\xec\xe5\xed</Say>", None),
+            (b"<Say language='ru-RU'>\xd0\xbf\xd1\x80\xff</Say>", None),
+            (b"<Say language=\"he-IL\">\xc9\xec</Say>", None),
+            (b"<Say language=\"he-IL\">\xf9</Say><Say language=\"ru-RU\">\xf9</Say>", None),
+        ] {
+            assert_eq!(evident(document), page, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn hebrew_is_known_by_its_final_letters() {
+        let (hebrew, ..) =
+            WINDOWS_1255.encode("<Message>שלום, הגעתם למרפאה. אנא המתינו בסבלנות</Message>");
+        assert_eq!(evident(&hebrew), Some(WINDOWS_1255));
+        let (russian, ..) =
+            WINDOWS_1251.encode("<Message>привет, как дела, когда придешь домой</Message>");
+        assert_eq!(evident(&russian), None);
+        assert_eq!(evident(b"<Message>\xf9\xec\xe5\xed</Message>"), None);
+    }
+}
