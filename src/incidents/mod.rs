@@ -24,8 +24,9 @@ use http::HeaderMap;
 use uuid::Uuid;
 
 use crate::config::route::Route;
+use crate::guard::causes::{Cause, Level};
 use crate::guard::{Answer, CAUSES, DeliveryKind, Exchange, Judgement};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{CauseLabel, Metrics};
 use crate::twilio::Slot;
 
 pub use journal::{Recording, new_id};
@@ -87,6 +88,8 @@ impl Incident {
 /// Instruments with a label for every slot and every cause.
 pub fn instruments() -> prometheus::Result<Metrics> {
     let slots = Slot::ALL.map(Slot::name);
-    let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
+    let label =
+        |cause: &&Cause| CauseLabel { slug: cause.slug, is_warning: cause.level != Level::Fault };
+    let causes: Vec<_> = CAUSES.iter().map(label).collect();
     Metrics::new(&slots, &causes)
 }

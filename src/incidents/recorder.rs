@@ -112,12 +112,14 @@ impl Recorder {
     /// Offers an incident; when the queue is full it is dropped, counted and said.
     pub fn offer(&self, incident: Incident) {
         let size = weight(&incident);
+        self.metrics.recorder_queue(1);
         let held = self.bytes.fetch_add(size, Ordering::Relaxed);
         if held + size > QUEUE_BYTES
             || self.queue.try_send(Item::Incident(Box::new(incident))).is_err()
         {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.metrics.recorder_queue(-1);
             self.metrics.incident_dropped();
         }
     }
@@ -209,6 +211,7 @@ impl Writer {
             match items.recv_timeout(journal::TICK) {
                 Ok(Item::Incident(incident)) => {
                     self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
+                    self.metrics.recorder_queue(-1);
                     self.journal.note(&incident);
                     self.write(&incident);
                 }

@@ -12,9 +12,9 @@ use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
 use crate::config::{self, Config, Flags, LogBody, LogConfig, Sources, Upstream};
-use crate::guard::{CAUSES, Judgement};
+use crate::guard::Judgement;
 use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
-use crate::incidents::{Incident, Recording};
+use crate::incidents::{Incident, Recording, instruments};
 use crate::probe::Response;
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
@@ -83,9 +83,7 @@ impl Guarded {
         nobody: SocketAddr,
         log: bool,
     ) -> Result<Self, StartError> {
-        let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
-        let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
-        let metrics = Metrics::new(&slots, &causes)?;
+        let metrics = instruments()?;
         let log = log.then(|| {
             let config = LogConfig { format: None, body: LogBody::Preview };
             let recording = Recording::passing(&metrics);

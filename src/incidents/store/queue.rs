@@ -80,7 +80,9 @@ impl Store {
 
     /// Offers something; when the queue is full it is dropped and counted.
     pub fn offer(&self, item: Item) {
+        self.metrics.store_queue(1);
         if self.queue.try_send(Message::Item(item)).is_err() {
+            self.metrics.store_queue(-1);
             self.metrics.not_stored(1);
         }
     }
