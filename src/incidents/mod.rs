@@ -4,10 +4,14 @@
 //! waits. Behind its queue the incident becomes a log event, is counted under its outbreak and, as
 //! a masked [`Record`](record::Record), goes to the store.
 
+mod ending;
 mod event;
 pub mod identity;
 mod journal;
+mod notify;
+mod otlp;
 pub mod outbreak;
+mod outgoing;
 pub mod record;
 pub mod recorder;
 pub mod redact;
