@@ -1,6 +1,7 @@
 """A stand-in for whoever is posted to: a webhook, or an OpenTelemetry collector."""
 
 import gzip
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -16,9 +17,12 @@ class Post:
 
 
 class Receiver:
-    """Answers posts with what `answers` holds, one after the other: (status, headers, seconds to wait); then with 200."""
+    """Answers posts with what `answers` holds, one after the other: (status, headers, seconds to wait); then with 200.
 
-    def __init__(self, *answers, port=0):
+    With a certificate and its key (paths) it speaks TLS.
+    """
+
+    def __init__(self, *answers, port=0, certificate=None):
         self.answers = list(answers)
         self.posts = []
         self.arrived = threading.Condition()
@@ -54,11 +58,17 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
+        self.scheme = "http"
+        if certificate:
+            self.scheme = "https"
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def url(self, path=""):
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def wait(self, count, timeout=10):
         """The first `count` posts; waits for them."""

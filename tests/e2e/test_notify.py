@@ -158,6 +158,13 @@ format = "json"
         assert len(hook.posts) == 1
 
 
+def test_the_systems_certificates_are_trusted(start, certificate):
+    with Receiver(certificate=certificate) as hook:
+        guard = start(config(hook), SSL_CERT_FILE=str(certificate[0]))
+        call(guard.port, "/fault/2/html-500")
+        assert hook.wait(1)[0].path == f"/{SECRET}"
+
+
 def test_the_url_is_shown_nowhere(binary, tmp_path):
     path = tmp_path / "config.toml"
     path.write_text(f'[[notify]]\nurl = "https://hooks.example.com/{SECRET}"\n')
