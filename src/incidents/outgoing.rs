@@ -188,13 +188,12 @@ fn compressed(body: &[u8]) -> Vec<u8> {
 /// `120`, or a date: how long to wait from now.
 fn retry_after(text: &str, now_ms: u64) -> Option<Duration> {
     let text = text.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let time = DateTimeParser::new().parse_timestamp(text).ok()?;
-            let time = u64::try_from(time.as_millisecond()).ok()?;
-            Duration::from_millis(time.saturating_sub(now_ms))
-        }
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let time = DateTimeParser::new().parse_timestamp(text).ok()?;
+        let time = u64::try_from(time.as_millisecond()).ok()?;
+        Duration::from_millis(time.saturating_sub(now_ms))
     };
     Some(wait.min(LONGEST_WAIT))
 }
@@ -289,7 +288,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound_and_are_never_shorter_than_asked() {
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1));
         for whole in [1, 2, 4, 8, 16, 32, 60, 60] {
             let wait = backoff.next(None);
             let whole = Duration::from_secs(whole);

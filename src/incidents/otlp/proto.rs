@@ -248,8 +248,6 @@ impl AnyValue {
     }
 }
 
-// serde calls these with references.
-#[expect(clippy::trivially_copy_pass_by_ref)]
 fn as_text<T: ToString, S: Serializer>(number: &T, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&number.to_string())
 }

@@ -34,7 +34,7 @@ pub(super) fn record(incident: &Incident, body: LogBody, outbreak: Uuid) -> LogR
         body: Some(AnyValue::text(incident.message())),
         attributes,
         flags: trace.flags,
-        trace_id: trace.trace,
+        trace_id: trace.id,
         span_id: trace.span,
         event_name: EVENT.to_owned(),
     }
@@ -47,7 +47,7 @@ pub(super) const fn nanos(ms: u64) -> u64 {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Trace {
-    trace: Vec<u8>,
+    id: Vec<u8>,
     span: Vec<u8>,
     flags: u32,
 }
@@ -56,14 +56,14 @@ struct Trace {
 fn trace(headers: &HeaderMap) -> Option<Trace> {
     let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
     let version = hex(parts.next()?, 1)?;
-    let trace = hex(parts.next()?, 16)?;
+    let id = hex(parts.next()?, 16)?;
     let span = hex(parts.next()?, 8)?;
     let flags = hex(parts.next()?, 1)?;
     let is_last = parts.next().is_none();
     let is_sound = version != [0xff] && (is_last || version != [0]);
     let is_there = |id: &[u8]| id.iter().any(|byte| *byte != 0);
-    let found = is_sound && is_there(&trace) && is_there(&span);
-    found.then(|| Trace { trace, span, flags: flags.first().copied().unwrap_or_default().into() })
+    let found = is_sound && is_there(&id) && is_there(&span);
+    found.then(|| Trace { id, span, flags: flags.first().copied().unwrap_or_default().into() })
 }
 
 /// So many bytes in lower-case hexadecimal.
@@ -95,7 +95,7 @@ mod tests {
     fn trace_context_is_read_as_w3c_says() {
         let found = traced(PARENT).unwrap();
         assert_eq!(
-            (found.trace.first(), found.span.last(), found.flags),
+            (found.id.first(), found.span.last(), found.flags),
             (Some(&0x0a), Some(&0x31), 1)
         );
         assert!(traced(&format!("{PARENT}-more").replacen("00", "cc", 1)).is_some());
