@@ -7,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use twiml_guard::config::keys::{KEYS, NOTIFY_KEYS, ROUTE_KEYS};
 use twiml_guard::config::notify::NotifyFormat;
-use twiml_guard::config::{Flags, Loaded, OpsListener, Sources, load, schema};
+use twiml_guard::config::{AdminListener, Flags, Loaded, OpsListener, Sources, load, schema};
 use twiml_guard::guard::policy::OnFault;
 
 fn root() -> &'static Path {
@@ -120,7 +120,7 @@ fn layers_override_each_other_and_say_so() {
     assert_eq!(loaded.config.listen.port(), 3);
     assert_eq!(loaded.config.ops, OpsListener::Off);
     assert_eq!(loaded.config.public_url.as_deref(), Some("https://pbx.example.com"));
-    assert!(loaded.config.default_route.policy.observe);
+    assert!(loaded.config.default_route.policy.configured().observe);
     let printed = loaded.print();
     for (key, origin) in [
         ("listen = \"127.0.0.1:3\"", "# --listen"),
@@ -192,8 +192,8 @@ fn routes_take_over_what_they_do_not_say() {
         "on_fault = \"fail\"\n[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\non_fault = \"fallback\"\nupstream = \"http://127.0.0.1:7\"\n",
     );
     let [a, b] = loaded.config.routes.as_slice() else { panic!("two routes") };
-    assert_eq!((a.policy.on_fault, a.upstream.port), (OnFault::Fail, 5000));
-    assert_eq!((b.policy.on_fault, b.upstream.port), (OnFault::Fallback, 7));
+    assert_eq!((a.policy.configured().on_fault, a.upstream.port), (OnFault::Fail, 5000));
+    assert_eq!((b.policy.configured().on_fault, b.upstream.port), (OnFault::Fallback, 7));
 }
 
 #[test]
@@ -315,6 +315,70 @@ fn addresses_that_can_not_go_together_are_mistakes() {
 }
 
 #[test]
+fn the_admin_listener_is_off_unless_it_is_safe() {
+    assert_eq!(loaded("").config.admin, AdminListener::Off);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (good, short) = (file("good", "0123456789abcdef\n"), file("short", "0123456789\n"));
+    let admin = |text: &str| loaded(&format!("[admin]\n{text}")).config.admin;
+    assert_eq!(
+        admin(&format!(
+            "listen = \"127.0.0.1:9901\"\ntoken_file = \"{good}\"\nhosts = [\"Guard.Internal\"]"
+        )),
+        AdminListener::Address {
+            address: "127.0.0.1:9901".parse().unwrap(),
+            token_file: good.clone().into(),
+            hosts: vec!["guard.internal".to_owned()],
+        }
+    );
+    assert_eq!(
+        admin("listen = \"unix:/run/x/admin.sock\""),
+        AdminListener::Socket { path: "/run/x/admin.sock".into(), hosts: Vec::new() }
+    );
+    for (text, part) in [
+        ("listen = \"127.0.0.1:9901\"", "expected `token_file` beside the address"),
+        (
+            &format!("listen = \"127.0.0.1:9901\"\ntoken_file = \"{short}\""),
+            "at least 16 printable ASCII characters",
+        ),
+        (
+            "listen = \"127.0.0.1:9901\"\ntoken_file = \"/nonexistent\"",
+            "expected a readable file with a token, found `/nonexistent`",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:8080\"\ntoken_file = \"{good}\""),
+            "expected an address of its own for the admin listener, found `127.0.0.1:8080`, which is `listen` too",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:9900\"\ntoken_file = \"{good}\""),
+            "which is `ops.listen` too",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:5000\"\ntoken_file = \"{good}\""),
+            "expected the backend, found the guard itself",
+        ),
+        ("listen = \"unix:admin.sock\"", "a socket like \"unix:/run/twiml-guard/admin.sock\""),
+        ("listen = \"unix:/run/\"", "found `unix:/run/`"),
+        ("listen = \"9901\"", "found `9901`"),
+        ("hosts = [\"http://x\"]", "expected host names, found `http://x`"),
+        ("hosts = [\"x:80\"]", "no scheme, no port"),
+    ] {
+        let shown = mistakes(&format!("[admin]\n{text}\n"));
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+        assert!(!shown.contains("0123456789"), "{shown}");
+    }
+    // The environment names the same file.
+    let (_folder, mut sources) = sources(None);
+    sources.env.insert("TWIML_GUARD_ADMIN_LISTEN".to_owned(), "[::1]:9901".to_owned());
+    sources.env.insert("TWIML_GUARD_ADMIN_TOKEN_FILE".to_owned(), good);
+    assert!(matches!(load(&sources).unwrap().config.admin, AdminListener::Address { .. }));
+}
+
+#[test]
 fn credentials_in_a_url_are_not_shown() {
     let shown = mistakes("upstream = \"http://user:secret@app:5000\"\n");
     assert!(
@@ -433,12 +497,12 @@ fn every_language_has_its_words() {
         ("en", "en-US"),
     ] {
         let loaded = loaded(&format!("[fallback]\nlanguage = \"{name}\"\n"));
-        let voice = &loaded.config.default_route.policy.fallbacks.voice.body;
+        let voice = &loaded.config.default_route.policy.configured().fallbacks.voice.body;
         assert!(String::from_utf8_lossy(voice).contains(&format!("language=\"{say}\"")), "{name}");
     }
     let own = loaded("[fallback]\ntext = \"a < b & c\"\n");
     assert!(
-        String::from_utf8_lossy(&own.config.default_route.policy.fallbacks.voice.body)
+        String::from_utf8_lossy(&own.config.default_route.policy.configured().fallbacks.voice.body)
             .contains("a &lt; b &amp; c")
     );
 }

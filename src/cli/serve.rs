@@ -8,8 +8,9 @@ use super::args::ServeArgs;
 use super::config_command;
 use super::exit::Exit;
 use super::output::complain;
-use crate::admin::{Ops, OpsError, Ready};
+use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
 use crate::config::Config;
+use crate::config::route::Mode;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::{Recording, instruments};
 use crate::proxy::{BindError, Proxy, Summary};
@@ -37,6 +38,9 @@ pub(super) fn run(args: &ServeArgs) -> Exit {
 /// Why the guard did not start.
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
+    /// The admin listener.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The public listener.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -64,7 +68,8 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let config = Arc::new(config);
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
-    let ops = Ops::bind(config.ops, metrics, ready.clone())?;
+    let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
+    let admin = Admin::bind(&config, Modes::new(&config, metrics))?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
@@ -81,14 +86,26 @@ fn serve(config: Config) -> Result<(), ServeError> {
         }
         None => None,
     };
+    let admin = match admin {
+        Some(admin) => {
+            if let Some(address) = admin.local_addr() {
+                tracing::info!(listener = "admin", server.address = %address, "listening");
+            }
+            Some(admin.spawn()?)
+        }
+        None => None,
+    };
     ready.set_ready();
     drain_on(&shutdown, ready)?;
     let summary = proxy.run(shutdown);
+    if let Some(admin) = admin {
+        admin.stop();
+    }
     if let Some(ops) = ops {
         ops.stop();
     }
     records.finish(Instant::now() + FLUSH);
-    say(&summary, observe);
+    say(&summary, observe || summary.would_have > 0);
     log.flush(FLUSH);
     Ok(())
 }
@@ -106,7 +123,7 @@ fn drain_on(shutdown: &Shutdown, ready: Ready) -> io::Result<()> {
 
 fn is_observing(config: &Config) -> bool {
     let routes = config.routes.iter().chain([&config.default_route]);
-    routes.into_iter().any(|route| route.policy.observe)
+    routes.into_iter().any(|route| route.policy.configured_mode() == Mode::Observe)
 }
 
 fn say(summary: &Summary, observe: bool) {

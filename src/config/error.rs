@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
@@ -56,6 +57,9 @@ pub struct ConfigErrors {
     pub file: String,
     /// The file's text.
     pub text: String,
+    /// The state directory, as far as it is known in spite of the mistakes: what was recorded can
+    /// be read all the same.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl std::error::Error for ConfigErrors {}

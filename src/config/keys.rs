@@ -24,6 +24,8 @@ pub enum Kind {
     Address,
     /// An address, or `off`.
     AddressOrOff,
+    /// An address, `unix:/path`, or `off`.
+    AddressOrSocket,
     /// A whole number in this range.
     Count(usize, usize),
     /// `13s`, `500ms`, in this range.
@@ -165,6 +167,24 @@ pub static KEYS: &[Key] = &[
         "an answer that took longer carries a warning",
     ),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
+    key(
+        "admin.listen",
+        Kind::AddressOrSocket,
+        Some("off"),
+        "incidents as JSON, and the switch of modes",
+    ),
+    key(
+        "admin.token_file",
+        Kind::Path,
+        None,
+        "file with the token that the admin address asks for",
+    ),
+    key(
+        "admin.hosts",
+        Kind::List,
+        None,
+        "names under which the admin address is reached, besides localhost and the address itself",
+    ),
     key("log.format", Kind::Word(&["auto", "human", "json"]), Some("auto"), "how log lines look"),
     key(
         "log.body",

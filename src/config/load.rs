@@ -117,7 +117,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
             layers
                 .errors
                 .sort_by_key(|error| error.span.as_ref().map_or(usize::MAX, |span| span.start));
-            Err(ConfigErrors { errors: layers.errors, file, text })
+            let state_dir = match layers.entries.remove("state_dir") {
+                Some(Entry { value: Value::Path(path), .. }) => Some(path),
+                _ => None,
+            };
+            Err(ConfigErrors { errors: layers.errors, file, text, state_dir })
         }
     }
 }

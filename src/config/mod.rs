@@ -1,5 +1,6 @@
 //! Configuration: raw (as typed) to resolved (valid by construction).
 
+mod admin;
 pub mod error;
 mod fallbacks;
 pub mod keys;
@@ -17,6 +18,7 @@ mod template;
 mod url;
 pub mod value;
 
+pub use admin::{AdminListener, TokenError, read_token};
 pub use error::ConfigErrors;
 pub use load::{Flags, Loaded, Sources, load};
 pub use schema::schema;
@@ -39,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The ops listener.
     pub ops: OpsListener,
+    /// The admin listener.
+    pub admin: AdminListener,
     /// Time for one webhook in all, connect included.
     pub budget: Duration,
     /// Time for a TCP connect to the backend.

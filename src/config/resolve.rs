@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::Method;
 use sha2::{Digest as _, Sha256};
 
+use super::admin;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
@@ -16,7 +17,7 @@ use super::layers::{Entries, Layers, line_of};
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
-use super::route::{PathPattern, Route};
+use super::route::{PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::value::Value;
 use super::{
@@ -65,7 +66,7 @@ pub(super) fn resolve(
         method: None,
         slot: SlotSetting::Auto,
         upstream,
-        policy: Arc::new(base),
+        policy: Policies::new(base),
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -76,11 +77,13 @@ pub(super) fn resolve(
         }
         (_, Some(address)) => OpsListener::Configured(address),
     };
+    let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
         ops,
+        admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
         max_answer_body: own.size("max_answer_body")?,
@@ -205,7 +208,7 @@ fn route(
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
         upstream,
-        policy: Arc::new(policy),
+        policy: Policies::new(policy),
     })
 }
 

@@ -59,6 +59,8 @@ pub enum Value {
     Secret(Secret),
     /// Bytes.
     Size(usize),
+    /// A Unix socket.
+    Socket(PathBuf),
     /// Text or a word.
     Text(String),
     /// A backend.
@@ -80,6 +82,7 @@ impl Value {
             // Stars where no URL has them: read again, it is refused rather than asked.
             Self::Secret(_) => quoted("https://***"),
             Self::Size(size) => quoted(&write_size(*size)),
+            Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
             Self::Upstream(upstream) => quoted(&format!("http://{}", upstream.authority())),
         }
@@ -127,8 +130,13 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
     };
     let fault = || expected(&describe(kind));
     match kind {
-        Kind::AddressOrOff if text == "off" => Ok(Value::Off),
-        Kind::Address | Kind::AddressOrOff => address(&text).map(Value::Address).ok_or_else(fault),
+        Kind::AddressOrOff | Kind::AddressOrSocket if text == "off" => Ok(Value::Off),
+        Kind::AddressOrSocket if text.starts_with("unix:") => {
+            socket(&text).map(Value::Socket).ok_or_else(fault)
+        }
+        Kind::Address | Kind::AddressOrOff | Kind::AddressOrSocket => {
+            address(&text).map(Value::Address).ok_or_else(fault)
+        }
         Kind::Duration(min, max) => match duration(&text) {
             Some(duration) if (min..=max).contains(&duration) => Ok(Value::Duration(duration)),
             _ => Err(fault()),
@@ -182,6 +190,9 @@ pub fn describe(kind: Kind) -> String {
     match kind {
         Kind::Address => "an address and port like \"127.0.0.1:8080\"".to_owned(),
         Kind::AddressOrOff => "an address and port like \"127.0.0.1:9900\", or \"off\"".to_owned(),
+        Kind::AddressOrSocket => {
+            "an address and port like \"127.0.0.1:9901\", a socket like \"unix:/run/twiml-guard/admin.sock\", or \"off\"".to_owned()
+        }
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Duration(min, max) => {
             let why = if max == Duration::from_millis(14_500) {
@@ -196,7 +207,7 @@ pub fn describe(kind: Kind) -> String {
             )
         }
         Kind::Flag => "true or false".to_owned(),
-        Kind::List => "a list of names like [\"AccountNumber\"]".to_owned(),
+        Kind::List => "a list of names like [\"one\", \"two\"]".to_owned(),
         Kind::Method => {
             "a method in capitals: GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS".to_owned()
         }
@@ -232,6 +243,14 @@ fn address(text: &str) -> Option<SocketAddr> {
     // `localhost:8080` is what people type; other names are not for listening on.
     let port = text.strip_prefix("localhost:")?;
     format!("127.0.0.1:{port}").to_socket_addrs().ok()?.next()
+}
+
+/// `unix:` and an absolute path; the system takes about 100 bytes of one.
+fn socket(text: &str) -> Option<PathBuf> {
+    let path = text.strip_prefix("unix:")?;
+    let fits = path.len() <= 100 && !path.chars().any(char::is_control);
+    let names_a_file = path.starts_with('/') && !path.ends_with('/');
+    (fits && names_a_file).then(|| PathBuf::from(path))
 }
 
 fn duration(text: &str) -> Option<Duration> {

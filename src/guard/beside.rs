@@ -70,11 +70,11 @@ pub fn introduces(before: &str) -> Option<String> {
     // A notice of PHP names whatever the backend's sources hold.
     let is_notice = |line: &str| line.contains(" on line ") || line.contains(['<', '>']);
     let says = |line: &str, words: &[&str]| {
-        let mut said = line.split_whitespace().filter(|_| !is_notice(line));
-        said.any(|word| {
+        let said = |word: &str| {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
             words.contains(&word.as_str())
-        })
+        };
+        !is_notice(line) && line.split_whitespace().any(said)
     };
     let told = before.trim_end();
     let told = told.rsplit_once("\n```").map_or(told, |(told, _)| told).trim_end();

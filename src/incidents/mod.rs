@@ -8,6 +8,7 @@ mod ending;
 mod event;
 pub mod identity;
 mod journal;
+pub mod moment;
 mod notify;
 mod otlp;
 pub mod outbreak;
@@ -17,6 +18,7 @@ pub mod recorder;
 pub mod redact;
 #[cfg(test)]
 mod sample;
+pub mod stats;
 pub mod store;
 pub mod traffic;
 pub mod view;

@@ -172,10 +172,9 @@ impl Trouble {
     }
 }
 
-/// This machine's name; empty where the system does not tell.
+/// This machine's name.
 pub(super) fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn compressed(body: &[u8]) -> Vec<u8> {

@@ -104,6 +104,12 @@ impl Recorder {
         (Self { queue, bytes, dropped: Arc::default(), board, metrics }, tap)
     }
 
+    /// A recorder before this one: incidents are taken by hand, answers are counted here.
+    pub fn tap(&self) -> (Self, Tap) {
+        let (recorder, tap) = Self::tapped(self.metrics.clone());
+        (Self { board: Arc::clone(&self.board), ..recorder }, tap)
+    }
+
     /// Counts what became of one answer on a route.
     pub fn count(&self, route: &str, counted: Counted, upstream: Duration) {
         self.board.note(route, counted, upstream);

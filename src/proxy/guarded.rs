@@ -48,9 +48,10 @@ pub(super) async fn answer(
 ) -> Option<Response<ResponseBody>> {
     let _open = worker.open.mark();
     let start = inbound.start;
+    // Asked once: a switch of the mode holds for whole requests.
+    let policy = &**route.policy.current();
     let Gathered { exchange, sent, upstream, spelling } =
-        exchange(worker, route, inbound, slot_of).await?;
-    let policy = &*route.policy;
+        exchange(worker, route, policy, inbound, slot_of).await?;
     let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
     let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
     if is_changed {
@@ -101,6 +102,7 @@ fn note_phases(worker: &Worker, sent: &Sent) {
 async fn exchange(
     worker: &Worker,
     route: &Route,
+    policy: &Policy,
     inbound: Inbound,
     slot_of: impl FnOnce(&Params) -> Option<Slot>,
 ) -> Option<Gathered> {
@@ -156,10 +158,10 @@ async fn exchange(
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
-                if route.policy.observe || start.elapsed() >= worker.config.budget {
+                if policy.observe || start.elapsed() >= worker.config.budget {
                     break;
                 }
-                let decide = || follow_up(request, attempts, outcome, &route.policy);
+                let decide = || follow_up(request, attempts, outcome, policy);
                 let Some(second) = judging::or_none(decide) else { break };
                 if !out.become_second(second) {
                     break;

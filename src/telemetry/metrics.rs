@@ -12,58 +12,13 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-/// What can become of an answer.
-pub const OUTCOMES: [&str; 5] = ["untouched", "repaired", "replaced", "failed", "passed"];
+pub use super::labels::{CauseLabel, Exported, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0, 12.0, 13.0, 14.0, 15.0,
     20.0,
 ];
-
-/// What is counted of one answer by its cause.
-#[derive(Debug, Clone, Copy)]
-pub struct CauseLabel {
-    /// The cause's slug.
-    pub slug: &'static str,
-    /// Whether an answer with it may be left untouched.
-    pub is_warning: bool,
-}
-
-/// What became of a message to a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// It was taken.
-    Sent,
-    /// It was given up.
-    Failed,
-    /// There were too many: the next message says how many.
-    Held,
-    /// It did not fit the queue.
-    Dropped,
-}
-
-/// What became of something for a collector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exported {
-    /// It was taken.
-    Sent,
-    /// It was refused.
-    Failed,
-    /// It did not fit the queue.
-    Dropped,
-}
-
-/// A phase of the backend's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Until there was a connection, new or kept.
-    Connect,
-    /// From there to the answer's head.
-    FirstByte,
-    /// From the head to the end.
-    Body,
-}
 
 /// The guard's instruments. Cheap to clone; counting never waits.
 #[derive(Debug, Clone)]
@@ -84,6 +39,7 @@ pub struct Metrics {
     notify: IntCounterVec,
     otlp: IntCounterVec,
     config_loaded: IntGauge,
+    observe: IntGaugeVec,
     resident: IntGauge,
 }
 
@@ -198,6 +154,11 @@ impl Metrics {
                 "twiml_guard_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded, seconds since the Unix epoch.",
             )?,
+            observe: make.gauges(
+                "twiml_guard_observe",
+                "1 while answers on the route are only observed, 0 while they are mended.",
+                "route",
+            )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
         };
         let started = make.gauge(
@@ -300,6 +261,11 @@ impl Metrics {
         self.outbreaks_open.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
+    /// Whether answers on a configured route are only observed.
+    pub fn observe(&self, route: &str, is_observed: bool) {
+        self.observe.with_label_values(&[route]).set(i64::from(is_observed));
+    }
+
     /// Notes how long a phase of the backend's answer took.
     pub fn phase(&self, phase: Phase, took: Duration) {
         self.phases.with_label_values(&[phase.name()]).observe(took.as_secs_f64());
@@ -342,37 +308,6 @@ impl Metrics {
         // Writing to memory fails only on a broken instrument; what was written is still told.
         let _ = TextEncoder::new().encode(&self.gather(), &mut text);
         String::from_utf8(text).unwrap_or_default()
-    }
-}
-
-impl Told {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Held => "held",
-            Self::Dropped => "dropped",
-        }
-    }
-}
-
-impl Exported {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Sent => "sent",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-        }
-    }
-}
-
-impl Phase {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::FirstByte => "first_byte",
-            Self::Body => "body",
-        }
     }
 }
 
