@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use twiml_guard::config::keys::{KEYS, ROUTE_KEYS};
+use twiml_guard::config::keys::{KEYS, NOTIFY_KEYS, ROUTE_KEYS};
+use twiml_guard::config::notify::NotifyFormat;
 use twiml_guard::config::{AdminListener, Flags, Loaded, OpsListener, Sources, load, schema};
 use twiml_guard::guard::policy::OnFault;
 
@@ -69,6 +70,9 @@ fn the_manual_stands_at_the_defaults() {
             key.path
         );
     }
+    for key in NOTIFY_KEYS {
+        assert!(manual.contains(&format!("#   {}:", key.path)), "notify.{}", key.path);
+    }
     let routes: Vec<_> =
         with.config.routes.iter().map(|route| (route.name.as_str(), route.slot.name())).collect();
     assert_eq!(
@@ -130,6 +134,56 @@ fn layers_override_each_other_and_say_so() {
             .unwrap_or_else(|| panic!("{key}: {printed}"));
         assert!(line.ends_with(origin), "{line}");
     }
+}
+
+#[test]
+fn webhooks_are_read_and_never_shown() {
+    let text = "[[notify]]\nurl_file = \"hook\"\non = [\"opened\"]\n[[notify]]\nurl = \"https://h.example/s3cr3t\"\ntemplate = '{\"a\": \"{{cause}}\", \"n\": {{count}}}'\nper_minute = 3\n";
+    let (folder, sources) = sources(Some(text));
+    fs::write(folder.path().join("hook"), "http://127.0.0.1:1/s3cr3t\n").unwrap();
+    let loaded = load(&sources).unwrap();
+    let [first, second] = loaded.config.notify.as_slice() else { panic!("two webhooks") };
+    assert_eq!(first.url.reveal(), "http://127.0.0.1:1/s3cr3t");
+    assert_eq!(first.format, NotifyFormat::Slack);
+    assert!(first.tells("opened") && !first.tells("closed") && second.tells("closed"));
+    assert_eq!((second.per_minute, second.timeout.as_secs()), (3, 10));
+    assert!(matches!(second.format, NotifyFormat::Template(_)));
+    let printed = format!("{}{loaded:?}", loaded.print());
+    assert!(printed.contains("[[notify]]") && !printed.contains("s3cr3t"), "{printed}");
+    let same = load(&sources).unwrap().config.hash;
+    assert_eq!(same, loaded.config.hash);
+    let other = text.replace("h.example/s3cr3t", "h.example/other");
+    fs::write(folder.path().join("config.toml"), other).unwrap();
+    assert_ne!(load(&sources).unwrap().config.hash, loaded.config.hash);
+}
+
+#[test]
+fn mistakes_in_webhooks_are_told_without_their_urls() {
+    for (table, part) in [
+        ("url = \"hooks.example.com/s3cr3t\"", "begins with"),
+        ("url = \"https://h.example/s3cr3t#x\"", "fragment"),
+        ("url = \"https://u:s3cr3t@h.example/\"", "password"),
+        ("url = 7", "a URL that begins"),
+        ("format = \"slack\"", "found neither"),
+        ("url = \"https://h.example/s3cr3t\"\nurl_file = \"x\"", "found both"),
+        ("url_file = \"missing\"", "a readable file"),
+        ("url = \"https://h.example/s3cr3t\"\nformat = \"teams\"", "\"slack\", \"json\""),
+        ("url = \"https://h.example/s3cr3t\"\non = [\"opend\"]", "\"opened\", \"reopened\""),
+        ("url = \"https://h.example/s3cr3t\"\ntemplate = \"{{cause}}\"", "in quotes"),
+        ("url = \"https://h.example/s3cr3t\"\ntemplate = '{\"a\": \"{{color}}\"}'", "{{color}}"),
+        (
+            "url = \"https://h.example/s3cr3t\"\ntemplate = '{}'\nformat = \"slack\"",
+            "format = \"json\"",
+        ),
+        ("url = \"https://h.example/s3cr3t\" budget", "TOML"),
+        ("url = \"https://h.example/s3cr3t\"\nurll = 1", "did you mean `url`"),
+    ] {
+        let told = mistakes(&format!("[[notify]]\n{table}\n"));
+        assert!(told.contains(part), "{table}: {told}");
+        assert!(!told.contains("s3cr3t"), "{told}");
+    }
+    let told = mistakes("[notify]\nurl = \"https://h.example/s3cr3t\"\n");
+    assert!(told.contains("write [[notify]]") && !told.contains("s3cr3t"), "{told}");
 }
 
 #[test]

@@ -11,9 +11,14 @@ use crate::config::{self, Flags, Loaded, Sources};
 
 /// Says everything that is wrong, or that nothing is.
 pub(super) fn check(args: &ServeArgs) -> Exit {
-    with_loaded(args, |loaded| match &loaded.file {
-        Some(file) => format!("{}: fine\n", file.display()),
-        None => "no configuration file; the defaults are fine\n".to_owned(),
+    with_loaded(args, |loaded| {
+        for warning in &loaded.config.otlp.warnings {
+            complain(&format!("twiml-guard: {warning}\n"));
+        }
+        match &loaded.file {
+            Some(file) => format!("{}: fine\n", file.display()),
+            None => "no configuration file; the defaults are fine\n".to_owned(),
+        }
     })
 }
 

@@ -11,14 +11,11 @@ use super::output::complain;
 use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
 use crate::config::Config;
 use crate::config::route::Mode;
-use crate::guard::CAUSES;
-use crate::incidents::Recording;
 use crate::incidents::recorder::Recorder;
+use crate::incidents::{Recording, instruments};
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
-use crate::telemetry::metrics::Metrics;
-use crate::twilio::Slot;
 
 /// Time for the last records to be written.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -60,9 +57,11 @@ enum ServeError {
 
 fn serve(config: Config) -> Result<(), ServeError> {
     let log = telemetry::init(config.log);
-    let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
-    let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
-    let metrics = Metrics::new(&slots, &causes)?;
+    for warning in &config.otlp.warnings {
+        tracing::warn!("{warning}");
+    }
+    let metrics = instruments()?;
+    metrics.config_loaded();
     let shutdown = Shutdown::on_signals()?;
     let recording = Recording::start(&config, &metrics)?;
     let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone(), recording);

@@ -8,9 +8,13 @@ mod languages;
 pub mod layers;
 mod listeners;
 mod load;
+pub mod notify;
+pub mod otlp;
 mod resolve;
 pub mod route;
 mod schema;
+mod secret;
+mod template;
 mod url;
 pub mod value;
 
@@ -18,6 +22,8 @@ pub use admin::{AdminListener, TokenError, read_token};
 pub use error::ConfigErrors;
 pub use load::{Flags, Loaded, Sources, load};
 pub use schema::schema;
+pub use secret::Secret;
+pub use template::Template;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -53,6 +59,10 @@ pub struct Config {
     pub log: LogConfig,
     /// What is kept of incidents.
     pub incidents: IncidentsConfig,
+    /// Webhooks that are told of outbreaks.
+    pub notify: Vec<notify::Notify>,
+    /// Collectors that are sent incidents and metrics.
+    pub otlp: otlp::Otlp,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.

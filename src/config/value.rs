@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Upstream;
 use super::keys::Kind;
-use super::url::{public_url, upstream, without_credentials};
+use super::secret::Secret;
+use super::url::{public_url, upstream, webhook, without_credentials};
 
 /// A value as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub enum Value {
     Off,
     /// A path.
     Path(PathBuf),
+    /// What is never shown.
+    Secret(Secret),
     /// Bytes.
     Size(usize),
     /// A Unix socket.
@@ -76,6 +79,8 @@ impl Value {
             Self::List(list) => toml::Value::from(list.clone()).to_string(),
             Self::Off => quoted("off"),
             Self::Path(path) => quoted(&path.to_string_lossy()),
+            // Stars where no URL has them: read again, it is refused rather than asked.
+            Self::Secret(_) => quoted("https://***"),
             Self::Size(size) => quoted(&write_size(*size)),
             Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
@@ -108,15 +113,17 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 _ => Err(expected(&format!("a whole number from {min} to {max}"))),
             };
         }
-        (Kind::List, Raw::List(list)) => {
-            return names(list.clone()).ok_or_else(|| expected(&describe(kind)));
+        (Kind::List | Kind::Words(_), raw) => {
+            let list = match raw {
+                Raw::List(list) => list.clone(),
+                Raw::Word(word) => {
+                    let list = word.split(',').map(|name| name.trim().to_owned());
+                    list.filter(|name| !name.is_empty()).collect()
+                }
+                _ => return Err(expected(&describe(kind))),
+            };
+            return names(kind, list).ok_or_else(|| expected(&describe(kind)));
         }
-        (Kind::List, Raw::Word(word)) => {
-            let list = word.split(',').map(|name| name.trim().to_owned());
-            return names(list.filter(|name| !name.is_empty()).collect())
-                .ok_or_else(|| expected(&describe(kind)));
-        }
-        (Kind::List, _) => return Err(expected(&describe(kind))),
         (Kind::Size(..), Raw::Number(number)) => number.to_string(),
         (_, Raw::Text(text) | Raw::Word(text)) => text.clone(),
         (kind, _) => return Err(expected(&describe(kind))),
@@ -157,18 +164,25 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
         Kind::Pattern => {
             pattern(&text).map(Value::Text).map_err(|why| format!("{}: {why}", fault()))
         }
-        Kind::Path if text.is_empty() => Err(fault()),
-        Kind::Path => Ok(Value::Path(PathBuf::from(text))),
+        // What stands there may be half a secret.
+        Kind::SecretUrl => webhook(&text)
+            .map(|()| Value::Secret(Secret::new(text)))
+            .map_err(|why| format!("expected {}: {why}", describe(kind))),
+        Kind::Path | Kind::File if text.is_empty() => Err(fault()),
+        Kind::Path | Kind::File => Ok(Value::Path(PathBuf::from(text))),
         Kind::Text if text.trim().is_empty() => Err(fault()),
         Kind::Text | Kind::Twiml(_) => Ok(Value::Text(text)),
-        Kind::Flag | Kind::Count(..) | Kind::List => Err(fault()),
+        Kind::Flag | Kind::Count(..) | Kind::List | Kind::Words(_) => Err(fault()),
     }
 }
 
-/// Names without blanks at their ends, none of them empty.
-fn names(list: Vec<String>) -> Option<Value> {
-    let sound = list.iter().all(|name| !name.is_empty() && name.trim() == name);
-    sound.then_some(Value::List(list))
+/// Names without blanks at their ends, none of them empty; or some of the words that there are.
+fn names(kind: Kind, list: Vec<String>) -> Option<Value> {
+    let sound = |name: &String| match kind {
+        Kind::Words(words) => words.contains(&name.as_str()),
+        _ => !name.is_empty() && name.trim() == name,
+    };
+    list.iter().all(sound).then_some(Value::List(list))
 }
 
 /// What a kind expects, for messages.
@@ -197,13 +211,14 @@ pub fn describe(kind: Kind) -> String {
         Kind::Method => {
             "a method in capitals: GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS".to_owned()
         }
-        Kind::Path => "a path".to_owned(),
+        Kind::File | Kind::Path => "a path".to_owned(),
         Kind::Pattern => {
             "a path like \"/voice\", \"/webhook/*\" or \"/calls/{id}/menu\"".to_owned()
         }
         Kind::PublicUrl => {
             "scheme and host like \"https://pbx.example.com\", without path".to_owned()
         }
+        Kind::SecretUrl => "a URL that begins with https:// or http://".to_owned(),
         Kind::Size(min, max) => format!(
             "a size like \"1MiB\" or \"64kB\" from {} to {}",
             write_size(min),
@@ -212,11 +227,13 @@ pub fn describe(kind: Kind) -> String {
         Kind::Text => "text".to_owned(),
         Kind::Twiml(_) => "TwiML as a string, or a table { file = \"…\" }".to_owned(),
         Kind::Upstream => "a backend like \"http://127.0.0.1:5000\"".to_owned(),
-        Kind::Word(words) => format!(
-            "one of {}",
-            words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-        ),
+        Kind::Word(words) => format!("one of {}", quoted(words)),
+        Kind::Words(words) => format!("a list of some of {}", quoted(words)),
     }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn address(text: &str) -> Option<SocketAddr> {

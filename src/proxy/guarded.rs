@@ -22,6 +22,7 @@ use crate::guard::{
 };
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
+use crate::telemetry::metrics::Phase;
 use crate::twilio::{Params, Slot};
 
 /// More of a request that is too large is read and thrown away, so that its sender reads the
@@ -63,6 +64,9 @@ pub(super) async fn answer(
         _ => judgement.verdict.name(),
     };
     worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
+    for sent in &sent {
+        note_phases(worker, sent);
+    }
     worker.recorder.count(&route.name, counted(&judgement), upstream);
     if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
         return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
@@ -83,6 +87,15 @@ pub(super) async fn answer(
         config_hash: Arc::clone(&worker.config.hash),
     });
     Some(response)
+}
+
+/// Counts the phases that came to their end.
+fn note_phases(worker: &Worker, sent: &Sent) {
+    worker.metrics.phase(Phase::Connect, sent.connect);
+    if let Some(first) = sent.first_byte {
+        worker.metrics.phase(Phase::FirstByte, first.saturating_sub(sent.connect));
+        worker.metrics.phase(Phase::Body, sent.total.saturating_sub(first));
+    }
 }
 
 /// Everything between the request's head and the end of the backend's last answer.

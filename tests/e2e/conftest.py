@@ -1,6 +1,7 @@
 """What the tests share: the Flask app, the bare-socket backend, and guards in front of them."""
 
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -62,6 +63,17 @@ def seen(flask):
     """What the app was asked since the test began: (method, raw URI, headers)."""
     flask_app.app.config["SEEN"].clear()
     return flask_app.app.config["SEEN"]
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody else vouches for, and its key: paths."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+                    "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    return certificate, key
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use http::Method;
+use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{PathPattern, Policies, Route};
 use twiml_guard::config::{
     AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
@@ -87,6 +88,8 @@ pub fn config(backend: SocketAddr) -> Config {
             max_size: 64 * 1024 * 1024,
             quiet_after: Duration::from_mins(10),
         },
+        notify: Vec::new(),
+        otlp: Otlp::default(),
         hash: Arc::from("test"),
         state_dir: None,
         public_url: None,

@@ -13,9 +13,9 @@ use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
 use crate::config::{self, Config, Flags, LogBody, LogConfig, LogFormat, Sources, Upstream};
-use crate::guard::{CAUSES, Judgement};
+use crate::guard::Judgement;
 use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
-use crate::incidents::{Incident, Recording};
+use crate::incidents::{Incident, Recording, instruments};
 use crate::probe::Response;
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
@@ -87,9 +87,7 @@ impl Guarded {
         nobody: SocketAddr,
         log: bool,
     ) -> Result<Self, StartError> {
-        let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
-        let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
-        let metrics = Metrics::new(&slots, &causes)?;
+        let metrics = instruments()?;
         let shutdown = Shutdown::on_signals()?;
         let folder = folder::prepare()?;
         let mut config = configuration(backend, nobody)?;
