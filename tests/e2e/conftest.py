@@ -1,7 +1,9 @@
 """What the tests share: the Flask app, the bare-socket backend, and guards in front of them."""
 
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -21,6 +23,14 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes many seconds; runs with --long")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state():
+    """What is recorded here is nobody's."""
+    with tempfile.TemporaryDirectory(prefix="state-") as folder:
+        os.environ["XDG_STATE_HOME"] = folder
+        yield folder
 
 
 def pytest_collection_modifyitems(config, items):

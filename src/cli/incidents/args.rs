@@ -117,7 +117,7 @@ pub struct ShowArgs {
     /// Where the store is.
     #[command(flatten)]
     pub store: StoreArgs,
-    /// Long bodies to their end.
+    /// Long bodies and values to their end.
     #[arg(long)]
     pub full: bool,
     /// JSON instead of text.

@@ -6,13 +6,15 @@ use anstyle::Style;
 
 use super::{Page, bodies, findings, headers, timeline};
 use crate::cli::incidents::{Failure, row};
-use crate::cli::text::{COLUMNS, ago, counted, cut, minute, wrapped, written};
+use crate::cli::text::{COLUMNS, ago, columns, counted, cut, fitted, minute, wrapped, written};
 use crate::guard::causes;
 use crate::guard::explain::{catalogue, one_line};
 use crate::incidents::record::{ParamRecord, Record};
 use crate::incidents::store::{Filter, Page as ListPage, StoredIncident};
 use crate::incidents::view::texts;
 
+/// Most columns of a value of the request without `--full`.
+const VALUE: usize = 400;
 /// Exchanges of the same call that are listed, before and after this one.
 const SAME_CALL: usize = 10;
 
@@ -24,7 +26,7 @@ impl Page<'_> {
             None => text += &self.only_the_row(),
             Some(record) => {
                 text += &section("Timeline", &timeline::text(record));
-                text += &section("Request", &request(record));
+                text += &section("Request", &request(record, self.full));
                 text += &section("Findings", &findings::text(record));
                 text += &bodies::text(record, self.full);
                 text += &section("Headers changed", &headers::text(record));
@@ -181,18 +183,20 @@ pub(super) fn section(title: &str, body: &str) -> String {
 }
 
 /// Parameters and headers, as they were sent.
-fn request(record: &Record) -> String {
+fn request(record: &Record, full: bool) -> String {
+    let most = if full { usize::MAX } else { VALUE };
     let row = &record.row;
-    let mut text = wrapped("    ", &format!("{} {}", row.method, record.request.target));
-    let name = |param: &ParamRecord| crate::cli::text::columns(&param.name);
+    let target = format!("{} {}", row.method, record.request.target);
+    let mut text = wrapped("    ", &cut(&target, most));
+    let name = |param: &ParamRecord| columns(&param.name);
     let width = record.request.params.iter().map(name).max().unwrap_or_default().clamp(4, 30);
     for param in &record.request.params {
-        let first = format!("    {}  ", crate::cli::text::fitted(&param.name, width));
+        let first = format!("    {}  ", fitted(&param.name, width));
         let mark = if param.masked { "  (masked)" } else { "" };
-        text += &wrapped(&first, &format!("{}{mark}", param.value));
+        text += &wrapped(&first, &format!("{}{mark}", cut(&param.value, most)));
     }
     for (name, value) in record.attempts.first().map(|first| &first.headers).into_iter().flatten() {
-        text += &wrapped("    ", &format!("{name}: {value}"));
+        text += &wrapped("    ", &cut(&format!("{name}: {value}"), most));
     }
     text
 }

@@ -13,6 +13,8 @@ use crate::telemetry::visible::visible;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Lines shown before and after a changed one.
 const AROUND: usize = 2;
+/// Characters shown before and after a change in a long line.
+const NEAR: usize = 80;
 /// Columns before each line.
 const INDENT: usize = 4;
 
@@ -37,7 +39,10 @@ pub(super) struct Piece {
 /// The difference as lines for people: `[-removed-]{+added+}`, invisible characters visible, lines
 /// far from any change left out, at most `most` lines.
 pub(super) fn text(before: &str, after: &str, most: usize) -> String {
-    let lines = split(&diff(before, after));
+    let mut lines = split(&diff(before, after));
+    if most < usize::MAX {
+        lines.iter_mut().for_each(shorten);
+    }
     let near = |at: usize| {
         let from = at.saturating_sub(AROUND);
         lines.iter().skip(from).take(at + AROUND + 1 - from).any(is_changed)
@@ -132,6 +137,27 @@ fn split(pieces: &[Piece]) -> Vec<Line> {
     lines
 }
 
+/// Leaves out the middle of long pieces: a whole document may stand on one line.
+fn shorten(line: &mut Line) {
+    let last = line.len().saturating_sub(1);
+    for (at, piece) in line.iter_mut().enumerate() {
+        let (head, tail) = match piece.kind {
+            Kind::Same if last == 0 => (2 * NEAR, 0),
+            Kind::Same => (if at == 0 { 0 } else { NEAR }, if at == last { 0 } else { NEAR }),
+            Kind::Removed | Kind::Added => (4 * NEAR, NEAR),
+        };
+        let count = piece.text.chars().count();
+        if count <= head + tail + NEAR {
+            continue;
+        }
+        let chars = || piece.text.chars();
+        let left_out = count - head - tail;
+        let start: String = chars().take(head).collect();
+        let end: String = chars().skip(count - tail).collect();
+        piece.text = format!("{start} … {left_out} characters … {end}");
+    }
+}
+
 fn is_changed(line: &Line) -> bool {
     line.iter().any(|piece| piece.kind != Kind::Same)
 }
@@ -220,6 +246,20 @@ mod tests {
             plain(&before, &after),
             "    … 8 lines the same\n    same\n    same\n    [-old-]{+new+}\n    same\n    same\n    … 8 lines the same\n"
         );
+    }
+
+    #[test]
+    fn a_document_on_one_line_is_shown_around_its_changes() {
+        let say = "<Say>Hello</Say>".repeat(3_000);
+        let before = format!("{say}<Say>Tom & Jerry</Say>{say}");
+        let short = plain(&before, &before.replace('&', "&amp;"));
+        assert!(short.contains("Tom &{+amp;+} Jerry"), "{short}");
+        assert!(short.len() < 600, "{short}");
+        assert_eq!(short.matches(" characters … ").count(), 2, "{short}");
+        let gone = plain(&format!("{}<Response/>", "x ".repeat(5_000)), "<Response/>");
+        assert!(gone.len() < 800 && gone.ends_with("-]<Response/>\n"), "{gone}");
+        let full = text(&before, "", usize::MAX);
+        assert!(full.len() > before.len());
     }
 
     #[test]
