@@ -2,7 +2,7 @@
 //! store.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -48,13 +48,18 @@ impl Recording {
                     bytes: config.incidents.max_size as u64,
                 };
                 let (store, handle, known) = Store::start(folder, keep, metrics.clone())?;
-                outbreaks.restore(known, config.incidents.quiet_after, clock::now_ms());
+                let now_ms = clock::now_ms();
+                for doubled in outbreaks.restore(known, config.incidents.quiet_after, now_ms) {
+                    store.offer(Item::Outbreak(Box::new(doubled)));
+                }
                 (identity(folder), Some(store), Some(handle))
             }
         };
         let journal = Journal {
             capture: config.incidents.capture,
             identity,
+            state_dir: config.state_dir.clone(),
+            has_key: false,
             outbreaks,
             store,
             board: Arc::clone(&board),
@@ -71,6 +76,8 @@ impl Recording {
         let journal = Journal {
             capture: Capture::Masked,
             identity: Identity::passing(),
+            state_dir: None,
+            has_key: false,
             outbreaks: Outbreaks::new(Duration::from_mins(10)),
             store: None,
             board: Arc::clone(&board),
@@ -92,7 +99,7 @@ fn identity(folder: &Path) -> Identity {
         .map_err(|error| error.to_string())
         .and_then(|()| Identity::open_or_make(folder).map_err(|error| error.to_string()));
     opened.unwrap_or_else(|error| {
-        tracing::error!(error, "incidents can't be found by number until the guard is restarted");
+        tracing::error!(error, "incidents can't be found by number for now");
         Identity::passing()
     })
 }
@@ -102,6 +109,10 @@ fn identity(folder: &Path) -> Identity {
 pub(super) struct Journal {
     capture: Capture,
     identity: Identity,
+    /// Where its key is kept.
+    state_dir: Option<PathBuf>,
+    /// Whether it was seen there.
+    has_key: bool,
     outbreaks: Outbreaks,
     store: Option<Store>,
     board: Arc<Board>,
@@ -145,6 +156,7 @@ impl Journal {
 
     /// Closes what went quiet and hands over what was counted.
     pub(super) fn tick(&mut self) {
+        self.keep_key();
         let now_ms = clock::now_ms();
         let closed = self.outbreaks.close_quiet(self.now(), now_ms);
         let traffic = self.board.take(now_ms / 60_000);
@@ -158,6 +170,19 @@ impl Journal {
             && !traffic.is_empty()
         {
             store.offer(Item::Traffic(traffic));
+        }
+    }
+
+    /// Puts the key back where it is missing: without it no number is found.
+    fn keep_key(&mut self) {
+        let Some(folder) = &self.state_dir else { return };
+        // The store makes the folder; what can't be kept now is tried again.
+        if self.has_key && Identity::is_kept(folder) {
+            return;
+        }
+        if let Ok(kept) = self.identity.keep(folder) {
+            self.identity = kept;
+            self.has_key = true;
         }
     }
 

@@ -59,6 +59,12 @@ class Store:
         """Until so many incidents are there."""
         wait(lambda: self.path.exists() and self._count_or_none() == count, timeout, lambda: f"{count} incidents, {self._count_or_none()} there")
 
+    def has(self, incident):
+        try:
+            return self.path.exists() and incident in self.ids()
+        except sqlite3.Error:
+            return False  # it is being made
+
     def _count_or_none(self):
         try:
             return self.incidents()

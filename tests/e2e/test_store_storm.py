@@ -7,14 +7,8 @@ import time
 import pytest
 
 from guard import Guard
-from store_side import Client, Store, backend, resident_mb, storm, wait
+from store_side import Client, Store, resident_mb, storm, wait
 from twilio_side import call
-
-
-@pytest.fixture(scope="module")
-def faulty():
-    with backend() as port:
-        yield port
 
 
 def storm_of(count, most_mb, faulty, state, **more):

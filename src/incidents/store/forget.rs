@@ -11,7 +11,8 @@ pub fn forget(path: &Path, hash: u64) -> Result<usize, StoreError> {
     if !path.exists() {
         return Err(StoreError::Missing { path: path.to_owned() });
     }
-    let mut db = open::for_writing(path)?;
+    let mut store = open::for_writing(path)?;
+    let db = &mut store.connection;
     // What is deleted is overwritten, in the log of writes too once that is folded in.
     db.pragma_update(None, "secure_delete", "ON")?;
     let hash = signed(hash);

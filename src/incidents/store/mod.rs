@@ -2,6 +2,7 @@
 //! directory. One thread writes ([`Store`]), anybody may read meanwhile ([`Reader`]).
 
 mod convert;
+mod counted;
 mod filter;
 mod forget;
 mod keep;

@@ -4,17 +4,30 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::StoreError;
 use super::convert::{list, number, pack, sid_to_blob, signed};
+use super::counted::Counted;
 use super::queue::NewIncident;
 use super::read::Traffic;
 
 use crate::incidents::outbreak::Outbreak;
 
 /// Writes one incident under its outbreak.
-pub(super) fn incident(db: &Transaction<'_>, new: &NewIncident) -> Result<(), StoreError> {
-    let key = outbreak(db, &new.outbreak)?;
+pub(super) fn incident(
+    db: &Transaction<'_>,
+    new: &NewIncident,
+    counted: &mut Counted,
+) -> Result<(), StoreError> {
+    let key = outbreak(db, &new.outbreak, counted)?;
     if let Some(caller) = new.new_caller {
-        db.prepare_cached("INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)")?
+        let added = db
+            .prepare_cached(
+                "INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)",
+            )?
             .execute(params![key, signed(caller)])?;
+        if added == 0 {
+            // Another guard counted them.
+            db.prepare_cached("UPDATE outbreak SET callers = callers - 1 WHERE key = ?")?
+                .execute([key])?;
+        }
     }
     let row = &new.row;
     let inserted = db
@@ -49,14 +62,22 @@ pub(super) fn incident(db: &Transaction<'_>, new: &NewIncident) -> Result<(), St
     Ok(())
 }
 
-/// Writes how an outbreak stands; gives its key.
-pub(super) fn outbreak(db: &Transaction<'_>, outbreak: &Outbreak) -> Result<i64, StoreError> {
+/// Writes how an outbreak stands; gives its key. Counts grow by what is new, whoever else counts
+/// there; who saw it last says whether it is closed.
+pub(super) fn outbreak(
+    db: &Transaction<'_>,
+    outbreak: &Outbreak,
+    counted: &mut Counted,
+) -> Result<i64, StoreError> {
+    let growth = counted.growth(outbreak);
     let key = db
         .prepare_cached(
             "INSERT INTO outbreak(id, route, cause, codes, since_ms, last_ms, closed_ms, reopened, count, callers, observed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes, last_ms = excluded.last_ms, closed_ms = excluded.closed_ms,
-                reopened = excluded.reopened, count = excluded.count, callers = excluded.callers, observed = excluded.observed
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes,
+                closed_ms = CASE WHEN excluded.last_ms >= last_ms THEN excluded.closed_ms ELSE closed_ms END,
+                last_ms = max(last_ms, excluded.last_ms), reopened = max(reopened, excluded.reopened),
+                count = count + ?12, callers = callers + ?13, observed = observed + ?14
              RETURNING key",
         )?
         .query_row(
@@ -72,6 +93,9 @@ pub(super) fn outbreak(db: &Transaction<'_>, outbreak: &Outbreak) -> Result<i64,
                 number(outbreak.count),
                 number(outbreak.callers),
                 number(outbreak.observed),
+                number(growth.count),
+                number(growth.callers),
+                number(growth.observed),
             ],
             |row| row.get(0),
         )?;
