@@ -351,8 +351,10 @@ def test_an_older_file_is_brought_to_this_version(binary, faulty, tmp_path):
         assert told(guard) == []
     assert store.one("PRAGMA user_version") > 1
     for table, rows in tables.items():
-        kept = {tuple(row) for row in store.rows(f"SELECT * FROM {table}")}
-        assert set(rows) <= kept, table
+        # An outbreak may go on, or be closed, but is the same one.
+        known = slice(0, 5) if table == "outbreak" else slice(None)
+        kept = {tuple(row)[known] for row in store.rows(f"SELECT * FROM {table}")}
+        assert {row[known] for row in rows} <= kept, table
     assert len(store.records()) == len(tables["record"]) + 1
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     assert store.is_sound()

@@ -42,7 +42,6 @@ impl Incident {
     /// The body masked and made visible, cut where the room ends.
     fn quoted(&self, room: Room) -> String {
         let (text, whole) = self.piece(room.bytes + MARGIN);
-        let text = self.redaction.echo(&text, &self.exchange.request.params);
         let mut text = self.redaction.text(&text);
         if !whole {
             // A number or a secret that the piece ends in was not seen whole.

@@ -38,7 +38,8 @@ impl Row {
     pub fn of(incident: &Incident) -> Self {
         let request = &incident.exchange.request;
         let path = request.target.split('?').next().unwrap_or_default();
-        let sid = |name| request.params.get(name).filter(|sid| !sid.is_empty()).map(short);
+        let shown = |sid: &str| short(&incident.redaction.text(sid));
+        let sid = |name| request.params.get(name).filter(|sid| !sid.is_empty()).map(shown);
         Self {
             id: incident.id,
             time_ms: incident.time_ms,
@@ -113,8 +114,7 @@ impl Maker<'_> {
 
     /// What a backend said, masked.
     fn echoed(&self, text: &str) -> String {
-        let text = self.redaction.echo(text, &self.incident.exchange.request.params);
-        cut(&self.redaction.text(&text), MAX_TEXT).into_owned()
+        cut(&self.redaction.text(text), MAX_TEXT).into_owned()
     }
 
     fn request(&self) -> RequestRecord {
@@ -122,7 +122,11 @@ impl Maker<'_> {
         let param = |(name, value): (&str, &str)| {
             let shown = self.redaction.param(name, value);
             let shown = cut(&shown, MAX_TEXT).into_owned();
-            ParamRecord { name: short(name), masked: shown != value, value: shown }
+            ParamRecord {
+                name: short(&self.redaction.text(name)),
+                masked: shown != value,
+                value: shown,
+            }
         };
         RequestRecord {
             target: cut(&self.redaction.target(&request.target), MAX_TARGET).into_owned(),
@@ -242,8 +246,7 @@ impl Maker<'_> {
             Cow::Borrowed(whole) => (whole.to_owned(), true),
             Cow::Owned(piece) => (piece, false),
         };
-        let echoed = self.redaction.echo(&kept, &self.incident.exchange.request.params);
-        let mut shown = self.redaction.text(&echoed);
+        let mut shown = self.redaction.text(&kept);
         let masked = shown != kept;
         if !whole {
             // A number or a secret at the cut was not seen whole.
@@ -258,7 +261,9 @@ impl Maker<'_> {
             bytes: body.len(),
             cut: !whole,
             masked,
-            base64: (full && std::str::from_utf8(body).is_err()).then(|| STANDARD.encode(bytes)),
+            // Bytes can't be masked: where something was, they are not kept.
+            base64: (full && !masked && std::str::from_utf8(body).is_err())
+                .then(|| STANDARD.encode(bytes)),
         }
     }
 }

@@ -1,22 +1,69 @@
 //! What is written, as statements.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use uuid::Uuid;
 
 use super::StoreError;
 use super::convert::{list, number, pack, sid_to_blob, signed};
 use super::counted::Counted;
-use super::queue::NewIncident;
+use super::queue::{Item, NewIncident};
 use super::read::Traffic;
-
 use crate::incidents::outbreak::Outbreak;
 
-/// Writes one incident under its outbreak.
-pub(super) fn incident(
-    db: &Transaction<'_>,
-    new: &NewIncident,
+/// Writes all of it or nothing.
+pub(super) fn all<'i>(
+    db: &mut Connection,
+    items: impl Iterator<Item = &'i Item> + Clone,
     counted: &mut Counted,
 ) -> Result<(), StoreError> {
-    let key = outbreak(db, &new.outbreak, counted)?;
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let keys = outbreaks(&transaction, items.clone(), counted)?;
+    for item in items {
+        match item {
+            Item::Incident(new) => {
+                if let Some(key) = keys.get(&new.outbreak.id) {
+                    incident(&transaction, new, *key)?;
+                }
+            }
+            Item::Outbreak(_) => {}
+            Item::Traffic(minutes) => {
+                for minute in minutes {
+                    traffic(&transaction, minute)?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Writes how each outbreak stands after all items; gives their keys.
+fn outbreaks<'i>(
+    db: &Transaction<'_>,
+    items: impl Iterator<Item = &'i Item>,
+    counted: &mut Counted,
+) -> Result<HashMap<Uuid, i64>, StoreError> {
+    let mut latest: Vec<&Outbreak> = Vec::new();
+    let mut places = HashMap::new();
+    for item in items {
+        let standing = match item {
+            Item::Incident(new) => &new.outbreak,
+            Item::Outbreak(outbreak) => outbreak,
+            Item::Traffic(_) => continue,
+        };
+        let place = *places.entry(standing.id).or_insert(latest.len());
+        match latest.get_mut(place) {
+            Some(known) => *known = standing,
+            None => latest.push(standing),
+        }
+    }
+    latest.into_iter().map(|standing| Ok((standing.id, outbreak(db, standing, counted)?))).collect()
+}
+
+/// Writes one incident under the outbreak with this key.
+fn incident(db: &Transaction<'_>, new: &NewIncident, key: i64) -> Result<(), StoreError> {
     if let Some(caller) = new.new_caller {
         let added = db
             .prepare_cached(
@@ -64,7 +111,7 @@ pub(super) fn incident(
 
 /// Writes how an outbreak stands; gives its key. Counts grow by what is new, whoever else counts
 /// there; who saw it last says whether it is closed.
-pub(super) fn outbreak(
+fn outbreak(
     db: &Transaction<'_>,
     outbreak: &Outbreak,
     counted: &mut Counted,
@@ -103,7 +150,7 @@ pub(super) fn outbreak(
 }
 
 /// Adds to what became of the answers of a minute and a route.
-pub(super) fn traffic(db: &Transaction<'_>, traffic: &Traffic) -> Result<(), StoreError> {
+fn traffic(db: &Transaction<'_>, traffic: &Traffic) -> Result<(), StoreError> {
     let known: Option<Vec<u8>> = db
         .prepare_cached("SELECT upstream FROM traffic WHERE minute = ? AND route = ?")?
         .query_row(params![number(traffic.minute), traffic.route], |row| row.get(0))

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
 use super::counted::Counted;
 use super::keep::{Keep, on_disk, retain};
 use super::open::{Standing, Writable};
@@ -156,7 +154,7 @@ impl Writer {
             // What is not committed is not counted.
             let mut counted = self.counted.clone();
             let items = self.waiting.iter().take(batch);
-            match write_all(&mut db.connection, items, &mut counted) {
+            match write::all(&mut db.connection, items, &mut counted) {
                 Ok(()) => {
                     self.counted = counted;
                     let written = self.waiting.drain(..batch);
@@ -182,7 +180,7 @@ impl Writer {
         let items: Vec<Item> = self.waiting.drain(..batch).collect();
         for item in items {
             let mut counted = self.counted.clone();
-            let written = write_all(&mut db.connection, std::iter::once(&item), &mut counted);
+            let written = write::all(&mut db.connection, std::iter::once(&item), &mut counted);
             if let Err(error) = written {
                 self.lost += 1;
                 self.metrics.not_stored(1);
@@ -317,28 +315,4 @@ fn is_about_data(error: &rusqlite::Error) -> bool {
 fn is_passing(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
-}
-
-/// Writes all of it or nothing.
-fn write_all<'i>(
-    db: &mut Connection,
-    items: impl Iterator<Item = &'i Item>,
-    counted: &mut Counted,
-) -> Result<(), StoreError> {
-    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for item in items {
-        match item {
-            Item::Incident(new) => write::incident(&transaction, new, counted)?,
-            Item::Outbreak(outbreak) => {
-                write::outbreak(&transaction, outbreak, counted)?;
-            }
-            Item::Traffic(traffic) => {
-                for traffic in traffic {
-                    write::traffic(&transaction, traffic)?;
-                }
-            }
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }
