@@ -27,6 +27,15 @@ def flat(value, prefix=""):
     return out
 
 
+def from_human(line):
+    """The fields of a line for people, as far as they tell where the guard listens."""
+    text = line.rstrip("\n")
+    found = re.match(r"\S+Z \w+ +(listening)  (listener=.*)", text)
+    if not found:
+        return {"message": text, "not.json": True}
+    return {"message": found.group(1)} | dict(field.split("=", 1) for field in found.group(2).split("  "))
+
+
 class Guard:
     """`twiml-guard serve` with the given upstream; `config` is the text of its config file, `wrap` a command that starts it,
     `process` more for the start of the process."""
@@ -65,7 +74,7 @@ class Guard:
             try:
                 event = flat(json.loads(line))
             except ValueError:
-                event = {"message": line.rstrip("\n"), "not.json": True}
+                event = from_human(line)
             with self.arrived:
                 self.lines.append(line)
                 self.events.append(event)
