@@ -44,9 +44,9 @@ FORM = {"CallSid": "CA0123456789abcdef0123456789abcdef", "AccountSid": "AC012345
 TARGET = "/voice/{form}/%2B15550167823?" + urlencode(CREDENTIALS | {"back": "tel:+1 (555) 016-7823"})
 
 # What must not be found, as it is or in any of the usual spellings.
-PRIVATE = [*SAID.values(), CARD.replace(" ", ""), "7823 8834"[:0] or "016-7823", "016-8834"]
+PRIVATE = [*SAID.values(), CARD.replace(" ", ""), "016-7823", "016-8834"]
 ALWAYS = [*CONFIGURED.values(), *CREDENTIALS.values(), "hunter2-basic", HEADERS["Authorization"].split()[1], "c00kie-Sess10n",
-          HEADERS["X-Api-Key"], HEADERS["X-Auth-Token"], "set-c00kie-fresh", "jwt.eyJhbGciOiJIUzI1NiJ9"[:0] or "eyJzdWIiOiIxIn0"]
+          HEADERS["X-Api-Key"], HEADERS["X-Auth-Token"], "set-c00kie-fresh", "eyJzdWIiOiIxIn0"]
 # The digits of numbers, whatever stands between them; the last four may stay.
 TAILS = ["0167823", "0168834", "1234724", "8675309", "888888881881", "424242424242"]
 
@@ -160,7 +160,7 @@ def spellings(secret):
     """As it is, and as programs escape it."""
     dumped = json.dumps(secret)[1:-1]
     plain = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret), html.escape(secret, quote=False), dumped, json.dumps(dumped)[1:-1],
-             repr(secret)[1:-1], repr(secret.encode())[2:-1], secret.upper() if secret.isdigit() else secret}
+             repr(secret)[1:-1], repr(secret.encode())[2:-1]}
     plain |= {re.sub("%[0-9A-F]{2}", lambda found: found.group().lower(), text) for text in plain}
     yield from (text.encode() for text in plain)
     yield secret.encode("utf-16-le")

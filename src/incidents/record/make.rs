@@ -1,7 +1,6 @@
 //! From an incident to its record: masked, bounded.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,7 +18,7 @@ use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset,
 };
 use crate::incidents::Incident;
-use crate::incidents::redact::Redaction;
+use crate::incidents::redact::{Redaction, with_escapes};
 use crate::telemetry::visible::visible;
 
 /// Most bytes of a body that are kept: a document may have 64 kB, a page is told by its beginning.
@@ -246,7 +245,8 @@ impl Maker<'_> {
             Cow::Borrowed(whole) => (whole.to_owned(), true),
             Cow::Owned(piece) => (piece, false),
         };
-        let mut shown = self.redaction.text(&kept);
+        let bytes = body.get(..most).unwrap_or(body);
+        let mut shown = self.redaction.read(&kept, bytes);
         let masked = shown != kept;
         if !whole {
             // A number or a secret at the cut was not seen whole.
@@ -255,7 +255,6 @@ impl Maker<'_> {
             shown.truncate((0..=end).rev().find(|&at| shown.is_char_boundary(at)).unwrap_or(0));
         }
         let full = self.redaction.capture() == Capture::Full;
-        let bytes = body.get(..most).unwrap_or(body);
         BodyRecord {
             text: shown,
             bytes: body.len(),
@@ -276,15 +275,7 @@ fn as_text<'b>(body: &'b [u8], label: Option<&str>) -> Cow<'b, str> {
     if let Ok(decoded) = charset::decode(body, label) {
         return Cow::Owned(decoded.text.into_owned());
     }
-    let mut text = String::with_capacity(body.len());
-    for chunk in body.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            // Writing to a String can't fail.
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    Cow::Owned(text)
+    Cow::Owned(with_escapes(body))
 }
 
 /// The text up to so many bytes; owned if something was cut.

@@ -187,7 +187,8 @@ struct Plain {
 impl From<&str> for Plain {
     fn from(text: &str) -> Self {
         let mut plain = Self { text: String::with_capacity(text.len()), from: Vec::new() };
-        for (at, c) in text.char_indices() {
+        // UTF-16 that was read as something else is full of NULs.
+        for (at, c) in text.char_indices().filter(|(_, c)| *c != '\0') {
             // A character is masked as a whole.
             let span = (at, at + c.len_utf8());
             let mut buffer = [0; 4];

@@ -6,6 +6,7 @@ mod numbers;
 mod secrets;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -166,6 +167,20 @@ impl Redaction {
         }
     }
 
+    /// The same for text that was read from these bytes. Where it hides what the bytes plainly say,
+    /// as UTF-16 that is none does, they are shown instead.
+    pub fn read(&self, text: &str, bytes: &[u8]) -> String {
+        let masked = self.text(text);
+        if masked == text && std::str::from_utf8(bytes).is_err() {
+            let plain = with_escapes(bytes);
+            let plain_masked = self.text(&plain);
+            if plain_masked != plain {
+                return plain_masked;
+            }
+        }
+        masked
+    }
+
     /// What a backend said about a request with these parameters: their private values masked.
     pub fn echo<'t>(&self, text: &'t str, params: &Params) -> Cow<'t, str> {
         let known = Known::of(self, params, std::iter::empty());
@@ -216,6 +231,19 @@ const PRIVATE_PARAMS: [&str; 12] = [
 /// Parameters whose values are Twilio's own words.
 const PLAIN_PARAMS: [&str; 6] =
     ["CallStatus", "DialCallStatus", "Direction", "MessageStatus", "QueueResult", "SmsStatus"];
+
+/// Bytes as text; those that are no UTF-8 stand as `\xNN`.
+pub fn with_escapes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a String can't fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
 
 /// A SID for people: `CA…1f03`.
 pub fn short_sid(sid: &str) -> String {
@@ -286,6 +314,16 @@ mod tests {
             Redaction::default().echo("menu 1", &Params::from_form(b"Digits=1")),
             Cow::Borrowed(_)
         ));
+    }
+
+    #[test]
+    fn what_a_wrong_reading_hides_is_masked() {
+        let redaction = Redaction::default();
+        let bytes = b"\xff\xfepassword=s3cr3t!";
+        let (misread, _, _) = encoding_rs::UTF_16LE.decode(bytes);
+        assert_eq!(redaction.read(&misread, bytes), "\\xff\\xfepassword=***");
+        let (hebrew, _, _) = encoding_rs::WINDOWS_1255.encode("שלום");
+        assert_eq!(redaction.read("שלום", &hebrew), "שלום");
     }
 
     #[test]
