@@ -231,9 +231,10 @@ impl Journal {
     }
 }
 
-/// Tells answers apart.
+/// Tells answers apart, those of different paths too.
 fn answer(incident: &Incident) -> u64 {
     let mut hasher = DefaultHasher::new();
+    incident.exchange.request.target.split('?').next().hash(&mut hasher);
     if let Outcome::Answered(answer) = &incident.exchange.outcome {
         answer.status.hash(&mut hasher);
     }

@@ -178,7 +178,7 @@ pub struct ReplayArgs {
     /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
     #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]
     pub ids: Vec<String>,
-    /// The newest incident on record of each open outbreak.
+    /// Of each open outbreak, and each path that it touched, the newest incident on record.
     #[arg(long)]
     pub open: bool,
     /// Which outbreaks.
@@ -211,7 +211,7 @@ pub struct ExportArgs {
     /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
     #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]
     pub ids: Vec<String>,
-    /// The newest incident on record of each open outbreak.
+    /// Of each open outbreak, and each path that it touched, the newest incident on record.
     #[arg(long)]
     pub open: bool,
     /// Which incidents, or, with --open, outbreaks.

@@ -9,6 +9,8 @@ use crate::incidents::store::{Filter, Page, Reader, StoredIncident};
 
 /// Open outbreaks that are worked on at most.
 const MOST: usize = 1_000;
+/// Paths of one outbreak that are worked on at most.
+const MOST_PATHS: usize = 20;
 
 /// An incident and its whole record.
 #[derive(Debug)]
@@ -34,7 +36,8 @@ pub(super) fn named(reader: &Reader, ids: &[String]) -> Result<Vec<Chosen>, Fail
     Ok(all)
 }
 
-/// Of each open outbreak that the filter takes the newest incident whose record is kept.
+/// Of each open outbreak that the filter takes, and of each path that it touched, the newest
+/// incident whose record is kept: a route of several paths is fixed when all of them are.
 pub(super) fn of_open_outbreaks(
     reader: &Reader,
     filter: &FilterArgs,
@@ -43,12 +46,12 @@ pub(super) fn of_open_outbreaks(
     let filter = filter.filter(source, clock::now_ms())?;
     let mut all = Vec::new();
     for outbreak in reader.outbreaks(&filter, false, MOST)? {
-        let mut newest = reader.nearest_whole(outbreak.id, i64::MAX)?;
-        if newest.is_none() {
+        let mut newest = reader.newest_whole_of_paths(outbreak.id, MOST_PATHS)?;
+        if newest.is_empty() {
             let of = Filter { outbreak: Some(outbreak.id), ..Filter::default() };
-            newest = reader.incidents(&of, Page { limit: 1, before: None })?.pop();
+            newest = reader.incidents(&of, Page { limit: 1, before: None })?;
         }
-        if let Some(incident) = newest {
+        for incident in newest {
             all.push(with_record(reader, incident)?);
         }
     }

@@ -122,13 +122,16 @@ impl List<'_> {
         );
         let ids = row::shorts(&self.reader, found.iter().map(|outbreak| outbreak.id))?;
         for (outbreak, id) in found.iter().zip(ids) {
-            text += &self.outbreak_line(outbreak, count, route, cause);
+            text += &self.outbreak_line(outbreak, count, route, cause)?;
             text += &remedy_line(outbreak, &id, self.now_ms);
         }
         if found.len() == self.args.limit {
             let _ = writeln!(text, "\n--limit {} was reached; there may be more.", self.args.limit);
         }
         let _ = writeln!(text, "\nThe whole story: twiml-guard incidents show ID");
+        if open > 0 {
+            let _ = writeln!(text, "Is it fixed?     twiml-guard incidents replay --open");
+        }
         Ok(text)
     }
 
@@ -138,22 +141,31 @@ impl List<'_> {
         count: usize,
         route: usize,
         cause: usize,
-    ) -> String {
+    ) -> Result<String, Failure> {
         let style = match outbreak.closed_ms {
             None => AnsiColor::Yellow.on_default(),
             Some(_) => Style::new().dimmed(),
         };
         let code = outbreak.codes.first().map(u32::to_string).unwrap_or_default();
-        format!(
+        Ok(format!(
             "{} {} {:>count$} {:>COUNT$} {} {style}{}{style:#} {}\n",
             fitted(&minute(outbreak.since_ms, self.now_ms), SINCE),
             fitted(&ago(outbreak.last_ms, self.now_ms), LAST),
             cut(&thousands(outbreak.count), count),
             cut(&thousands(outbreak.callers), COUNT),
-            fitted(&outbreak.route, route),
+            fitted(&self.route(outbreak)?, route),
             fitted(&outbreak.cause, cause),
             cut(&code, CODE),
-        )
+        ))
+    }
+
+    /// The route, with the paths that were asked for where its name does not tell them.
+    fn route(&self, outbreak: &Outbreak) -> Result<String, Failure> {
+        if !outbreak.route.contains('*') {
+            return Ok(outbreak.route.clone());
+        }
+        let paths = self.reader.paths(outbreak.id)?;
+        Ok(format!("{} {}", outbreak.route, paths.join(" ")))
     }
 
     fn incident_table(&self, found: &[StoredIncident], more: bool) -> Result<String, Failure> {

@@ -122,8 +122,9 @@ impl Maker<'_> {
             let shown = self.redaction.param(name, value);
             let shown = cut(&shown, MAX_TEXT).into_owned();
             ParamRecord {
-                name: short(&self.redaction.text(name)),
-                masked: shown != value,
+                name: short(&self.redaction.name(name, value)),
+                masked: shown != value
+                    || (value.is_empty() && self.redaction.name(name, value) != name),
                 value: shown,
             }
         };

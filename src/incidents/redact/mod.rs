@@ -124,6 +124,15 @@ impl Redaction {
         }
     }
 
+    /// The name of a parameter. One without a value that does not read like a name is a value itself.
+    pub fn name(&self, name: &str, value: &str) -> String {
+        let reads_like_one = name.len() <= 40
+            && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.[]".contains(c));
+        let is_value = value.is_empty() && !name.is_empty() && !reads_like_one;
+        if self.capture == Capture::Masked && is_value { MASK.to_owned() } else { self.text(name) }
+    }
+
     fn without_known(&self) -> Self {
         Self { known: Arc::default(), ..self.clone() }
     }
@@ -146,7 +155,9 @@ impl Redaction {
                         format!("{}={masked}", self.text(name))
                     }
                 }
-                None => self.text(pair),
+                None => {
+                    self.name(&percent_encoding::percent_decode_str(pair).decode_utf8_lossy(), "")
+                }
             })
             .collect();
         format!("{}?{}", self.text(path), pairs.join("&"))
@@ -300,6 +311,14 @@ mod tests {
             Redaction::default().target("/a?Digits=99&From=%2B15550104477&x=1"),
             "/a?Digits=***&From=+1555…4477&x=1"
         );
+    }
+
+    #[test]
+    fn a_piece_of_a_query_without_a_name_is_a_value() {
+        let masked = |target| Redaction::default().target(target);
+        assert_eq!(masked("/a?debug&open%20sesame&4711"), "/a?debug&***&***");
+        assert_eq!(Redaction::default().name("open sesame", ""), "***");
+        assert_eq!(Redaction::default().name("a b", "1"), "a b");
     }
 
     #[test]

@@ -4,6 +4,10 @@
 const SHORTEST: usize = 7;
 /// Fewest digits of one that is glued to letters (`call15550104477`).
 const SHORTEST_GLUED: usize = 9;
+/// Digits that are left at the end of one.
+const LEFT: usize = 4;
+/// Stands where a text was cut, and where digits were masked.
+const CUT: char = '…';
 
 /// Masks every number of seven digits and more but for its last four: `+972501234724` becomes
 /// `+9725…4724`, `4111 1111 1111 1111` becomes `…1111`. Blanks, dashes, parentheses and dots may
@@ -32,7 +36,15 @@ pub(super) fn mask(text: &str) -> String {
         } else {
             let run = Run::at(&chars, at + usize::from(plus), plus);
             let end = run.end.max(at + 1);
-            if is_number(&chars, word..at, &run, plus) {
+            let cut = run.digits.len() > LEFT;
+            if cut && chars.get(end) == Some(&CUT) {
+                // Its last four are not known.
+                push_head(&mut masked, &run.digits, plus);
+                word = end;
+            } else if cut && at.checked_sub(1).and_then(|before| chars.get(before)) == Some(&CUT) {
+                masked.extend(run.digits.get(run.digits.len() - LEFT..).unwrap_or_default());
+                word = end;
+            } else if is_number(&chars, word..at, &run, plus) {
                 push_masked(&mut masked, &run.digits, plus);
                 word = end;
             } else {
@@ -61,13 +73,18 @@ fn escape(rest: &[char]) -> usize {
 }
 
 fn push_masked(masked: &mut String, digits: &[char], plus: bool) {
+    push_head(masked, digits, plus);
+    masked.push(CUT);
+    masked.extend(digits.get(digits.len() - LEFT..).unwrap_or_default());
+}
+
+/// What is kept before the masked digits.
+fn push_head(masked: &mut String, digits: &[char], plus: bool) {
     let kept = if plus { 4.min(digits.len().saturating_sub(6)) } else { 0 };
     if plus {
         masked.push('+');
     }
     masked.extend(digits.get(..kept).unwrap_or_default());
-    masked.push('…');
-    masked.extend(digits.get(digits.len() - 4..).unwrap_or_default());
 }
 
 /// Digits with what may stand between them.
@@ -213,6 +230,10 @@ mod tests {
     fn telephone_and_card_numbers_keep_their_last_four() {
         for (text, masked) in [
             ("call +972501234724 now", "call +9725…4724 now"),
+            ("call +15550104…", "call +15…"),
+            ("call 0501234…", "call …"),
+            ("…0104477 is out", "…4477 is out"),
+            ("+1555…4477", "+1555…4477"),
             ("tel +972-50-1234567", "tel +9725…4567"),
             ("<Dial>+1 (555) 010-4477</Dial>", "<Dial>+1555…4477</Dial>"),
             ("card 4111 1111 1111 1111.", "card …1111."),

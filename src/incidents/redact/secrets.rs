@@ -71,7 +71,11 @@ fn secret_at(text: &str, lower: &str, at: usize, private: bool) -> Option<(usize
         b's' if private => sip_user(rest),
         _ => None,
     };
-    let named = || named(rest, if private { &SPOKEN } else { &[] });
+    // `numDigits` is how many are asked for.
+    let counted =
+        lower.get(..at).is_some_and(|before| before.ends_with("num") || before.ends_with("num_"));
+    let spoken: &[&str] = if private && !counted { &SPOKEN } else { &[] };
+    let named = || named(rest, spoken);
     let (start, end) = found.or_else(|| private_key(rest)).or_else(named)?;
     (start < end).then_some((at + start, at + end))
 }
@@ -279,6 +283,8 @@ mod tests {
             "invalid password, try again",
             "http://example.com:8080/a@b",
             "session expired",
+            "<Gather numDigits=\"4\" finishOnKey=\"#\">",
+            "num_digits=4",
             "סיסמה שגויה",
             "sip: no address",
         ] {

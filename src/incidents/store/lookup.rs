@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::convert::{count, number};
-use super::read::{INCIDENT, OUTBREAK, incident, outbreak, range};
+use super::read::{INCIDENT, OUTBREAK, incident, limit_of, outbreak, range};
 use super::{Filter, Reader, StoreError, StoredIncident};
 use crate::incidents::outbreak::Outbreak;
 
@@ -38,6 +38,30 @@ impl Reader {
         );
         let mut statement = self.db.prepare_cached(&sql)?;
         Ok(statement.query_row(params![of.as_bytes(), seq], incident).optional()?)
+    }
+
+    /// Of each path that an outbreak touched the newest incident whose whole record is kept, the
+    /// newest first.
+    pub fn newest_whole_of_paths(
+        &self,
+        of: Uuid,
+        limit: usize,
+    ) -> Result<Vec<StoredIncident>, StoreError> {
+        let sql = format!(
+            "{INCIDENT} WHERE i.seq IN (SELECT max(n.seq) FROM incident n JOIN record w ON w.seq = n.seq
+             WHERE n.outbreak = (SELECT key FROM outbreak WHERE id = ?) GROUP BY n.method, n.path)
+             ORDER BY i.seq DESC LIMIT ?"
+        );
+        let values = vec![Value::Blob(of.as_bytes().to_vec()), Value::Integer(limit_of(limit))];
+        self.all(&sql, values, incident)
+    }
+
+    /// The paths of an outbreak's latest incidents, the most frequent first.
+    pub fn paths(&self, of: Uuid) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT path FROM (SELECT path FROM incident
+             WHERE outbreak = (SELECT key FROM outbreak WHERE id = ?) ORDER BY seq DESC LIMIT 1000)
+             GROUP BY path ORDER BY count(*) DESC, path LIMIT 20";
+        self.all(sql, vec![Value::Blob(of.as_bytes().to_vec())], |row| row.get(0))
     }
 
     /// How many incidents the filter takes in each stretch of `step_ms`, by route and cause.

@@ -1,5 +1,6 @@
 //! What a replay found, for people and as JSON.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
@@ -313,7 +314,11 @@ pub(super) fn heading(planned: &[Planned], open: bool, signed: bool) -> String {
     if planned.is_empty() {
         return "No open outbreak: nothing to replay.\n".to_owned();
     }
-    let what = if open {
+    let outbreaks: HashSet<Uuid> = planned.iter().map(|one| one.chosen.incident.outbreak).collect();
+    let what = if open && outbreaks.len() < planned.len() {
+        let outbreaks = counted(outbreaks.len() as u64, "open outbreak", "open outbreaks");
+        format!("{count} incidents of {outbreaks}, one of each path")
+    } else if open {
         match count {
             1 => "One incident of the one open outbreak".to_owned(),
             count => format!("One incident of each of {count} open outbreaks"),

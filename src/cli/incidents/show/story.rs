@@ -33,6 +33,13 @@ impl Page<'_> {
             }
         }
         text += &self.same_call()?;
+        if self.record.is_some() {
+            let _ = writeln!(
+                text,
+                "\nIs it fixed? twiml-guard incidents replay {}",
+                self.incident.row.id
+            );
+        }
         Ok(text)
     }
 
