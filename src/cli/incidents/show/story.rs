@@ -125,7 +125,7 @@ impl Page<'_> {
     fn only_the_row(&self) -> String {
         let why = match self.unreadable {
             Some(why) => format!("The whole record can't be shown: {why}."),
-            None => "Only this much was kept: in an outbreak the first incidents, new answers and one a minute are kept whole.".to_owned(),
+            None => "Only this much was kept: in an outbreak the first incidents, new answers, new paths and one a minute are kept whole.".to_owned(),
         };
         let mut text = wrapped("\n", &why);
         if let Some(nearest) = self.nearest {
