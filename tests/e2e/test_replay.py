@@ -123,6 +123,16 @@ def test_a_fault_is_replayed_until_it_is_fixed(place):
     assert (code, report["fixed"], report["different"], report["still_broken"]) == (0, len(KINDS), 0, 0)
 
 
+def test_an_open_outbreak_is_fixed_when_all_of_its_paths_are(place):
+    here = place()
+    here.record(*["/voice/page"] * 8, "/voice/page/annex")
+    listed = here.run().stdout
+    assert "1 open outbreak." in listed and "* /voice/page" in listed, listed
+    code, report = here.replay("--open")
+    assert (code, results(report)) == (1, {"/voice/page": "still-broken", "/voice/page/annex": "still-broken"})
+    assert not any("in_place_of" in one for one in report["replayed"])
+
+
 def test_exported_tests_fail_before_the_fix_and_pass_after_it(place):
     here = place()
     here.record(*(f"/voice/{kind}" for kind in KINDS))
