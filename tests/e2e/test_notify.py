@@ -1,6 +1,7 @@
 """Webhooks are told of outbreaks, whatever they answer; calls never wait for them."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -168,6 +169,20 @@ def test_the_systems_certificates_are_trusted(start, certificate):
         guard = start(config(hook), SSL_CERT_FILE=str(certificate[0]))
         call(guard.port, "/fault/2/html-500")
         assert hook.wait(1)[0].path == f"/{SECRET}"
+
+
+def test_webhooks_can_be_tried(binary, tmp_path):
+    with Receiver() as fine, Receiver((403, {}, 0)) as refusing:
+        path = tmp_path / "config.toml"
+        path.write_text(config(fine) + f'[[notify]]\nurl = "{refusing.url("/" + SECRET)}"\n')
+        env = {**os.environ, "NO_PROXY": "127.0.0.1"}
+        done = subprocess.run([str(BINARY), "notify", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout == "[[notify]] 1: posted\n[[notify]] 2: not posted: refused with 403\n"
+        assert "nothing is wrong" in json.loads(fine.posts[0].body)["text"]
+        path.write_text("")
+        done = subprocess.run([str(BINARY), "notify", "test"], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 1 and "[[notify]]" in done.stderr
 
 
 def test_the_url_is_shown_nowhere(binary, tmp_path):

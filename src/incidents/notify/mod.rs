@@ -12,14 +12,17 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use self::message::Message;
 use self::poster::Poster;
-use super::ending;
 use super::outbreak::{Change, Outbreak};
+use super::outgoing::{Client, Target, host_name};
+use super::{ending, new_id};
 use crate::config::notify::Notify;
 use crate::telemetry::metrics::{Metrics, Told};
 
 /// Changes on their way to one webhook.
 const QUEUE: usize = 256;
+const JSON: &str = "application/json";
 
 /// A change of an outbreak.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,43 @@ enum Item {
 #[derive(Debug, Default)]
 pub(super) struct Webhooks {
     hooks: Vec<Webhook>,
+}
+
+/// Posts a test message to each webhook, once; for each, why it was not taken.
+pub fn try_webhooks(config: &[Notify]) -> Vec<Result<(), String>> {
+    let (id, now) = new_id();
+    let outbreak = Outbreak {
+        id,
+        route: "(twiml-guard notify test: nothing is wrong)".to_owned(),
+        cause: "test".to_owned(),
+        codes: Vec::new(),
+        since_ms: now,
+        last_ms: now,
+        closed_ms: None,
+        reopened: 0,
+        count: 1,
+        callers: 0,
+        observed: 0,
+    };
+    let notice = Notice { change: Change::Opened, outbreak };
+    let message = Message { notice: &notice, held: 0, host: &host_name() };
+    let post = |notify: &Notify| {
+        let body = message.body(&notify.format);
+        let posted = client(notify)?.post(JSON, body.as_bytes(), notify.timeout);
+        posted.map_err(|failure| failure.why().to_owned())
+    };
+    config.iter().map(post).collect()
+}
+
+fn client(config: &Notify) -> Result<Client, String> {
+    Client::new(Target {
+        url: config.url.clone(),
+        headers: Vec::new(),
+        gzip: false,
+        certificate: None,
+        client: None,
+        passing: |status| matches!(status, 408 | 425 | 429) || status >= 500,
+    })
 }
 
 #[derive(Debug)]
