@@ -16,10 +16,11 @@ use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
 use super::traffic::Board;
+use super::view::is_fault;
 use crate::clock;
 use crate::config::{Capture, Config};
 use crate::guard::Outcome;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{LEVELS, Metrics};
 use crate::telemetry::settings::LogBody;
 
 /// How often traffic is taken and outbreaks are looked at.
@@ -90,6 +91,7 @@ impl Recording {
             started: Instant::now(),
             before: config.incidents.quiet_after,
         };
+        journal.count_open();
         Ok(Self { journal, board, ends })
     }
 
@@ -202,8 +204,22 @@ impl Journal {
 
     fn told(&self, change: Change, outbreak: &Outbreak) {
         self.webhooks.offer(change, outbreak);
-        self.metrics.outbreak(change.name(), self.outbreaks.open());
+        self.metrics.outbreak(change.name(), level(&outbreak.cause));
+        self.count_open();
     }
+
+    fn count_open(&self) {
+        for own in LEVELS {
+            let open = self.outbreaks.open().filter(|cause| level(cause) == own).count();
+            self.metrics.outbreaks_open(own, open);
+        }
+    }
+}
+
+/// How bad a cause is, as metrics have it.
+fn level(cause: &str) -> &'static str {
+    let [fault, warning] = LEVELS;
+    if is_fault(cause) { fault } else { warning }
 }
 
 /// Tells answers apart.

@@ -126,6 +126,17 @@ def test_an_attempt_has_its_time(start):
         assert guard.event(lambda event: event.get("notify") == 1)["reason"] == "no answer within 200ms"
 
 
+def test_what_twilio_accepts_all_the_same_is_told_on_request_only(start):
+    with Receiver() as hook, Receiver() as curious:
+        guard = start(config(hook) + f'[[notify]]\nurl = "{curious.url("/" + SECRET)}"\nwarnings = true\n')
+        call(guard.port, "/fault/1/html")
+        assert "content-type-html" in curious.wait(1)[0].body.decode()
+        call(guard.port, "/fault/2/html-500")
+        assert "html-page" in hook.wait(1)[0].body.decode()
+        changes = {(labels["level"], labels["change"]): value for name, labels, value in guard.samples() if name == "twiml_guard_outbreak_changes_total"}
+        assert (changes["fault", "opened"], changes["warning", "opened"]) == (1, 1)
+
+
 def test_a_flood_is_cut(start):
     with Receiver() as hook:
         guard = start(config(hook, "per_minute = 3", routes=30))

@@ -16,6 +16,7 @@ use self::message::Message;
 use self::poster::Poster;
 use super::outbreak::{Change, Outbreak};
 use super::outgoing::{Client, Target, host_name};
+use super::view::is_fault;
 use super::{ending, new_id};
 use crate::config::notify::Notify;
 use crate::telemetry::metrics::{Metrics, Told};
@@ -66,7 +67,7 @@ pub fn try_webhooks(config: &[Notify]) -> Vec<Result<(), String>> {
     let post = |notify: &Notify| {
         let body = message.body(&notify.format);
         let posted = client(notify)?.post(JSON, body.as_bytes(), notify.timeout);
-        posted.map_err(|failure| failure.why().to_owned())
+        posted.map(drop).map_err(|failure| failure.why().to_owned())
     };
     config.iter().map(post).collect()
 }
@@ -123,7 +124,11 @@ impl Webhooks {
     /// Offers a change to those that want to be told of it; what does not fit is counted and told
     /// with the next message.
     pub(super) fn offer(&self, change: Change, outbreak: &Outbreak) {
-        for hook in self.hooks.iter().filter(|hook| hook.config.tells(change.name())) {
+        let is_fault = is_fault(&outbreak.cause);
+        let wanted = |hook: &&Webhook| {
+            hook.config.tells(change.name()) && (is_fault || hook.config.warnings)
+        };
+        for hook in self.hooks.iter().filter(wanted) {
             let notice = Notice { change, outbreak: outbreak.clone() };
             if hook.queue.try_send(Item::Notice(Box::new(notice))).is_err() {
                 hook.dropped.fetch_add(1, Ordering::Relaxed);

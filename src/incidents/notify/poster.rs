@@ -108,7 +108,7 @@ impl Poster {
         }
         let Some(mut letter) = self.letter.take_if(|letter| letter.next <= now) else { return };
         match self.client.post(JSON, letter.body.as_bytes(), within) {
-            Ok(()) => {
+            Ok(_) => {
                 self.metrics.notify(Told::Sent, 1);
                 if self.trouble.is_over() {
                     tracing::info!(notify = self.number, "messages are posted again");

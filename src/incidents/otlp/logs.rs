@@ -174,8 +174,9 @@ impl Exporter {
             return false;
         }
         self.backoff.reset();
-        let exported = if result.is_ok() { Exported::Sent } else { Exported::Failed };
-        self.sender.count(exported, count as u64);
+        let rejected = result.map_or(count as u64, |rejected| rejected.min(count as u64));
+        self.sender.count(Exported::Sent, count as u64 - rejected);
+        self.sender.count(Exported::Failed, rejected);
         self.records.drain(..count);
         self.waiting.fetch_sub(count, Ordering::Relaxed);
         // What is left came while this batch was full or on its way.

@@ -93,7 +93,7 @@ impl Reader {
         }
     }
 
-    fn send(&mut self, within: Duration) -> Result<(), Failure> {
+    fn send(&mut self, within: Duration) -> Result<u64, Failure> {
         let families = self.sender.metrics.gather();
         let (from, to) = (nanos(self.started_ms), nanos(clock::now_ms()));
         let metrics = families.iter().map(|family| metric(family, from, to)).collect();
@@ -104,7 +104,7 @@ impl Reader {
             }],
         };
         let result = self.sender.send(&request, within);
-        let exported = if result.is_ok() { Exported::Sent } else { Exported::Failed };
+        let exported = if result == Ok(0) { Exported::Sent } else { Exported::Failed };
         self.sender.count(exported, 1);
         result
     }
