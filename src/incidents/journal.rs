@@ -45,11 +45,14 @@ pub(super) struct Ends {
 impl Ends {
     /// Lets them do what waits, at most until `deadline`.
     pub(super) fn finish(self, deadline: Instant) {
+        // All are asked before one is waited for: a webhook that hangs takes no collector's time.
+        let asked: Vec<_> = self.webhooks.ask(deadline).chain(self.otlp.ask(deadline)).collect();
         if let Some(store) = self.store {
             store.finish(deadline);
         }
-        self.webhooks.finish(deadline);
-        self.otlp.finish(deadline);
+        for ending in asked {
+            ending.wait(deadline);
+        }
     }
 }
 

@@ -155,6 +155,16 @@ def test_what_waits_is_posted_before_the_end(start):
         assert len(hook.posts) == 1
 
 
+def test_one_that_hangs_takes_no_time_from_the_others_at_the_end(start):
+    with Receiver((200, {}, 60)) as hung, Receiver() as hook, Receiver() as collector:
+        text = config(hung, 'timeout = "60s"') + f'[[notify]]\nurl = "{hook.url("/" + SECRET)}"\n'
+        guard = start(text, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=collector.url("/v1/logs"), OTEL_BLRP_SCHEDULE_DELAY="3600000")
+        call(guard.port, "/fault/2/html-500")
+        hung.wait(1)
+        assert guard.terminate() == 0
+        assert (len(hook.posts), len(collector.posts)) == (1, 1)
+
+
 def test_a_template_a_file_and_only_some_changes(start, tmp_path):
     with Receiver() as hook, Receiver() as plain:
         (tmp_path / "hook.url").write_text(hook.url(f"/{SECRET}") + "\n")

@@ -245,7 +245,7 @@ def test_nothing_is_sent_unless_it_can_be(start):
             assert call(guard.port, "/fault/2/html-500").status == 200
             assert guard.terminate() == 0
         assert collector.posts == []
-        warning = next(event["message"] for event in grpc.events if "OTEL_EXPORTER_OTLP_PROTOCOL" in event["message"])
+        warning = next(event["reason"] for event in grpc.events if "OTEL_EXPORTER_OTLP_PROTOCOL" in event.get("reason", ""))
         assert "http/protobuf" in warning and "4318" in warning
         assert any("/nonexistent/ca.pem" in event["message"] for event in unreadable.events)
         assert "hush" not in "".join(unreadable.lines)

@@ -14,10 +14,11 @@ use std::time::Instant;
 
 use self::message::Message;
 use self::poster::Poster;
+use super::ending::{self, Ending};
+use super::new_id;
 use super::outbreak::{Change, Outbreak};
 use super::outgoing::{Client, Target, host_name};
 use super::view::is_fault;
-use super::{ending, new_id};
 use crate::config::notify::Notify;
 use crate::telemetry::metrics::{Metrics, Told};
 
@@ -139,10 +140,12 @@ impl Webhooks {
 }
 
 impl WebhooksHandle {
-    /// Posts what waits, at most until `deadline`.
-    pub(super) fn finish(self, deadline: Instant) {
-        for (queue, thread) in self.threads {
-            ending::finish(&queue, Some(thread), deadline, |done| Item::Finish(deadline, done));
-        }
+    /// Asks for what waits to be posted, at most until `deadline`.
+    pub(super) fn ask(self, deadline: Instant) -> impl Iterator<Item = Ending> {
+        let ask = move |(queue, thread): (SyncSender<Item>, _)| {
+            let soon = Instant::now() + ending::MOMENT;
+            ending::ask(&queue, Some(thread), soon, |done| Item::Finish(deadline, done))
+        };
+        self.threads.into_iter().filter_map(ask)
     }
 }

@@ -16,8 +16,9 @@ use super::record::record;
 use super::scope;
 use super::sender::Sender;
 use crate::config::otlp::Batch;
+use crate::incidents::Incident;
+use crate::incidents::ending::{self, Ending};
 use crate::incidents::outgoing::{Backoff, Failure};
-use crate::incidents::{Incident, ending};
 use crate::telemetry::metrics::{Exported, Metrics};
 use crate::telemetry::settings::LogBody;
 
@@ -90,10 +91,10 @@ impl Logs {
 }
 
 impl LogsHandle {
-    /// Sends what waits, at most until `deadline`.
-    pub(super) fn finish(self, deadline: Instant) {
-        let ask = |done| Item::Finish(deadline, done);
-        ending::finish(&self.queue, Some(self.thread), deadline, ask);
+    /// Asks for what waits to be sent, at most until `deadline`.
+    pub(super) fn ask(self, deadline: Instant) -> Option<Ending> {
+        let make = |done| Item::Finish(deadline, done);
+        ending::ask(&self.queue, Some(self.thread), Instant::now() + ending::MOMENT, make)
     }
 }
 

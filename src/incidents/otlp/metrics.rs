@@ -16,7 +16,7 @@ use super::record::nanos;
 use super::scope;
 use super::sender::Sender;
 use crate::clock;
-use crate::incidents::ending;
+use crate::incidents::ending::{self, Ending};
 use crate::incidents::outgoing::{Backoff, Failure};
 use crate::telemetry::metrics::Exported;
 
@@ -34,10 +34,10 @@ pub(super) struct MetricsHandle {
 }
 
 impl MetricsHandle {
-    /// Sends a last reading, at most until `deadline`.
-    pub(super) fn finish(self, deadline: Instant) {
-        let ask = |done| Finish(deadline, done);
-        ending::finish(&self.queue, Some(self.thread), deadline, ask);
+    /// Asks for a last reading to be sent, at most until `deadline`.
+    pub(super) fn ask(self, deadline: Instant) -> Option<Ending> {
+        let make = |done| Finish(deadline, done);
+        ending::ask(&self.queue, Some(self.thread), Instant::now() + ending::MOMENT, make)
     }
 }
 
