@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::finding::Grade;
-use super::unlabelled::evident;
+use super::unlabelled::{contradicts, evident, is_inverted};
+use super::wide::{cesu, utf32};
 
 /// A body as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,10 @@ pub struct Undecodable {
 
 /// Decodes a body, given the charset parameter of its Content-Type.
 pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Undecodable> {
+    if let Some(text) = utf32(body) {
+        let text = Cow::Owned(text);
+        return Ok(Text { text, marks: 0, transcoded: Some(("UTF-32", Grade::Lossless)) });
+    }
     if let Some(encoding) = wide(body) {
         return whole(body, encoding, Grade::Lossless)
             .map(|text| Text { marks: usize::from(Encoding::for_bom(body).is_some()), ..text });
@@ -49,9 +54,17 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
     if let Ok(text) = std::str::from_utf8(rest) {
         return Ok(Text { text: Cow::Borrowed(text), marks, transcoded: None });
     }
+    if let Some(text) = cesu(rest) {
+        let text = Cow::Owned(text);
+        return Ok(Text { text, marks, transcoded: Some(("CESU-8", Grade::Lossless)) });
+    }
     let stated = charset.and_then(single_byte);
     let declared = declared.and_then(single_byte);
     let (encoding, grade) = match (stated, declared) {
+        // What servers say of whatever they send, of words that no western language has.
+        (Some(stated), None) | (None, Some(stated)) if stated == WINDOWS_1252 && contradicts(rest).is_some() => {
+            (contradicts(rest).unwrap_or(stated), Grade::Inferred)
+        }
         (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),
         (Some(encoding), _) | (None, Some(encoding)) => (encoding, Grade::Lossless),
         (None, None) => match evident(rest) {
@@ -166,6 +179,10 @@ fn is_lone_latin(body: &[u8]) -> bool {
             at.checked_sub(1).and_then(|i| body.get(i)).is_some_and(u8::is_ascii_alphabetic);
         let after = body.get(at + run).is_some_and(u8::is_ascii_alphabetic);
         // Icelandic alone has the letters that Turkish, Czech and others have other ones for.
+        if is_inverted(body, at) || run == 1 && is_word(body, at) {
+            at += run;
+            continue;
+        }
         let elsewhere = [0xd0, 0xd7, 0xdd, 0xde, 0xf0, 0xf7, 0xfd, 0xfe];
         let letters = bytes.iter().all(|b| *b >= 0xc0 && !elsewhere.contains(b));
         if run > 2 || !letters || !(before || after) || std::str::from_utf8(bytes).is_ok() {
@@ -174,6 +191,15 @@ fn is_lone_latin(body: &[u8]) -> bool {
         at += run;
     }
     true
+}
+
+/// `è` or `é` as a word of its own.
+fn is_word(body: &[u8], at: usize) -> bool {
+    let blank = |byte: Option<&u8>| byte == Some(&b' ');
+    matches!(body.get(at), Some(0xe8 | 0xe9))
+        && at.checked_sub(1).is_some_and(|before| blank(body.get(before)))
+        && blank(body.get(at + 1))
+        && body.get(at + 2).is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// The first byte that is no UTF-8, for the record.

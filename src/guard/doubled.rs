@@ -28,7 +28,26 @@ fn undo(text: &str) -> Option<String> {
     }
     let undone = String::from_utf8(bytes).ok()?;
     let sequences = undone.chars().filter(|&c| !c.is_ascii() && is_telling(c)).count();
-    (sequences >= MIN_SEQUENCES && is_within_words(text)).then_some(undone)
+    let enough = sequences >= MIN_SEQUENCES && is_within_words(text) || is_certain(text);
+    enough.then_some(undone)
+}
+
+/// Whether a capital `Ã` or `Â` stands where none can: behind a small letter of ASCII, or before an inverted mark that begins
+/// a word.
+fn is_certain(text: &str) -> bool {
+    let mut before = ' ';
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let mut next = rest.clone();
+        let sign = next.next().unwrap_or(' ');
+        let behind = matches!(c, 'Ã' | 'Â') && before.is_ascii_lowercase() && !sign.is_ascii() && !sign.is_alphabetic();
+        let inverted = c == 'Â' && matches!(sign, '¡' | '¿') && next.next().is_some_and(|c| c.is_ascii_alphabetic());
+        if behind || inverted {
+            return true;
+        }
+        before = c;
+    }
+    false
 }
 
 /// Whether a character that is not ASCII stands in a word, as damage does: beside an ASCII letter,

@@ -1,13 +1,15 @@
 //! From a body's text to one well-formed document, if there is one to be had.
 
+use super::beside;
 use super::causes::{charset, document as causes};
 use super::edit::{self, Edit};
 use super::finding::{Finding, Grade};
 use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
+use super::notices::without_notices;
 use super::pages::visible_text;
-use super::respell::respelt;
-use super::twiml::chars::{is_blank, name_len};
+use super::root::{nested, respelt};
+use super::twiml::chars::{is_blank, name_len, plain};
 use super::twiml::grammar;
 use super::twiml::{self, Document, XmlFault};
 use super::unwrap::{Unwrapped, unwrap, unwrap_behind_lines};
@@ -61,6 +63,13 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
             let root =
                 document.root().map(|root| root.name_in(text).to_owned()).unwrap_or_default();
             if is_meant(&document, text) && document.doctype.is_none() {
+                let doubled = !circumstances.whole_only && nested(text).is_some();
+                if doubled && let Some(recovered) = respelt(text, circumstances) {
+                    return recovered;
+                }
+                if let Some(recovered) = within_root(text, &document, circumstances) {
+                    return recovered;
+                }
                 return Recovered::Document {
                     text: text.to_owned(),
                     document,
@@ -96,7 +105,8 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     }
     let place = match locate(text) {
         Located::Nowhere => {
-            if let Some(recovered) = without_root(text, circumstances) {
+            let rootless = without_root(text, circumstances);
+            if let Some(recovered) = rootless.or_else(|| behind_notices(text, circumstances)) {
                 return recovered;
             }
             nothing.roots = 0;
@@ -144,6 +154,36 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     }
 }
 
+/// The document that a root without elements holds as its text: the whole of it, or its verbs.
+fn within_root(text: &str, document: &Document, circumstances: Circumstances) -> Option<Recovered> {
+    let root = document.root()?;
+    let (first, last) = (root.texts.first()?, root.texts.last()?);
+    if document.elements.len() > 1 || circumstances.whole_only || circumstances.wrappings == 0 {
+        return None;
+    }
+    let (start, end) = (text.get(..first.start)?, text.get(last.end..)?);
+    let in_cdata = start.ends_with("<![CDATA[") && end.starts_with("]]>") && root.texts.iter().filter(|span| !text.get((*span).clone()).is_some_and(|t| t.trim().is_empty())).count() == 1;
+    let raw = text.get(first.start..last.end)?.trim();
+    let (cause, inner) = if in_cdata {
+        (&causes::wrapped_in_cdata::CAUSE, raw.to_owned())
+    } else {
+        let escaped = raw.starts_with("&lt;") && !raw.contains("<![CDATA[");
+        (&causes::wrapped_escaped::CAUSE, escaped.then(|| plain(raw).into_owned())?)
+    };
+    let named = inner.strip_prefix('<')?;
+    let name = named.get(..name_len(named))?;
+    let inner = if grammar::allows("Response", name) { format!("<Response>{inner}</Response>") } else { inner };
+    let inside = Circumstances { wrappings: circumstances.wrappings - 1, ..circumstances };
+    let Recovered::Document { text: inner, document, findings } = recover(&inner, inside) else { return None };
+    if has_words_beside(&findings) || document.verbs().next().is_none() {
+        return None;
+    }
+    let evidence = text.get(first.start..)?.chars().take(80).collect::<String>();
+    let wrapped = Finding::new(cause, evidence).at(text.as_bytes(), first.start).repaired(Grade::Inferred);
+    let findings = findings.into_iter().map(|finding| Finding { place: None, ..finding });
+    Some(Recovered::Document { text: inner, document, findings: std::iter::once(wrapped).chain(findings).collect() })
+}
+
 /// Whether a document is TwiML: its root is `Response`. In another letter case it is only where
 /// every verb is TwiML's too (others have `<response>` documents of their own); names are mended
 /// with those of the verbs.
@@ -168,7 +208,8 @@ fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
         let name = inner.get(..name_len(inner)).unwrap_or_default();
         grammar::allows("Response", name)
     });
-    if circumstances.whole_only || circumstances.ending == Ending::Unsure || !begins {
+    let ends = verbs.trim_end().ends_with('>');
+    if circumstances.whole_only || circumstances.ending == Ending::Unsure || !begins || !ends {
         return None;
     }
     let rooted = format!("<Response>{verbs}</Response>");
@@ -193,6 +234,21 @@ fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
     let inner = inner.into_iter().map(|finding| Finding { place: None, ..finding });
     let findings = std::iter::once(missing).chain(inner).collect();
     only_verbs.then_some(Recovered::Document { text: mended, document, findings })
+}
+
+/// What stands behind notices of PHP, if it is a document in a wrapping, or one without its root.
+fn behind_notices(text: &str, circumstances: Circumstances) -> Option<Recovered> {
+    let rest = without_notices(text);
+    let before = text.get(..text.len() - rest.len()).filter(|before| !before.is_empty())?;
+    if circumstances.whole_only || beside::quotes(before).is_some() {
+        return None;
+    }
+    let Recovered::Document { text: inner, document, findings } = recover(rest, circumstances) else { return None };
+    let noticed = Finding::new(&causes::text_before::CAUSE, super::words::first_line(before))
+        .at(text.as_bytes(), 0)
+        .repaired(Grade::Inferred);
+    let findings = findings.into_iter().map(|finding| shifted(finding, text, before.len()));
+    Some(Recovered::Document { text: inner, document, findings: std::iter::once(noticed).chain(findings).collect() })
 }
 
 /// A text without the declaration that it begins with.

@@ -6,6 +6,7 @@
 mod blanks;
 mod close;
 mod quotes;
+mod signs;
 mod tag;
 mod torn;
 
@@ -276,6 +277,9 @@ impl<'t> Mender<'t> {
     /// A `<` that opens no tag: in what is heard or read it is a character. A torn tag is not, nor
     /// is what a template left.
     fn less_than(&mut self, rest: &str) -> Option<()> {
+        if self.doubled_bracket(rest).is_some() {
+            return Some(());
+        }
         if self.is_torn(rest) || is_template(rest) {
             return None;
         }
@@ -294,8 +298,24 @@ impl<'t> Mender<'t> {
         if grammar::rule(parent).is_some_and(|rule| !rule.text) {
             return !inner.starts_with(|c: char| is_blank(c) || c.is_ascii_digit());
         }
-        let next = inner.find(['<', '>']).and_then(|at| inner.get(at..)).unwrap_or_default();
-        ADDRESSES.contains(&parent) && (inner.starts_with('<') || next.starts_with('>'))
+        ADDRESSES.contains(&parent)
+    }
+
+    /// At the first of two `<` before a verb that may stand here, where no text is spoken.
+    fn doubled_bracket(&mut self, rest: &str) -> Option<()> {
+        let parent = self.open.last().copied().and_then(grammar::rule)?;
+        let tag = rest.strip_prefix('<')?;
+        let inner = tag.strip_prefix('<')?;
+        let name = inner.strip_prefix('/').unwrap_or(inner);
+        let name = name.get(..name_len(name))?;
+        let ends = inner.starts_with('/') && name == parent.name;
+        if parent.text || !(ends || parent.children.contains(&name) && self.is_tag(tag)) {
+            return None;
+        }
+        let span = self.at..self.at + 1;
+        self.edit(&causes::bracket_doubled::CAUSE, Grade::Inferred, span, "");
+        self.at += 1;
+        Some(())
     }
 
     /// Whether `<` opens a tag here: a name that TwiML knows, or any tag that is whole in itself.
@@ -345,7 +365,7 @@ impl<'t> Mender<'t> {
             self.edit(&causes::end_tag_needless::CAUSE, Grade::Inferred, span, "");
         } else if self.crossed(name, end).is_some() {
             return Some(());
-        } else if let Some(meant) = self.meant_by(name) {
+        } else if let Some(meant) = self.meant_by(name).or_else(|| self.stands_for_end(name, end)) {
             let span = self.at + 2..self.at + 2 + len;
             self.edit(&causes::end_tag_misspelt::CAUSE, Grade::Inferred, span, meant);
             self.closed = self.open.pop().map(|closed| (closed, end));

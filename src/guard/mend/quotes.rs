@@ -90,7 +90,8 @@ impl Mender<'_> {
         let mixed = mixed.and_then(|(at, c)| {
             let (value, behind) = (content.get(..at)?, content.get(at + c.len_utf8()..)?);
             let close = start + at..start + at + c.len_utf8();
-            (ends_value(behind) && is_value(value, element))
+            let ends = ends_value(behind) || begins_attribute(behind, element);
+            (ends && is_value(value, element))
                 .then_some((Broken { value: start..start + at, close }, behind))
         });
         let ends_tag = mixed.as_ref().is_some_and(|(_, behind)| {
@@ -147,7 +148,7 @@ fn next_attribute(content: &str, element: &str) -> Option<usize> {
 }
 
 /// Whether what follows a value's closing quote is what may follow one.
-fn ends_value(after: &str) -> bool {
+pub(super) fn ends_value(after: &str) -> bool {
     let at_end = |rest: &str| rest.starts_with('>') || rest.starts_with("/>");
     let trimmed = after.trim_start_matches(is_blank);
     at_end(trimmed)
@@ -155,6 +156,13 @@ fn ends_value(after: &str) -> bool {
             && trimmed.get(name_len(trimmed)..).is_some_and(|rest| {
                 name_len(trimmed) > 0 && rest.trim_start_matches(is_blank).starts_with('=')
             })
+}
+
+/// Whether a text begins with an attribute that the element has, and its `=`.
+fn begins_attribute(text: &str, element: &str) -> bool {
+    let name = text.get(..name_len(text)).unwrap_or_default();
+    grammar::attributes(element).contains(&name)
+        && text.get(name.len()..).is_some_and(|rest| rest.starts_with('='))
 }
 
 /// Whether a text can be nothing but one value: a short one, or a URL with a query.
