@@ -57,7 +57,6 @@ const FAILED: [&str; 4] = ["failed", "cannot", "unable", "couldn't"];
 
 /// Why the text on one side of a document makes it a quotation; `None` for what may be dropped.
 pub fn quotes(part: &str) -> Option<String> {
-    let part = without_source(part);
     let lower = part.to_lowercase();
     let marks = FAILURES.iter().chain(&FOREIGN);
     if let Some(mark) = marks.copied().find(|mark| lower.contains(mark)) {
@@ -74,7 +73,7 @@ pub fn quotes(part: &str) -> Option<String> {
 
 /// A text without the source of PHP that it begins with, where that only prepares what follows: it was not run, and
 /// decides nothing.
-fn without_source(part: &str) -> &str {
+pub fn without_source(part: &str) -> &str {
     const DECISIONS: [&str; 8] = ["if", "else", "for", "while", "switch", "function", "echo", "return"];
     let text = part.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let Some(source) = text.strip_prefix("<?php") else { return part };
@@ -92,6 +91,12 @@ pub fn is_printed_status(after: &str) -> bool {
     after.trim_start().strip_prefix("[2").is_some_and(|rest| {
         rest.get(2..).is_some_and(|end| end.starts_with("]>")) && rest.bytes().take(2).all(|b| b.is_ascii_digit())
     })
+}
+
+/// A text without the answer printed so that it begins with.
+pub fn without_printed_status(part: &str) -> &str {
+    let printed = part.trim_start().strip_prefix("<Response").filter(|after| is_printed_status(after));
+    printed.and_then(|after| after.split_once('>')).map_or(part, |(_, rest)| rest)
 }
 
 /// Why what is said just before a document makes it a quotation.
@@ -196,7 +201,9 @@ pub fn marks_lines(before: &str, document: &str) -> Option<String> {
             .collect()
     };
     let mut lines = document.trim_end().lines().skip(1).peekable();
+    // A `<` begins every line of a document.
     let repeated = !mark.is_empty()
+        && mark != "<"
         && lines.peek().is_some()
         && lines.all(|line| shape(line.trim_start()) == shape(mark));
     let opened = before.trim_end().ends_with("/*");
@@ -223,9 +230,7 @@ fn twiml_beside(part: &str) -> Option<&str> {
     raw.chain(escaped).find_map(|at| {
         let inner = part.get(at..)?.trim_start_matches('/');
         let name = inner.get(..name_len(inner))?;
-        if is_printed_status(inner.get(name.len()..)?) {
-            return None;
-        }
+
         let root = name.eq_ignore_ascii_case("response")
             || name.starts_with('R')
                 && !name.starts_with("Response")

@@ -53,6 +53,7 @@ pub fn locate(text: &str) -> Located {
         },
     };
     let before = without_torn_declaration(text.get(..start).unwrap_or_default());
+    let before = beside::without_printed_status(beside::without_source(before));
     let after = text.get(behind..).unwrap_or_default();
     match surroundings(before, after, text.get(start..end).unwrap_or_default()) {
         Surroundings::Droppable { wrapped } => {

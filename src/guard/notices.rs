@@ -10,14 +10,31 @@ const KINDS: [&str; 5] = ["Notice:", "Warning:", "Deprecated:", "Strict Standard
 pub fn without_notices(text: &str) -> &str {
     let mut rest = text;
     for _ in 0..MAX_NOTICES {
-        let Some(after) = behind_notice(rest) else { break };
+        let Some(after) = behind(rest) else { break };
         rest = after;
     }
     rest
 }
 
+/// Where the notice begins that names its line at `mark`.
+pub fn start(text: &str, mark: usize) -> Option<usize> {
+    let before = text.get(..mark)?;
+    let from = before.len().saturating_sub(MAX_NOTICE);
+    let from = (from..before.len()).find(|&at| text.is_char_boundary(at))?;
+    let near = before.get(from..)?;
+    let said = KINDS.iter().filter_map(|kind| near.rfind(kind.trim_end_matches([':', ' ']))).max()?;
+    let head = near.get(..said)?;
+    let head = head.strip_suffix("<b>").unwrap_or(head);
+    let tagged = head.trim_end();
+    let head = tagged.strip_suffix("<br />").or_else(|| tagged.strip_suffix("<br>")).unwrap_or(tagged);
+    Some(from + head.len())
+}
+
+/// A notice is not longer than this.
+const MAX_NOTICE: usize = 600;
+
 /// What follows the notice that a text begins with.
-fn behind_notice(text: &str) -> Option<&str> {
+pub fn behind(text: &str) -> Option<&str> {
     let marks = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let in_html = marks.strip_prefix("<br />").or_else(|| marks.strip_prefix("<br>"));
     let body = in_html.unwrap_or(marks).trim_start();

@@ -64,6 +64,9 @@ const FINAL: [u8; 5] = [0xea, 0xed, 0xef, 0xf3, 0xf5];
 /// Letters that have a final form, and do not end a word.
 const NEVER_FINAL: [u8; 3] = [0xee, 0xf0, 0xf6];
 
+/// A foreign name or a word cut short ends with one of them now and then.
+const LETTERS_PER_SLIP: usize = 100;
+
 /// Hebrew without a hint has so many letters at least.
 const LEAST_LETTERS: usize = 4;
 
@@ -74,19 +77,21 @@ fn letters(body: &[u8]) -> impl Iterator<Item = u8> {
 /// Whether the text is Hebrew beyond doubt: words of Hebrew letters alone, final forms at their ends and nowhere
 /// else. What is Russian or Greek breaks that within a word or two.
 fn is_hebrew(body: &[u8]) -> bool {
-    let mut ends = 0;
+    let (mut ends, mut slips) = (0, 0);
     for word in body.split(|b| !b.is_ascii_alphabetic() && *b < 0xc0) {
         let Some((last, others)) = word.split_last() else { continue };
         if word.is_ascii() {
             continue;
         }
         let whole = word.iter().all(|b| HEBREW.contains(b));
-        if !whole || others.iter().any(|b| FINAL.contains(b)) || word.len() > 1 && NEVER_FINAL.contains(last) {
+        if !whole || others.iter().any(|b| FINAL.contains(b)) {
             return false;
         }
+        slips += usize::from(word.len() > 1 && NEVER_FINAL.contains(last));
         ends += usize::from(FINAL.contains(last) && word.len() > 1);
     }
-    ends > 0 && letters(body).count() >= LEAST_LETTERS
+    let count = letters(body).count();
+    ends > 0 && count >= LEAST_LETTERS && slips * LETTERS_PER_SLIP <= count
 }
 
 /// What the bytes are where a label says that they are western and no western language has such words.

@@ -36,7 +36,10 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
         '"' => json(text).or_else(|| escapes(text)),
         '{' | '[' => json(text).or_else(|| bracketed(text)),
         '(' => bracketed(text),
-        '<' => cdata(text).or_else(|| text_element(text)).or_else(|| escapes(text)),
+        '<' => cdata(text).or_else(|| text_element(text)).or_else(|| {
+            let begins = ["<?xml", "<!--", "<Response"].iter().any(|start| text.starts_with(start));
+            begins.then(|| escapes(text)).flatten()
+        }),
         '\\' if text.starts_with("\\x3") => hexadecimal(text).or_else(|| literal(&format!("'{text}'"))),
         '\\' => escapes(text).or_else(|| literal(&format!("'{text}'"))),
         '&' => escaped(text),

@@ -94,11 +94,14 @@ impl Mender<'_> {
             (ends && is_value(value, element))
                 .then_some((Broken { value: start..start + at, close }, behind))
         });
+        let glued = mixed.as_ref().is_some_and(|(_, behind)| {
+            begins_attribute(behind, element) && !ends_value(after)
+        });
         let ends_tag = mixed.as_ref().is_some_and(|(_, behind)| {
             behind.trim_start_matches(['/', ' ']).starts_with('>') && !ends_value(after)
         });
         let mixed = mixed.map(|(broken, _)| broken);
-        if !swallowed && next.is_none() && close.is_some() && !ends_tag {
+        if !swallowed && next.is_none() && close.is_some() && !ends_tag && !glued {
             return None;
         }
         if let Some(mixed) = mixed {

@@ -70,7 +70,7 @@ impl<'t> Mender<'t> {
         }
         let signs: String = sign.chars().filter(|&c| !is_blank(c)).collect();
         let known = || {
-            let ends = |quote: char| value.get(1..)?.split_once(quote).map(|(_, after)| ends_value(after));
+            let ends = |quote: char| value.get(1..)?.split_once(quote).map(|(_, after)| ends_value(after) || after.starts_with(is_blank));
             blanks > 0
                 && grammar::attributes(element).contains(&attribute)
                 && value.chars().next().and_then(ends) == Some(true)
