@@ -76,7 +76,8 @@ pub fn quotes(part: &str) -> Option<String> {
 pub fn without_source(part: &str) -> &str {
     const DECISIONS: [&str; 8] = ["if", "else", "for", "while", "switch", "function", "echo", "return"];
     let text = part.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    let Some(source) = text.strip_prefix("<?php") else { return part };
+    let short = || text.strip_prefix("<?").filter(|rest| rest.starts_with(char::is_whitespace));
+    let Some(source) = text.strip_prefix("<?php").or_else(short) else { return part };
     let (source, rest) = source.split_once("?>").unwrap_or((source, ""));
     let decides = source
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -212,7 +213,7 @@ pub fn marks_lines(before: &str, document: &str) -> Option<String> {
 }
 
 /// Whether a text is nothing but end tags: what they would end is ended already.
-fn is_left_over(part: &str) -> bool {
+pub fn is_left_over(part: &str) -> bool {
     let mut rest = part.trim();
     while let Some(tag) = rest.strip_prefix("</") {
         let Some(after) = tag.get(name_len(tag)..).and_then(|after| after.trim_start().strip_prefix('>')) else {

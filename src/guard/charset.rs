@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::finding::Grade;
-use super::unlabelled::{contradicts, evident, is_inverted};
+use super::unlabelled::{contradicts, evident, hebrew_of_dos, is_inverted};
 use super::wide::{cesu, utf32};
 
 /// A body as text.
@@ -36,11 +36,16 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
         return Ok(Text { text, marks: 0, transcoded: Some(("UTF-32", Grade::Lossless)) });
     }
     if let Some(encoding) = wide(body) {
+        // A line end of one byte behind characters of two.
+        let odd = !body.len().is_multiple_of(2) && body.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | b' ' | 0));
+        let body = body.get(..body.len() - usize::from(odd)).unwrap_or(body);
         return whole(body, encoding, Grade::Lossless)
             .map(|text| Text { marks: usize::from(Encoding::for_bom(body).is_some()), ..text });
     }
-    let mut rest = body;
-    let mut marks = 0;
+    // The mark of another encoding before text of single bytes.
+    let untrue = body.strip_prefix(b"\xff\xfe").or_else(|| body.strip_prefix(b"\xfe\xff"));
+    let mut rest = untrue.unwrap_or(body);
+    let mut marks = usize::from(untrue.is_some());
     while let Some(after) = rest.strip_prefix(b"\xef\xbb\xbf") {
         rest = after;
         marks += 1;
@@ -57,6 +62,14 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
     if let Some(text) = cesu(rest) {
         let text = Cow::Owned(text);
         return Ok(Text { text, marks, transcoded: Some(("CESU-8", Grade::Lossless)) });
+    }
+    if let Some(text) = hebrew_of_dos(rest) {
+        let text = Cow::Owned(text);
+        return Ok(Text { text, marks, transcoded: Some(("IBM862", Grade::Inferred)) });
+    }
+    let unknown = |label: &str| Encoding::for_label(label.trim().as_bytes()).is_none();
+    if charset.is_some_and(unknown) || declared.is_some_and(unknown) {
+        return Err(broken(rest));
     }
     let stated = charset.and_then(single_byte);
     let declared = declared.and_then(single_byte);
@@ -115,6 +128,7 @@ pub fn is_utf8(label: &str) -> bool {
 /// UTF-16, by its mark or by two characters of markup; a lone NUL before a document is junk.
 fn wide(body: &[u8]) -> Option<&'static Encoding> {
     match body {
+        [0xff, 0xfe, b'<', next, ..] | [0xfe, 0xff, b'<', next, ..] if *next != 0 => None,
         [0xff, 0xfe, ..] | [b'<', 0, _, 0, ..] => Some(UTF_16LE),
         [0xfe, 0xff, ..] | [0, b'<', 0, _, ..] => Some(UTF_16BE),
         _ => None,

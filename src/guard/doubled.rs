@@ -2,12 +2,17 @@
 
 use encoding_rs::WINDOWS_1252;
 
+use super::unlabelled::hebrew_in_latin;
+
 /// Fewer sequences than this could be what was meant.
 const MIN_SEQUENCES: usize = 2;
 
 /// What a text was before it was encoded once too often, as often as that shows. `None` unless every
 /// single character that is not ASCII is part of such a sequence.
 pub fn undoubled(text: &str) -> Option<String> {
+    if let Some(hebrew) = hebrew_in_latin(text) {
+        return Some(hebrew);
+    }
     let mut once = undo(text)?;
     // Each round leaves half of the other characters at most.
     while let Some(more) = undo(&once) {

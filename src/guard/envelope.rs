@@ -17,7 +17,7 @@ pub fn is_field(name: &str) -> bool {
 }
 
 /// What holds an object of its own with the document, beside the usual fields.
-const GROUPS: [&str; 6] = ["voice", "call", "sms", "reply", "answer", "twilio"];
+const GROUPS: [&str; 7] = ["attributes", "voice", "call", "sms", "reply", "answer", "twilio"];
 
 /// The one item of a list that is a document, or holds one: of several, the others are a status and headers, as
 /// Flask's views return them.

@@ -78,6 +78,20 @@ fn without_status(text: &str) -> &str {
     status.map_or(text, |(rest, _)| rest.trim_end())
 }
 
+/// The numbers of a document's bytes, as Node prints a buffer and Go a slice.
+pub(super) fn byte_list(text: &str) -> Option<Unwrapped> {
+    let list = if text.starts_with('{') {
+        let (head, list) = text.split_once('[')?;
+        let buffer = head.contains("\"Buffer\"") && head.contains("\"data\"") && head.len() < 40;
+        list.strip_suffix('}').map(str::trim_end).filter(|_| buffer)?
+    } else {
+        text.strip_prefix('[')?
+    };
+    let numbers = list.strip_suffix(']')?.split(|c: char| c == ',' || c.is_whitespace());
+    let bytes: Option<Vec<u8>> = numbers.filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect();
+    found(&causes::wrapped_encoded::CAUSE, String::from_utf8(bytes?).ok()?, text)
+}
+
 /// The digits of a whole document in hexadecimal.
 pub(super) fn hexadecimal(text: &str) -> Option<Unwrapped> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("\\x")).unwrap_or(text);

@@ -202,7 +202,12 @@ fn end_of_root(text: &str, root: usize) -> (usize, bool) {
         let after = rest.get(found + 10..).unwrap_or_default();
         let blanks = after.len() - after.trim_start_matches(is_blank).len();
         if after.get(blanks..).is_some_and(|after| after.starts_with('>')) {
-            return (root + found + 10 + blanks + 1, true);
+            let end = found + 10 + blanks + 1;
+            // Of several in a row, with nothing but end tags between, the first one ends it.
+            let before = rest.get(..found).unwrap_or_default();
+            let first = before.rfind("</Response>").map(|at| at + 11);
+            let first = first.filter(|&first| before.get(first..).is_some_and(|tags| !tags.trim().is_empty() && beside::is_left_over(tags)));
+            return (root + first.unwrap_or(end), true);
         }
     }
     (text.len(), false)

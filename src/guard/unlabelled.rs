@@ -64,6 +64,9 @@ const FINAL: [u8; 5] = [0xea, 0xed, 0xef, 0xf3, 0xf5];
 /// Letters that have a final form, and do not end a word.
 const NEVER_FINAL: [u8; 3] = [0xee, 0xf0, 0xf6];
 
+/// The same where no final form tells it.
+const LEAST_WITHOUT_FINAL: usize = 12;
+
 /// A foreign name or a word cut short ends with one of them now and then.
 const LETTERS_PER_SLIP: usize = 100;
 
@@ -91,7 +94,32 @@ fn is_hebrew(body: &[u8]) -> bool {
         ends += usize::from(FINAL.contains(last) && word.len() > 1);
     }
     let count = letters(body).count();
-    ends > 0 && count >= LEAST_LETTERS && slips * LETTERS_PER_SLIP <= count
+    let enough = if ends > 0 { LEAST_LETTERS } else { LEAST_WITHOUT_FINAL };
+    count >= enough && slips * LETTERS_PER_SLIP <= count
+}
+
+/// Hebrew in the code page of DOS: the letters of windows-1255, further down.
+pub fn hebrew_of_dos(body: &[u8]) -> Option<String> {
+    const LETTERS: std::ops::RangeInclusive<u8> = 0x80..=0x9a;
+    let sound = |b: &u8| b.is_ascii() || LETTERS.contains(b);
+    if body.is_ascii() || !body.iter().all(sound) {
+        return None;
+    }
+    let raised: Vec<u8> = body.iter().map(|b| if b.is_ascii() { *b } else { b + 0x60 }).collect();
+    if evident(&raised) != Some(WINDOWS_1255) {
+        return None;
+    }
+    WINDOWS_1255.decode_without_bom_handling_and_without_replacement(&raised).map(std::borrow::Cow::into_owned)
+}
+
+/// Hebrew of which each byte was read as a letter of Latin-1.
+pub fn hebrew_in_latin(text: &str) -> Option<String> {
+    let bytes: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+    let bytes = bytes.filter(|bytes| letters(bytes).all(|b| HEBREW.contains(&b)))?;
+    if bytes.is_ascii() || evident(&bytes) != Some(WINDOWS_1255) || !is_hebrew(&bytes) {
+        return None;
+    }
+    WINDOWS_1255.decode_without_bom_handling_and_without_replacement(&bytes).map(std::borrow::Cow::into_owned)
 }
 
 /// What the bytes are where a label says that they are western and no western language has such words.
@@ -129,6 +157,17 @@ mod tests {
             (b"<Say language=\"he-IL\">\xf9</Say><Say language=\"ru-RU\">\xf9</Say>", None),
         ] {
             assert_eq!(evident(document), page, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn hebrew_is_read_where_it_was_displaced() {
+        let dos = b"<Say>\x99\x8c\x85\x8d</Say>";
+        assert_eq!(hebrew_of_dos(dos).as_deref(), Some("<Say>שלום</Say>"));
+        assert_eq!(hebrew_of_dos(b"<Say>caf\x82</Say>"), None);
+        assert_eq!(hebrew_in_latin("<Say>ùìåí</Say>").as_deref(), Some("<Say>שלום</Say>"));
+        for text in ["à é è ì ò ù", "éèêëïîôùûü", "déjà vu à Orléans", "<Say language=\"fr-FR\">ùìåí</Say>", "plain"] {
+            assert_eq!(hebrew_in_latin(text), None, "{text}");
         }
     }
 

@@ -10,7 +10,7 @@ use super::causes::Cause;
 use super::causes::document as causes;
 use super::coding;
 use super::envelope;
-use super::literals::{bracketed, dump, escapes, hexadecimal, literal};
+use super::literals::{bracketed, byte_list, dump, escapes, hexadecimal, literal};
 use super::page_around::only_carries;
 use super::twiml::chars::name_len;
 use super::twiml::grammar;
@@ -34,7 +34,10 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
     let first = text.chars().next()?;
     match first {
         '"' => json(text).or_else(|| escapes(text)),
-        '{' | '[' => json(text).or_else(|| bracketed(text)),
+        '{' if text.starts_with("{&quot;") => {
+            found(&causes::wrapped_escaped::CAUSE, unescaped(text), text)
+        }
+        '{' | '[' => json(text).or_else(|| bracketed(text)).or_else(|| byte_list(text)),
         '(' => bracketed(text),
         '<' => cdata(text).or_else(|| text_element(text)).or_else(|| {
             let begins = ["<?xml", "<!--", "<Response"].iter().any(|start| text.starts_with(start));
@@ -113,15 +116,15 @@ fn json(text: &str) -> Option<Unwrapped> {
     Some(Unwrapped { alone: !whole, ..found })
 }
 
-/// JSON as the argument of a function, as JSONP has it.
+/// JSON or a literal as the argument of a function or class: `callback("…")`, `Markup('…')`.
 fn padded(text: &str) -> Option<Unwrapped> {
     let (name, rest) = text.split_once('(')?;
     let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'));
     let argument = rest.trim_end().trim_end_matches(';').strip_suffix(')')?.trim();
-    if !named || !argument.starts_with(['"', '{']) {
+    if !named {
         return None;
     }
-    json(argument)
+    if argument.starts_with(['"', '{']) { json(argument) } else { literal(argument) }
 }
 
 fn cdata(text: &str) -> Option<Unwrapped> {
@@ -196,7 +199,12 @@ fn escaped(text: &str) -> Option<Unwrapped> {
     if !whole || !ends || text.contains('<') {
         return None;
     }
-    let inner = text
+    found(&causes::wrapped_escaped::CAUSE, unescaped(text), text)
+}
+
+/// A text with the escapes of HTML taken off once.
+fn unescaped(text: &str) -> String {
+    text
         .replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&quot;", "\"")
@@ -204,8 +212,7 @@ fn escaped(text: &str) -> Option<Unwrapped> {
         .replace("&#39;", "'")
         .replace("&#x27;", "'")
         .replace("&apos;", "'")
-        .replace("&amp;", "&");
-    found(&causes::wrapped_escaped::CAUSE, inner, text)
+        .replace("&amp;", "&")
 }
 
 fn url_encoded(text: &str) -> Option<Unwrapped> {
@@ -264,7 +271,7 @@ pub fn base64(text: &str) -> Option<Unwrapped> {
         bytes
     };
     let inner = String::from_utf8(bytes).ok()?;
-    inner.contains("<Response").then(|| Unwrapped {
+    (inner.contains("<Response") || base64(&inner).is_some()).then(|| Unwrapped {
         cause: &causes::wrapped_encoded::CAUSE,
         inner,
         evidence: text.chars().take(80).collect(),

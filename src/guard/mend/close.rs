@@ -89,6 +89,26 @@ impl<'t> Mender<'t> {
         (foreign && is_nearly(name, innermost)).then_some(innermost)
     }
 
+    /// At a verb that cannot stand in the spoken text before it: ends that text here, if it has no end tag.
+    pub(super) fn end_before_sibling(&mut self, rest: &str) {
+        let [.., parent, innermost] = self.open.as_slice() else { return };
+        let inner = rest.get(1..).unwrap_or_default();
+        let name = inner.get(..name_len(inner)).unwrap_or_default();
+        let spoken = *innermost == "Say" && !grammar::allows(innermost, name) && grammar::allows(parent, name);
+        let said = self.text.get(..self.at).is_some_and(|before| !before.trim_end().ends_with('>') && !self.ends_torn(before));
+        // Its own end tag comes before any other of its kind begins.
+        let next = memchr::memmem::find(inner.as_bytes(), b"<Say");
+        let end = memchr::memmem::find(inner.as_bytes(), b"</Say");
+        let ended = end.is_some_and(|end| next.is_none_or(|next| end < next)) && name != "Say";
+        if !spoken || !said || ended || self.unended >= MAX_FOREIGN {
+            return;
+        }
+        self.unended += 1;
+        let at = self.at;
+        self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, "</Say>");
+        self.open.pop();
+    }
+
     /// The innermost element, if it holds text and an end tag of something that nobody opened stands where it must
     /// end: before its sibling, or before its parent's end.
     pub(super) fn stands_for_end(&self, name: &str, end: usize) -> Option<&'t str> {

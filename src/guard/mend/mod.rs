@@ -62,6 +62,7 @@ pub fn mend(text: &str, ending: Ending) -> Option<Vec<Edit>> {
         ends: last_ends(text),
         self_closed: None,
         closed: None,
+        unended: 0,
     };
     mender.walk()?;
     mender.close(ending)?;
@@ -81,6 +82,8 @@ struct Mender<'t> {
     self_closed: Option<(&'t str, usize)>,
     /// The element that an end tag closed last, and where.
     closed: Option<(&'t str, usize)>,
+    /// How many texts ended before a verb.
+    unended: usize,
 }
 
 impl<'t> Mender<'t> {
@@ -267,6 +270,7 @@ impl<'t> Mender<'t> {
         } else if let Some(inner) = rest.strip_prefix("</") {
             self.end_tag(inner)?;
         } else if self.is_tag(rest) {
+            self.end_before_sibling(rest);
             self.start_tag()?;
         } else {
             self.less_than(rest)?;

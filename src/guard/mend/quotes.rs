@@ -9,7 +9,14 @@ use crate::guard::twiml::chars::{is_blank, name_len};
 use crate::guard::twiml::{self, grammar};
 
 /// What a wrapping makes of a quote.
-const ESCAPED: [&str; 7] = ["\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;", "\"\""];
+const ESCAPED: [&str; 11] =
+    ["\\\\\"", "\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;", "&#039;", "\"\"", "''", "%22"];
+
+/// What an editor of texts makes of a quote, escaped; it begins and ends with different ones.
+const ORNAMENTS: [&str; 14] = [
+    "&#8220;", "&#8221;", "&#8222;", "&#8243;", "&#8216;", "&#8217;", "&ldquo;", "&rdquo;", "&bdquo;", "&lsquo;", "&rsquo;",
+    "&laquo;", "&raquo;", "&Prime;",
+];
 
 /// A value that lost a quote is not longer than this.
 const MAX_VALUE: usize = 100;
@@ -28,14 +35,19 @@ pub(super) struct Broken {
 impl Mender<'_> {
     /// A value between quotes that a wrapping escaped; the same escape begins and ends it.
     pub(super) fn escaped_quotes(&mut self, rest: &str) -> Option<()> {
-        let quote = ESCAPED.iter().copied().find(|quote| rest.starts_with(quote))?;
+        let begins = |quote: &&str| rest.starts_with(*quote);
+        let ornament = ORNAMENTS.iter().copied().find(begins);
+        let quote = ornament.or_else(|| ESCAPED.iter().copied().find(begins))?;
         let inner = rest.get(quote.len()..)?;
-        let len = inner.get(..inner.find(['>', '<']).unwrap_or(inner.len()))?.find(quote)?;
+        let tag = inner.get(..inner.find(['>', '<']).unwrap_or(inner.len()))?;
+        let ends: &[&str] = if ornament.is_some() { &ORNAMENTS } else { &[quote] };
+        let (len, end_quote) =
+            ends.iter().filter_map(|end| Some((tag.find(end)?, *end))).min_by_key(|(at, _)| *at)?;
         let value = inner.get(..len)?;
-        let after = inner.get(len + quote.len()..)?;
+        let after = inner.get(len + end_quote.len()..)?;
         // `a="" b=""` are two empty values.
         let empty = value.is_empty() || value.starts_with(is_blank) || value.ends_with('=');
-        if value.contains(['"', '\\']) || quote == "\"\"" && empty || !ends_value(after) {
+        if value.contains(['"', '\\']) || matches!(quote, "\"\"" | "''") && empty || !ends_value(after) {
             return None;
         }
         let start = self.at + quote.len();
@@ -43,8 +55,8 @@ impl Mender<'_> {
         let cause = &causes::attribute_quote_escaped::CAUSE;
         self.edit(cause, Grade::Inferred, self.at..start, "\"");
         self.inside(start..end)?;
-        self.edit(cause, Grade::Inferred, end..end + quote.len(), "\"");
-        self.at = end + quote.len();
+        self.edit(cause, Grade::Inferred, end..end + end_quote.len(), "\"");
+        self.at = end + end_quote.len();
         Some(())
     }
 

@@ -13,6 +13,15 @@ impl<'t> Mender<'t> {
     /// there were any.
     pub(super) fn stray_separators(&mut self, between: bool) -> bool {
         let rest = self.rest();
+        // Blanks that XML does not know as such, as text editors leave them.
+        let odd = |c: char| !is_blank(c) && c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');
+        if rest.starts_with(odd) {
+            let len = rest.len() - rest.trim_start_matches(|c| odd(c) || is_blank(c)).len();
+            let span = self.at..self.at + len;
+            self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, " ");
+            self.at += len;
+            return true;
+        }
         let stray = |c: char| matches!(c, ',' | ';' | ':' | '|' | '&');
         let quote = rest.strip_prefix(['"', '\'']).is_some_and(|after| {
             after.starts_with(|c| is_blank(c) || c == '>') || after.starts_with("/>")

@@ -27,6 +27,13 @@ impl Mender<'_> {
                 self.self_closed = Some((name, self.at));
                 return Some(());
             }
+            if rest.starts_with("\\>") {
+                let at = self.at;
+                self.edit(&causes::end_tag_misspelt::CAUSE, Grade::Inferred, at..at + 1, "/");
+                self.at += 2;
+                self.self_closed = Some((name, self.at));
+                return Some(());
+            }
             if self.blank_in_self_closing(rest).is_some() {
                 self.self_closed = Some((name, self.at));
                 return Some(());
@@ -95,7 +102,7 @@ impl Mender<'_> {
     fn value(&mut self, element: &str) -> Option<()> {
         let rest = self.rest();
         let first = rest.chars().next()?;
-        if rest.starts_with("\"\"") && self.escaped_quotes(rest).is_some() {
+        if (rest.starts_with("\"\"") || rest.starts_with("''")) && self.escaped_quotes(rest).is_some() {
             return Some(());
         }
         if matches!(first, '"' | '\'')
@@ -107,7 +114,7 @@ impl Mender<'_> {
             self.edit(cause, Grade::Inferred, broken.close, first);
             return Some(());
         }
-        if matches!(first, '\\' | '&') {
+        if matches!(first, '\\' | '&') || rest.starts_with("%22") {
             return self.escaped_quotes(rest);
         }
         if first == '{'
