@@ -246,6 +246,10 @@ mod tests {
         assert_eq!(text(&le, None), "<a>שלום</a>");
         let be: Vec<u8> = "\u{feff}<a/>".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(text(&be, None), "<a/>");
+        let odd = [be.as_slice(), b"\n"].concat();
+        assert_eq!(text(&odd, None), "<a/>");
+        assert_eq!(text("\u{feff}<a>é</a>".as_bytes(), None), "<a>é</a>");
+        assert_eq!(text(&[b"\xff\xfe", "<a>é</a>".as_bytes()].concat(), None), "<a>é</a>");
     }
 
     #[test]
@@ -258,12 +262,16 @@ mod tests {
         assert_eq!(text("é".as_bytes(), Some("iso-8859-1")), "é");
         assert_eq!(text(b"\x1b$B$3\x1b(B", Some("ISO-2022-JP")), "こ");
         assert!(decode(b"+BdE-", Some("utf-7")).is_err());
+        assert!(decode(b"caf\x82", Some("ibm437")).is_err());
+        assert_eq!(text(b"\xf9\xec\xe5\xed", Some("iso-8859-1")), "שלום");
     }
 
     #[test]
     fn without_a_label_only_lone_latin_letters_have_one_reading() {
         assert_eq!(text(b"caf\xe9 ol\xe9", None), "café olé");
-        assert!(decode(b"\xf9\xec\xe5\xed", None).is_err());
+        assert_eq!(text(b"\xf9\xec\xe5\xed", None), "שלום");
+        assert_eq!(text(b"<a>\xa1Hola!</a>", None), "<a>¡Hola!</a>");
+        assert_eq!(text(b"Tutto \xe8 a posto", None), "Tutto è a posto");
         assert!(decode(b"a \xff b", Some("utf-8")).is_err());
         assert!(decode(b"Te\xfeekk\xfcrler", None).is_err());
     }

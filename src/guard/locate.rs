@@ -315,7 +315,8 @@ mod tests {
             ("Traceback (most recent call last):\n", ""),
             ("", "<b>Fatal error</b>: Uncaught"),
             ("<a title=\"", "\">"),
-            ("<div>", "</div>"),
+            ("<div style=\"display:none\">", "</div>"),
+            ("<html><head><title>Example</title></head><body>", "</body></html>"),
         ] {
             let text = format!("{before}{DOCUMENT}{after}");
             assert!(matches!(locate(&text), Located::Quoted(_)), "{text}");

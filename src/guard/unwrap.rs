@@ -295,6 +295,9 @@ mod tests {
     fn every_wrapping_comes_off() {
         let json = serde_json::to_string(TWIML).unwrap();
         check(&json, "wrapped-in-json");
+        check(&format!("[{json}, 200, {{\"Content-Type\": \"text/xml\"}}]"), "wrapped-in-json");
+        check(&format!("callback({json});"), "wrapped-in-json");
+        check(&format!("{{\"data\":{{\"voice\":{{\"twiml\":{json}}}}}}}"), "wrapped-in-json");
         check(&format!("{{\"ok\":true,\"twiml\":{json}}}"), "wrapped-in-json");
         check(&format!("{{\"data\":{{\"body\":{json}}}}}"), "wrapped-in-json");
         check(
@@ -342,7 +345,9 @@ mod tests {
             format!("{{\"error\":\"bad\",\"twiml\":{json}}}"),
             format!("{{\"statusCode\":500,\"body\":{json}}}"),
             format!("{{\"body\":{json},\"old\":{json}}}"),
-            format!("[{json}]"),
+            format!("[{json},{json}]"),
+            format!("[{json},500]"),
+            "status=500&body=%3CResponse%3E%3C%2FResponse%3E".to_owned(),
             format!("{{\"example\":{json}}}"),
             "<p>Send &lt;Response&gt;&lt;/Response&gt;</p>".to_owned(),
             "{\"ok\":true}".to_owned(),

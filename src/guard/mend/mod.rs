@@ -332,6 +332,7 @@ impl<'t> Mender<'t> {
         }
         let bounded = inner.get(len..).is_some_and(|after| {
             after.starts_with(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
+                || after.starts_with("\\>")
         });
         if grammar::rule(name).is_some() {
             return bounded;
@@ -455,6 +456,29 @@ mod tests {
     }
 
     #[test]
+    fn signs_of_other_languages() {
+        for tag in [
+            "<Say voice=\"a\" | loop=\"2\">",
+            "<Say voice=\"a\" & loop=\"2\">",
+            "<Say voice=>\"a\" loop=>\"2\">",
+            "<Say \"voice\"=\"a\" 'loop'=\"2\">",
+            "<Say voice={\"a\"} loop={2}>",
+            "<Say voice \"a\" loop \"2\">",
+            "<Say voice=&#8220;a&#8221; loop=&ldquo;2&rdquo;>",
+            "<Say voice=\\\\\"a\\\\\" loop=%222%22>",
+            "<Say\u{a0}voice=\"a\"\u{a0}loop=\"2\">",
+            "<<Say voice=\"a\" loop=\"2\">",
+        ] {
+            let text = mended(&format!("<Response>{tag}x</Say></Response>")).unwrap_or_default();
+            let plain = text.replace("  ", " ").replace(" =", "=");
+            assert_eq!(plain, "<Response><Say voice=\"a\" loop=\"2\">x</Say></Response>", "{tag}");
+        }
+        for tag in ["<Say voices \"a\">", "<Say voice=>a>"] {
+            assert_eq!(mended(&format!("<Response>{tag}x</Say></Response>")), None, "{tag}");
+        }
+    }
+
+    #[test]
     fn end_tags_missing_at_the_very_end() {
         check("<Response><Say>x</Say>", "<Response><Say>x</Say></Response>");
         check(
@@ -462,12 +486,18 @@ mod tests {
             "<Response><Gather><Say>x</Say></Gather></Response>\n",
         );
         check("<Response><Say>x</Response>", "<Response><Say>x</Say></Response>");
+        check(
+            "<Response><Say>x<Dial>1</Dial></Response>",
+            "<Response><Say>x</Say><Dial>1</Dial></Response>",
+        );
+        check("<Response><Say>x</p><Dial>1</p></Response>", "<Response><Say>x</Say><Dial>1</Dial></Response>");
         for text in [
             "<Response><Say>x",
             "<Response><Dial>",
             "<Response><Dial>1<br />",
             "<Response><Dial>1<b>Notice</b>",
-            "<Response><Say>x<Dial>1</Dial></Response>",
+            "<Response><Dial>1<Say>x</Say></Response>",
+            "<Response><Say>a<Dial>1</Say></Dial></Response>",
             "<Response><Dial><Number>1</Dial><Say>x</Say></Response></X>",
             "<Response><Redirect>/x/Redirect></Response>",
             "<Response><Gather><Say>x</Say>Gather>",

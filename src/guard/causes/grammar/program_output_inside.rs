@@ -20,19 +20,30 @@ pub static CAUSE: Cause = Cause {
     check: Check::Grammar(find),
 };
 
-/// Elements whose text people hear or read, or that is dialled or called.
-const HEARD: [&str; 8] = ["Body", "Dial", "Message", "Number", "Play", "Redirect", "Say", "Sms"];
+/// Elements whose text people hear or read.
+const HEARD: [&str; 4] = ["Body", "Message", "Say", "Sms"];
+
+/// Elements whose text is dialled or called: a gap of a template in them has a cause of its own.
+const CALLED: [&str; 4] = ["Dial", "Number", "Play", "Redirect"];
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     let elements = reading.document.elements.iter();
     let texts = elements
         .filter(|element| HEARD.contains(&element.name_in(reading.text)))
         .flat_map(|element| &element.texts);
+    let called = reading.document.elements.iter();
+    let called = called
+        .filter(|element| CALLED.contains(&element.name_in(reading.text)))
+        .flat_map(|element| &element.texts)
+        .filter(|span| {
+            reading.text.get((*span).clone()).is_some_and(|text| words::placeholder(text).is_none())
+        });
     let smells = |text: &str| {
         let json = text.trim_start().starts_with('{') && text.contains("\":");
         words::smells_of_a_program(text).map(str::to_owned).or_else(|| json.then(|| words::first_line(text)))
     };
     let heard = texts
+        .chain(called)
         .filter_map(|span| {
             let seen = smells(reading.text.get(span.clone())?)?;
             Some(Found::at(span.start, seen))
