@@ -102,17 +102,6 @@ pub fn without_printed_status(part: &str) -> &str {
 
 /// Why what is said just before a document makes it a quotation.
 pub fn introduces(before: &str) -> Option<String> {
-    // A notice of PHP names whatever the backend's sources hold.
-    let is_notice = |line: &str| {
-        line.contains(" on line ") || line.contains("Warning: ") || line.contains(['<', '>'])
-    };
-    let says = |line: &str, words: &[&str]| {
-        let said = |word: &str| {
-            let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-            words.contains(&word.as_str())
-        };
-        !is_notice(line) && line.split_whitespace().any(said)
-    };
     let told = before.trim_end();
     let told = told.rsplit_once("\n```").map_or(told, |(told, _)| told).trim_end();
     let paragraph = told.rsplit("\n\n").next().unwrap_or_default();
@@ -126,6 +115,22 @@ pub fn introduces(before: &str) -> Option<String> {
     let failed = before.lines().find(|line| says(line, &FAILED));
     let seen = spoken.or(leading.then_some(line)).or(shell).or(failed)?;
     Some(format!("behind `{}`", words::first_line(seen)))
+}
+
+/// Whether a line has one of the words, and is no notice: that names whatever the backend's sources hold.
+fn says(line: &str, words: &[&str]) -> bool {
+    let is_notice =
+        line.contains(" on line ") || line.contains("Warning: ") || line.contains(['<', '>']);
+    let said = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        words.contains(&word.as_str())
+    };
+    !is_notice && line.split_whitespace().any(said)
+}
+
+/// Whether a line says what is done with what follows it.
+pub fn leads(line: &str) -> bool {
+    says(line, &LEADING)
 }
 
 /// Whether a line is one of a log: it begins with a date or a level.

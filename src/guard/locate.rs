@@ -258,8 +258,11 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
 /// program prints stands before or behind, or in lines of its own.
 fn is_in_a_sentence(before: &str, after: &str) -> bool {
     let has_words = |line: &str| !line.contains(['<', '>']) && line.split_whitespace().any(is_word);
+    let goes_on = after.trim_start().starts_with(char::is_lowercase);
+    let led = before.trim_end().rsplit('\n').next().filter(|line| beside::leads(line));
     has_words(before.rsplit('\n').next().unwrap_or_default())
         && has_words(after.split('\n').next().unwrap_or_default())
+        || goes_on && led.is_some_and(has_words)
 }
 
 fn is_word(text: &str) -> bool {

@@ -10,6 +10,9 @@ use crate::guard::twiml::grammar;
 /// More end tags of elements that nobody opened are no slip.
 const MAX_FOREIGN: usize = 20;
 
+/// More texts without their end tags are none either.
+const MAX_UNENDED: usize = 200;
+
 impl<'t> Mender<'t> {
     /// Whether an end tag closes again what closed itself just before.
     pub(super) fn is_needless(&self, name: &str) -> bool {
@@ -100,7 +103,7 @@ impl<'t> Mender<'t> {
         let next = memchr::memmem::find(inner.as_bytes(), b"<Say");
         let end = memchr::memmem::find(inner.as_bytes(), b"</Say");
         let ended = end.is_some_and(|end| next.is_none_or(|next| end < next)) && name != "Say";
-        if !spoken || !said || ended || self.unended >= MAX_FOREIGN {
+        if !spoken || !said || ended || self.unended >= MAX_UNENDED {
             return;
         }
         self.unended += 1;
