@@ -74,14 +74,15 @@ pub fn quotes(part: &str) -> Option<String> {
 /// A text without the source of PHP that it begins with, where that only prepares what follows: it was not run, and
 /// decides nothing.
 pub fn without_source(part: &str) -> &str {
-    const DECISIONS: [&str; 8] = ["if", "else", "for", "while", "switch", "function", "echo", "return"];
+    const DECISIONS: [&str; 8] =
+        ["if", "else", "for", "while", "switch", "function", "echo", "return"];
     let text = part.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let short = || text.strip_prefix("<?").filter(|rest| rest.starts_with(char::is_whitespace));
     let Some(source) = text.strip_prefix("<?php").or_else(short) else { return part };
     let (source, rest) = source.split_once("?>").unwrap_or((source, ""));
-    let decides = source
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .any(|word| DECISIONS.contains(&word.trim_start_matches("end")) || word.starts_with("foreach"));
+    let decides = source.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        DECISIONS.contains(&word.trim_start_matches("end")) || word.starts_with("foreach")
+    });
     let says_nothing = source.trim().is_empty() || text.contains("?>");
     let empty = source.trim().trim_end_matches(';').trim() == "echo ''";
     if (!decides || empty) && says_nothing { rest } else { part }
@@ -90,13 +91,15 @@ pub fn without_source(part: &str) -> &str {
 /// Whether what follows `<Response` is how a client of HTTP prints an answer that succeeded: `<Response [200]>`.
 pub fn is_printed_status(after: &str) -> bool {
     after.trim_start().strip_prefix("[2").is_some_and(|rest| {
-        rest.get(2..).is_some_and(|end| end.starts_with("]>")) && rest.bytes().take(2).all(|b| b.is_ascii_digit())
+        rest.get(2..).is_some_and(|end| end.starts_with("]>"))
+            && rest.bytes().take(2).all(|b| b.is_ascii_digit())
     })
 }
 
 /// A text without the answer printed so that it begins with.
 pub fn without_printed_status(part: &str) -> &str {
-    let printed = part.trim_start().strip_prefix("<Response").filter(|after| is_printed_status(after));
+    let printed =
+        part.trim_start().strip_prefix("<Response").filter(|after| is_printed_status(after));
     printed.and_then(|after| after.split_once('>')).map_or(part, |(_, rest)| rest)
 }
 
@@ -221,7 +224,9 @@ pub fn marks_lines(before: &str, document: &str) -> Option<String> {
 pub fn is_left_over(part: &str) -> bool {
     let mut rest = part.trim();
     while let Some(tag) = rest.strip_prefix("</") {
-        let Some(after) = tag.get(name_len(tag)..).and_then(|after| after.trim_start().strip_prefix('>')) else {
+        let Some(after) =
+            tag.get(name_len(tag)..).and_then(|after| after.trim_start().strip_prefix('>'))
+        else {
             return false;
         };
         rest = after.trim_start();

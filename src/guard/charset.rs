@@ -37,7 +37,8 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
     }
     if let Some(encoding) = wide(body) {
         // A line end of one byte behind characters of two.
-        let odd = !body.len().is_multiple_of(2) && body.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | b' ' | 0));
+        let odd = !body.len().is_multiple_of(2)
+            && body.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | b' ' | 0));
         let body = body.get(..body.len() - usize::from(odd)).unwrap_or(body);
         return whole(body, encoding, Grade::Lossless)
             .map(|text| Text { marks: usize::from(Encoding::for_bom(body).is_some()), ..text });
@@ -75,7 +76,9 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
     let declared = declared.and_then(single_byte);
     let (encoding, grade) = match (stated, declared) {
         // What servers say of whatever they send, of words that no western language has.
-        (Some(stated), None) | (None, Some(stated)) if stated == WINDOWS_1252 && contradicts(rest).is_some() => {
+        (Some(stated), None) | (None, Some(stated))
+            if stated == WINDOWS_1252 && contradicts(rest).is_some() =>
+        {
             (contradicts(rest).unwrap_or(stated), Grade::Inferred)
         }
         (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),

@@ -45,8 +45,13 @@ fn is_certain(text: &str) -> bool {
     while let Some(c) = rest.next() {
         let mut next = rest.clone();
         let sign = next.next().unwrap_or(' ');
-        let behind = matches!(c, 'Ã' | 'Â') && before.is_ascii_lowercase() && !sign.is_ascii() && !sign.is_alphabetic();
-        let inverted = c == 'Â' && matches!(sign, '¡' | '¿') && next.next().is_some_and(|c| c.is_ascii_alphabetic());
+        let behind = matches!(c, 'Ã' | 'Â')
+            && before.is_ascii_lowercase()
+            && !sign.is_ascii()
+            && !sign.is_alphabetic();
+        let inverted = c == 'Â'
+            && matches!(sign, '¡' | '¿')
+            && next.next().is_some_and(|c| c.is_ascii_alphabetic());
         if behind || inverted {
             return true;
         }

@@ -25,10 +25,13 @@ pub fn only_one(items: Vec<Value>) -> Option<Value> {
     let plain = |value: &Value| match value {
         Value::Null => true,
         Value::Number(code) => code.as_u64().is_some_and(|code| (200..300).contains(&code)),
-        Value::Object(headers) => headers.iter().all(|(name, value)| value.is_string() && !tells_of_fault(name, value)),
+        Value::Object(headers) => {
+            headers.iter().all(|(name, value)| value.is_string() && !tells_of_fault(name, value))
+        }
         _ => false,
     };
-    let (mut documents, others): (Vec<_>, Vec<_>) = items.into_iter().take(MAX_ITEMS).partition(mentions_twiml);
+    let (mut documents, others): (Vec<_>, Vec<_>) =
+        items.into_iter().take(MAX_ITEMS).partition(mentions_twiml);
     let document = documents.pop().filter(|_| documents.is_empty())?;
     others.iter().all(plain).then_some(document)
 }

@@ -39,7 +39,9 @@ fn names_a_path(text: &str) -> bool {
     text.match_indices(":\\").any(|(at, _)| {
         let before = text.get(..at).unwrap_or_default();
         let drive = before.ends_with(|c: char| c.is_ascii_alphabetic())
-            && !before.get(..at.saturating_sub(1)).is_some_and(|text| text.ends_with(char::is_alphanumeric));
+            && !before
+                .get(..at.saturating_sub(1))
+                .is_some_and(|text| text.ends_with(char::is_alphanumeric));
         let after = text.get(at + 2..).unwrap_or_default();
         drive && after.starts_with(|c: char| c.is_ascii_alphabetic())
     })
@@ -57,16 +59,16 @@ pub(super) fn dump(text: &str) -> Option<Unwrapped> {
 /// One literal within the brackets of a list, the parentheses of a pair with its status, or the braces of an object
 /// with one field.
 pub(super) fn bracketed(text: &str) -> Option<Unwrapped> {
-    let within = |open: char, close: char| text.strip_prefix(open)?.strip_suffix(close).map(str::trim);
-    let inner = within('[', ']').or_else(|| within('(', ')').map(without_status)).or_else(|| {
-        let (name, value) = within('{', '}')?.split_once(':')?;
-        let name = name.trim().trim_matches('\'');
-        super::envelope::is_field(name).then(|| value.trim())
-    })?;
-    literal(inner.trim_end_matches(',').trim_end()).map(|unwrapped| Unwrapped {
-        evidence: text.chars().take(80).collect(),
-        ..unwrapped
-    })
+    let within =
+        |open: char, close: char| text.strip_prefix(open)?.strip_suffix(close).map(str::trim);
+    let inner =
+        within('[', ']').or_else(|| within('(', ')').map(without_status)).or_else(|| {
+            let (name, value) = within('{', '}')?.split_once(':')?;
+            let name = name.trim().trim_matches('\'');
+            super::envelope::is_field(name).then(|| value.trim())
+        })?;
+    literal(inner.trim_end_matches(',').trim_end())
+        .map(|unwrapped| Unwrapped { evidence: text.chars().take(80).collect(), ..unwrapped })
 }
 
 /// `'…', 200` without its status.
@@ -88,17 +90,22 @@ pub(super) fn byte_list(text: &str) -> Option<Unwrapped> {
         text.strip_prefix('[')?
     };
     let numbers = list.strip_suffix(']')?.split(|c: char| c == ',' || c.is_whitespace());
-    let bytes: Option<Vec<u8>> = numbers.filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect();
+    let bytes: Option<Vec<u8>> =
+        numbers.filter(|n| !n.is_empty()).map(|n| n.parse().ok()).collect();
     found(&causes::wrapped_encoded::CAUSE, String::from_utf8(bytes?).ok()?, text)
 }
 
 /// The digits of a whole document in hexadecimal.
 pub(super) fn hexadecimal(text: &str) -> Option<Unwrapped> {
     let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("\\x")).unwrap_or(text);
-    if digits.len() < 24 || !digits.len().is_multiple_of(2) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+    if digits.len() < 24
+        || !digits.len().is_multiple_of(2)
+        || !digits.bytes().all(|b| b.is_ascii_hexdigit())
+    {
         return None;
     }
-    let value = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let value =
+        |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let byte = |pair: &[u8]| match pair {
         &[high, low] => Some(value(high)? * 16 + value(low)?),
         _ => None,

@@ -206,7 +206,11 @@ fn end_of_root(text: &str, root: usize) -> (usize, bool) {
             // Of several in a row, with nothing but end tags between, the first one ends it.
             let before = rest.get(..found).unwrap_or_default();
             let first = before.rfind("</Response>").map(|at| at + 11);
-            let first = first.filter(|&first| before.get(first..).is_some_and(|tags| !tags.trim().is_empty() && beside::is_left_over(tags)));
+            let first = first.filter(|&first| {
+                before
+                    .get(first..)
+                    .is_some_and(|tags| !tags.trim().is_empty() && beside::is_left_over(tags))
+            });
             return (root + first.unwrap_or(end), true);
         }
     }

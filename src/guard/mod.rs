@@ -40,6 +40,7 @@ pub mod reading;
 mod recover;
 mod respell;
 mod root;
+mod rootless;
 mod said;
 mod shrink;
 pub mod twiml;

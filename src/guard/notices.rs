@@ -22,11 +22,13 @@ pub fn start(text: &str, mark: usize) -> Option<usize> {
     let from = before.len().saturating_sub(MAX_NOTICE);
     let from = (from..before.len()).find(|&at| text.is_char_boundary(at))?;
     let near = before.get(from..)?;
-    let said = KINDS.iter().filter_map(|kind| near.rfind(kind.trim_end_matches([':', ' ']))).max()?;
+    let said =
+        KINDS.iter().filter_map(|kind| near.rfind(kind.trim_end_matches([':', ' ']))).max()?;
     let head = near.get(..said)?;
     let head = head.strip_suffix("<b>").unwrap_or(head);
     let tagged = head.trim_end();
-    let head = tagged.strip_suffix("<br />").or_else(|| tagged.strip_suffix("<br>")).unwrap_or(tagged);
+    let head =
+        tagged.strip_suffix("<br />").or_else(|| tagged.strip_suffix("<br>")).unwrap_or(tagged);
     Some(from + head.len())
 }
 
@@ -49,7 +51,8 @@ pub fn behind(text: &str) -> Option<&str> {
     let behind = behind.strip_prefix("<b>").unwrap_or(behind);
     let behind = behind.trim_start_matches(|c: char| c.is_ascii_digit());
     let behind = behind.strip_prefix("</b>").unwrap_or(behind);
-    let end = behind.strip_prefix("<br />").or_else(|| behind.strip_prefix("<br>")).unwrap_or(behind);
+    let end =
+        behind.strip_prefix("<br />").or_else(|| behind.strip_prefix("<br>")).unwrap_or(behind);
     Some(end.trim_start_matches(['\r', '\n', ' ']))
 }
 
@@ -65,13 +68,20 @@ mod tests {
             "\nWarning: Undefined variable $x in /srv/a.php on line 3\n",
             "PHP Notice:  Undefined index: From in /srv/a.php on line 12\n<br />\n<b>Deprecated</b>: x in <b>/a.php</b> on line <b>1</b><br />\n",
         ] {
-            assert_eq!(without_notices(&format!("{notices}&lt;Response/&gt;")), "&lt;Response/&gt;");
+            assert_eq!(
+                without_notices(&format!("{notices}&lt;Response/&gt;")),
+                "&lt;Response/&gt;"
+            );
         }
     }
 
     #[test]
     fn what_is_said_otherwise_stays() {
-        for text in ["Notice: this call may be recorded.", "<br /><b>Fatal error</b>: x in <b>/a.php</b> on line <b>1</b>", ""] {
+        for text in [
+            "Notice: this call may be recorded.",
+            "<br /><b>Fatal error</b>: x in <b>/a.php</b> on line <b>1</b>",
+            "",
+        ] {
             assert_eq!(without_notices(text), text);
         }
     }

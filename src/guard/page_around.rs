@@ -33,8 +33,10 @@ fn is_bare_box(before: &str, name: &str) -> bool {
 
 /// Whether elements without attributes have names that carry a document and nothing else.
 fn is_wrapper(before: &str, enclosing: &[&str]) -> bool {
-    const WRAPPERS: [&str; 10] =
-        ["root", "twilio", "document", "answer", "reply", "return", "value", "voice", "string", "text"];
+    const WRAPPERS: [&str; 10] = [
+        "root", "twilio", "document", "answer", "reply", "return", "value", "voice", "string",
+        "text",
+    ];
     let known = |name: &str| envelope::is_field(name) && name != "body" || WRAPPERS.contains(&name);
     let bare = |name: &&str| {
         let lower = before.to_ascii_lowercase();
@@ -46,9 +48,46 @@ fn is_wrapper(before: &str, enclosing: &[&str]) -> bool {
 /// A page's head without a title that merely names what it is.
 fn without_plain_title(part: &str) -> &str {
     const PLAIN: [&str; 40] = [
-        "answer", "api", "app", "application", "call", "calls", "document", "gather", "handler", "home", "hook", "incoming", "index",
-        "ivr", "main", "menu", "message", "messages", "messaging", "my", "outgoing", "page", "phone", "reply", "response", "service", "site",
-        "sms", "title", "twilio", "twiml", "untitled", "voice", "webhook", "welcome", "xml", "inbound", "outbound", "the", "hello",
+        "answer",
+        "api",
+        "app",
+        "application",
+        "call",
+        "calls",
+        "document",
+        "gather",
+        "handler",
+        "home",
+        "hook",
+        "incoming",
+        "index",
+        "ivr",
+        "main",
+        "menu",
+        "message",
+        "messages",
+        "messaging",
+        "my",
+        "outgoing",
+        "page",
+        "phone",
+        "reply",
+        "response",
+        "service",
+        "site",
+        "sms",
+        "title",
+        "twilio",
+        "twiml",
+        "untitled",
+        "voice",
+        "webhook",
+        "welcome",
+        "xml",
+        "inbound",
+        "outbound",
+        "the",
+        "hello",
     ];
     let lower = part.to_ascii_lowercase();
     let Some(start) = lower.find("<title>") else { return part };

@@ -103,6 +103,7 @@ fn is_tail(name: &str) -> bool {
 fn stands_for_root(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let told = ["error", "fault", "exception", "rest"].iter().any(|word| lower.contains(word));
-    let made = lower.contains("twiml") || lower.len() > 8 && (lower.ends_with("response") || lower == "responses");
+    let made = lower.contains("twiml")
+        || lower.len() > 8 && (lower.ends_with("response") || lower == "responses");
     !told && (made || matches!(lower.as_str(), "xml" | "root" | "twilio" | "document" | "doc"))
 }

@@ -25,7 +25,9 @@ fn edited(
     fits: fn(&Document, &str) -> bool,
 ) -> Option<Recovered> {
     let inside = Circumstances { wrappings: 0, ..circumstances };
-    let Recovered::Document { text: inner, document, findings } = recover(&edit::apply(text, edits), inside) else {
+    let Recovered::Document { text: inner, document, findings } =
+        recover(&edit::apply(text, edits), inside)
+    else {
         return None;
     };
     if !fits(&document, &inner) {
@@ -60,7 +62,11 @@ fn unprefixed(text: &str) -> Option<Vec<Edit>> {
     let before = text.get(..at)?;
     let prefix = before.rsplit('<').next()?;
     let is_name = !prefix.is_empty() && name_len(prefix) == prefix.len() && !prefix.contains(':');
-    if !is_name || before.len() == prefix.len() || text.contains("<![CDATA[") || text.contains("<Response") {
+    if !is_name
+        || before.len() == prefix.len()
+        || text.contains("<![CDATA[")
+        || text.contains("<Response")
+    {
         return None;
     }
     let named = format!("{prefix}:");
@@ -76,7 +82,11 @@ fn unprefixed(text: &str) -> Option<Vec<Edit>> {
         let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let end = at + declaration.len() + value.get(1..)?.find(quote)? + 2;
         let before = text.get(..at)?;
-        edits.push(edit(text, &causes::name_prefixed::CAUSE, before.trim_end_matches(is_blank).len()..end));
+        edits.push(edit(
+            text,
+            &causes::name_prefixed::CAUSE,
+            before.trim_end_matches(is_blank).len()..end,
+        ));
     }
     edits.sort_by_key(|edit| edit.span.start);
     Some(edits)
@@ -91,7 +101,9 @@ pub fn nested(text: &str) -> Option<Vec<Edit>> {
     let between = text.get(behind..)?.find("<Response")?;
     let inner = behind + between;
     let prolog = text.get(behind..inner)?.trim();
-    if !prolog.is_empty() && !(prolog.starts_with("<?xml ") && prolog.find("?>")? + 2 == prolog.len()) {
+    if !prolog.is_empty()
+        && !(prolog.starts_with("<?xml ") && prolog.find("?>")? + 2 == prolog.len())
+    {
         return None;
     }
     let rest = text.get(inner + 9..)?;

@@ -109,7 +109,9 @@ pub fn hebrew_of_dos(body: &[u8]) -> Option<String> {
     if evident(&raised) != Some(WINDOWS_1255) {
         return None;
     }
-    WINDOWS_1255.decode_without_bom_handling_and_without_replacement(&raised).map(std::borrow::Cow::into_owned)
+    WINDOWS_1255
+        .decode_without_bom_handling_and_without_replacement(&raised)
+        .map(std::borrow::Cow::into_owned)
 }
 
 /// Hebrew of which each byte was read as a letter of Latin-1.
@@ -119,7 +121,9 @@ pub fn hebrew_in_latin(text: &str) -> Option<String> {
     if bytes.is_ascii() || evident(&bytes) != Some(WINDOWS_1255) || !is_hebrew(&bytes) {
         return None;
     }
-    WINDOWS_1255.decode_without_bom_handling_and_without_replacement(&bytes).map(std::borrow::Cow::into_owned)
+    WINDOWS_1255
+        .decode_without_bom_handling_and_without_replacement(&bytes)
+        .map(std::borrow::Cow::into_owned)
 }
 
 /// What the bytes are where a label says that they are western and no western language has such words.
@@ -166,7 +170,13 @@ mod tests {
         assert_eq!(hebrew_of_dos(dos).as_deref(), Some("<Say>שלום</Say>"));
         assert_eq!(hebrew_of_dos(b"<Say>caf\x82</Say>"), None);
         assert_eq!(hebrew_in_latin("<Say>ùìåí</Say>").as_deref(), Some("<Say>שלום</Say>"));
-        for text in ["à é è ì ò ù", "éèêëïîôùûü", "déjà vu à Orléans", "<Say language=\"fr-FR\">ùìåí</Say>", "plain"] {
+        for text in [
+            "à é è ì ò ù",
+            "éèêëïîôùûü",
+            "déjà vu à Orléans",
+            "<Say language=\"fr-FR\">ùìåí</Say>",
+            "plain",
+        ] {
             assert_eq!(hebrew_in_latin(text), None, "{text}");
         }
     }
@@ -177,11 +187,18 @@ mod tests {
             WINDOWS_1255.encode("<Message>שלום, הגעתם למרפאה. אנא המתינו בסבלנות</Message>");
         assert_eq!(evident(&hebrew), Some(WINDOWS_1255));
         assert_eq!(evident(b"<Message>\xf9\xec\xe5\xed</Message>"), Some(WINDOWS_1255));
-        for russian in ["привет, как дела, когда придешь домой", "Привет", "нажмите один", "ждите", "звоните позже"] {
+        for russian in [
+            "привет, как дела, когда придешь домой",
+            "Привет",
+            "нажмите один",
+            "ждите",
+            "звоните позже",
+        ] {
             let text = format!("<Message>{russian}</Message>");
             assert_eq!(evident(&WINDOWS_1251.encode(&text).0), None, "{russian}");
         }
-        for greek in ["καλημέρα σας", "Καλημέρα", "περιμένετε παρακαλώ"] {
+        for greek in ["καλημέρα σας", "Καλημέρα", "περιμένετε παρακαλώ"]
+        {
             let text = format!("<Message>{greek}</Message>");
             assert_eq!(evident(&WINDOWS_1253.encode(&text).0), None, "{greek}");
         }

@@ -43,7 +43,9 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
             let begins = ["<?xml", "<!--", "<Response"].iter().any(|start| text.starts_with(start));
             begins.then(|| escapes(text)).flatten()
         }),
-        '\\' if text.starts_with("\\x3") => hexadecimal(text).or_else(|| literal(&format!("'{text}'"))),
+        '\\' if text.starts_with("\\x3") => {
+            hexadecimal(text).or_else(|| literal(&format!("'{text}'")))
+        }
         '\\' => escapes(text).or_else(|| literal(&format!("'{text}'"))),
         '&' => escaped(text),
         '%' => url_encoded(text),
@@ -119,7 +121,8 @@ fn json(text: &str) -> Option<Unwrapped> {
 /// JSON or a literal as the argument of a function or class: `callback("…")`, `Markup('…')`.
 fn padded(text: &str) -> Option<Unwrapped> {
     let (name, rest) = text.split_once('(')?;
-    let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'));
+    let named = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'));
     let argument = rest.trim_end().trim_end_matches(';').strip_suffix(')')?.trim();
     if !named {
         return None;
@@ -204,8 +207,7 @@ fn escaped(text: &str) -> Option<Unwrapped> {
 
 /// A text with the escapes of HTML taken off once.
 fn unescaped(text: &str) -> String {
-    text
-        .replace("&lt;", "<")
+    text.replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&quot;", "\"")
         .replace("&#34;", "\"")
@@ -229,14 +231,20 @@ fn url_encoded(text: &str) -> Option<Unwrapped> {
 /// The one field of a form that holds a document, where the others tell of no fault.
 fn form(text: &str) -> Option<Unwrapped> {
     let mut fields = text.split('&').map(|field| field.split_once('=').unwrap_or((field, "")));
-    let is_document = |value: &str| value.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("%3c"));
-    let (documents, others): (Vec<_>, Vec<_>) = fields.by_ref().take(MAX_LINES).partition(|(_, value)| is_document(value));
+    let is_document =
+        |value: &str| value.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("%3c"));
+    let (documents, others): (Vec<_>, Vec<_>) =
+        fields.by_ref().take(MAX_LINES).partition(|(_, value)| is_document(value));
     let sound = |(name, value): &(&str, &str)| {
         let text = percent_decode_str(value).decode_utf8_lossy().into_owned();
         !text.contains('<') && !envelope::tells_of_fault(name, &Value::String(text))
     };
     match documents.as_slice() {
-        [(name, value)] if envelope::is_field(name) && others.iter().all(sound) && fields.next().is_none() => url_encoded(value),
+        [(name, value)]
+            if envelope::is_field(name) && others.iter().all(sound) && fields.next().is_none() =>
+        {
+            url_encoded(value)
+        }
         _ => None,
     }
 }

@@ -11,7 +11,8 @@ pub fn utf32(body: &[u8]) -> Option<String> {
         return None;
     }
     let units = body.chunks_exact(4).filter_map(|unit| unit.try_into().ok());
-    let read = |unit: [u8; 4]| if little { u32::from_le_bytes(unit) } else { u32::from_be_bytes(unit) };
+    let read =
+        |unit: [u8; 4]| if little { u32::from_le_bytes(unit) } else { u32::from_be_bytes(unit) };
     let text: String = units.map(|unit| char::from_u32(read(unit))).collect::<Option<_>>()?;
     Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
@@ -23,8 +24,18 @@ pub fn cesu(body: &[u8]) -> Option<String> {
     let mut pairs = 0;
     while let Some((&first, after)) = rest.split_first() {
         match rest {
-            &[0xed, high @ 0xa0..=0xaf, low @ 0x80..=0xbf, 0xed, high2 @ 0xb0..=0xbf, low2 @ 0x80..=0xbf, ..] => {
-                let unit = |high: u8, low: u8| 0xd000 | u32::from(high & 0x3f) << 6 | u32::from(low & 0x3f);
+            &[
+                0xed,
+                high @ 0xa0..=0xaf,
+                low @ 0x80..=0xbf,
+                0xed,
+                high2 @ 0xb0..=0xbf,
+                low2 @ 0x80..=0xbf,
+                ..,
+            ] => {
+                let unit = |high: u8, low: u8| {
+                    0xd000 | u32::from(high & 0x3f) << 6 | u32::from(low & 0x3f)
+                };
                 let c = 0x10000 + ((unit(high, low) - 0xd800) << 10) + (unit(high2, low2) - 0xdc00);
                 plain.extend_from_slice(char::from_u32(c)?.encode_utf8(&mut [0; 4]).as_bytes());
                 rest = rest.get(6..)?;
@@ -48,7 +59,8 @@ mod tests {
 
     #[test]
     fn four_bytes_are_one_character() {
-        let little: Vec<u8> = "\u{feff}<a>\u{1f44b}</a>".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let little: Vec<u8> =
+            "\u{feff}<a>\u{1f44b}</a>".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
         assert_eq!(utf32(&little).as_deref(), Some("<a>\u{1f44b}</a>"));
         let big: Vec<u8> = "<a/>".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
         assert_eq!(utf32(&big).as_deref(), Some("<a/>"));

@@ -281,7 +281,9 @@ fn is_qualified(text: &str) -> bool {
     let mut parts = text.split('.').rev();
     parts.next().is_some_and(|class| class.starts_with(|c: char| c.is_ascii_uppercase()))
         && text.split('.').count() > 2
-        && parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        && parts.all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
 }
 
 fn is_exception_word(word: &str) -> bool {

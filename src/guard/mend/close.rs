@@ -97,8 +97,13 @@ impl<'t> Mender<'t> {
         let [.., parent, innermost] = self.open.as_slice() else { return };
         let inner = rest.get(1..).unwrap_or_default();
         let name = inner.get(..name_len(inner)).unwrap_or_default();
-        let spoken = *innermost == "Say" && !grammar::allows(innermost, name) && grammar::allows(parent, name);
-        let said = self.text.get(..self.at).is_some_and(|before| !before.trim_end().ends_with('>') && !self.ends_torn(before));
+        let spoken = *innermost == "Say"
+            && !grammar::allows(innermost, name)
+            && grammar::allows(parent, name);
+        let said = self
+            .text
+            .get(..self.at)
+            .is_some_and(|before| !before.trim_end().ends_with('>') && !self.ends_torn(before));
         // Its own end tag comes before any other of its kind begins.
         let next = memchr::memmem::find(inner.as_bytes(), b"<Say");
         let end = memchr::memmem::find(inner.as_bytes(), b"</Say");
@@ -186,7 +191,11 @@ impl<'t> Mender<'t> {
             .any(|edit| edit.span.start == at && edit.cause.is(&causes::bare_less_than::CAUSE));
         let tag = before.get(at..).unwrap_or_default();
         // `123<` before the root's end is the beginning of an end tag.
-        let begun = is_text && !tag.trim_end().get(1..).is_some_and(|inner| inner.contains(char::is_whitespace) || inner.starts_with(|c: char| c.is_ascii_digit()));
+        let begun = is_text
+            && !tag.trim_end().get(1..).is_some_and(|inner| {
+                inner.contains(char::is_whitespace)
+                    || inner.starts_with(|c: char| c.is_ascii_digit())
+            });
         begun || tag.matches('>').count() > usize::from(!is_text)
     }
 

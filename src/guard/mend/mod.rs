@@ -490,7 +490,10 @@ mod tests {
             "<Response><Say>x<Dial>1</Dial></Response>",
             "<Response><Say>x</Say><Dial>1</Dial></Response>",
         );
-        check("<Response><Say>x</p><Dial>1</p></Response>", "<Response><Say>x</Say><Dial>1</Dial></Response>");
+        check(
+            "<Response><Say>x</p><Dial>1</p></Response>",
+            "<Response><Say>x</Say><Dial>1</Dial></Response>",
+        );
         for text in [
             "<Response><Say>x",
             "<Response><Dial>",

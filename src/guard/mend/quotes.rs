@@ -14,8 +14,8 @@ const ESCAPED: [&str; 11] =
 
 /// What an editor of texts makes of a quote, escaped; it begins and ends with different ones.
 const ORNAMENTS: [&str; 14] = [
-    "&#8220;", "&#8221;", "&#8222;", "&#8243;", "&#8216;", "&#8217;", "&ldquo;", "&rdquo;", "&bdquo;", "&lsquo;", "&rsquo;",
-    "&laquo;", "&raquo;", "&Prime;",
+    "&#8220;", "&#8221;", "&#8222;", "&#8243;", "&#8216;", "&#8217;", "&ldquo;", "&rdquo;",
+    "&bdquo;", "&lsquo;", "&rsquo;", "&laquo;", "&raquo;", "&Prime;",
 ];
 
 /// A value that lost a quote is not longer than this.
@@ -47,7 +47,10 @@ impl Mender<'_> {
         let after = inner.get(len + end_quote.len()..)?;
         // `a="" b=""` are two empty values.
         let empty = value.is_empty() || value.starts_with(is_blank) || value.ends_with('=');
-        if value.contains(['"', '\\']) || matches!(quote, "\"\"" | "''") && empty || !ends_value(after) {
+        if value.contains(['"', '\\'])
+            || matches!(quote, "\"\"" | "''") && empty
+            || !ends_value(after)
+        {
             return None;
         }
         let start = self.at + quote.len();
@@ -106,9 +109,9 @@ impl Mender<'_> {
             (ends && is_value(value, element))
                 .then_some((Broken { value: start..start + at, close }, behind))
         });
-        let glued = mixed.as_ref().is_some_and(|(_, behind)| {
-            begins_attribute(behind, element) && !ends_value(after)
-        });
+        let glued = mixed
+            .as_ref()
+            .is_some_and(|(_, behind)| begins_attribute(behind, element) && !ends_value(after));
         let ends_tag = mixed.as_ref().is_some_and(|(_, behind)| {
             behind.trim_start_matches(['/', ' ']).starts_with('>') && !ends_value(after)
         });

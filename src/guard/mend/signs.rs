@@ -14,7 +14,9 @@ impl<'t> Mender<'t> {
     pub(super) fn stray_separators(&mut self, between: bool) -> bool {
         let rest = self.rest();
         // Blanks that XML does not know as such, as text editors leave them.
-        let odd = |c: char| !is_blank(c) && c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}');
+        let odd = |c: char| {
+            !is_blank(c) && c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}')
+        };
         if rest.starts_with(odd) {
             let len = rest.len() - rest.trim_start_matches(|c| odd(c) || is_blank(c)).len();
             let span = self.at..self.at + len;
@@ -69,7 +71,11 @@ impl<'t> Mender<'t> {
         let value = rest.strip_prefix("=>").map_or(rest, str::trim_start);
         let value = value.trim_start_matches(|c| matches!(c, '=' | ':') || is_blank(c));
         let quoted = value.starts_with(['"', '\'']);
-        let value = if quoted { value } else { rest.trim_start_matches(|c| matches!(c, '=' | ':') || is_blank(c)) };
+        let value = if quoted {
+            value
+        } else {
+            rest.trim_start_matches(|c| matches!(c, '=' | ':') || is_blank(c))
+        };
         let len = rest.len() - value.len();
         let sign = rest.get(..len)?.trim_end_matches(is_blank);
         if sign.starts_with('=') && (sign == "=" || !quoted) {
@@ -79,7 +85,12 @@ impl<'t> Mender<'t> {
         }
         let signs: String = sign.chars().filter(|&c| !is_blank(c)).collect();
         let known = || {
-            let ends = |quote: char| value.get(1..)?.split_once(quote).map(|(_, after)| ends_value(after) || after.starts_with(is_blank));
+            let ends = |quote: char| {
+                value
+                    .get(1..)?
+                    .split_once(quote)
+                    .map(|(_, after)| ends_value(after) || after.starts_with(is_blank))
+            };
             blanks > 0
                 && grammar::attributes(element).contains(&attribute)
                 && value.chars().next().and_then(ends) == Some(true)

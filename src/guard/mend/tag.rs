@@ -102,7 +102,9 @@ impl Mender<'_> {
     fn value(&mut self, element: &str) -> Option<()> {
         let rest = self.rest();
         let first = rest.chars().next()?;
-        if (rest.starts_with("\"\"") || rest.starts_with("''")) && self.escaped_quotes(rest).is_some() {
+        if (rest.starts_with("\"\"") || rest.starts_with("''"))
+            && self.escaped_quotes(rest).is_some()
+        {
             return Some(());
         }
         if matches!(first, '"' | '\'')
