@@ -14,32 +14,39 @@ pub fn enclosing(open: &[String]) -> Vec<&str> {
 /// Whether elements only carry what stands inside them: a page that shows nothing else, or the
 /// envelope of a web service.
 pub fn carries(before: &str, after: &str, enclosing: &[&str]) -> bool {
-    let plain = |name: &str| matches!(name, "html" | "body" | "pre") || is_bare_box(before, name);
+    if enclosing.len() > MAX_ENCLOSING {
+        return false;
+    }
+    let lower = before.to_ascii_lowercase();
+    let plain = |name: &str| matches!(name, "html" | "body" | "pre") || is_bare_box(&lower, name);
     let code = enclosing.last() == Some(&"code") && enclosing.iter().rev().nth(1) == Some(&"pre");
     let boxes = enclosing.get(..enclosing.len() - usize::from(code)).unwrap_or_default();
     let page = boxes.iter().all(|name| plain(name));
-    (page || is_wrapper(before, enclosing) || is_envelope(before, after, enclosing))
+    (page || is_wrapper(&lower, enclosing) || is_envelope(before, after, enclosing))
         && [before, after].iter().all(|part| {
             let shown = visible_text(without_plain_title(part));
             shown.chars().all(|c| c == '\u{feff}') && !beside::shows_more(part)
         })
 }
 
+/// More elements than this carry nothing.
+const MAX_ENCLOSING: usize = 12;
+
 /// Whether an element of a page is one without a word about what is in it.
-fn is_bare_box(before: &str, name: &str) -> bool {
+fn is_bare_box(lower: &str, name: &str) -> bool {
     matches!(name, "div" | "span" | "center" | "main" | "section" | "article")
-        && before.to_ascii_lowercase().contains(&format!("<{name}>"))
+        && lower.contains(&format!("<{name}>"))
+        && !lower.contains(&format!("<{name} "))
 }
 
 /// Whether elements without attributes have names that carry a document and nothing else.
-fn is_wrapper(before: &str, enclosing: &[&str]) -> bool {
+fn is_wrapper(lower: &str, enclosing: &[&str]) -> bool {
     const WRAPPERS: [&str; 10] = [
         "root", "twilio", "document", "answer", "reply", "return", "value", "voice", "string",
         "text",
     ];
     let known = |name: &str| envelope::is_field(name) && name != "body" || WRAPPERS.contains(&name);
     let bare = |name: &&str| {
-        let lower = before.to_ascii_lowercase();
         lower.contains(&format!("<{name}>")) || lower.contains(&format!("<{name} xmlns"))
     };
     enclosing.iter().all(|name| known(name) && bare(name))

@@ -101,9 +101,11 @@ pub fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovere
 pub fn behind_notices(text: &str, circumstances: Circumstances) -> Option<Recovered> {
     let rest = without_notices(text);
     let before = text.get(..text.len() - rest.len()).filter(|before| !before.is_empty())?;
-    if circumstances.whole_only || beside::quotes(before).is_some() {
+    if circumstances.whole_only || circumstances.wrappings == 0 || beside::quotes(before).is_some()
+    {
         return None;
     }
+    let circumstances = Circumstances { wrappings: circumstances.wrappings - 1, ..circumstances };
     let Recovered::Document { text: inner, document, findings } = recover(rest, circumstances)
     else {
         return None;
