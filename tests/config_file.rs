@@ -5,8 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use twiml_guard::config::keys::{KEYS, ROUTE_KEYS};
-use twiml_guard::config::{Flags, Loaded, OpsListener, Sources, load, schema};
+use twiml_guard::config::keys::{KEYS, NOTIFY_KEYS, ROUTE_KEYS};
+use twiml_guard::config::notify::NotifyFormat;
+use twiml_guard::config::{AdminListener, Flags, Loaded, OpsListener, Sources, load, schema};
 use twiml_guard::guard::policy::OnFault;
 
 fn root() -> &'static Path {
@@ -69,6 +70,9 @@ fn the_manual_stands_at_the_defaults() {
             key.path
         );
     }
+    for key in NOTIFY_KEYS {
+        assert!(manual.contains(&format!("#   {}:", key.path)), "notify.{}", key.path);
+    }
     let routes: Vec<_> =
         with.config.routes.iter().map(|route| (route.name.as_str(), route.slot.name())).collect();
     assert_eq!(
@@ -116,7 +120,7 @@ fn layers_override_each_other_and_say_so() {
     assert_eq!(loaded.config.listen.port(), 3);
     assert_eq!(loaded.config.ops, OpsListener::Off);
     assert_eq!(loaded.config.public_url.as_deref(), Some("https://pbx.example.com"));
-    assert!(loaded.config.default_route.policy.observe);
+    assert!(loaded.config.default_route.policy.configured().observe);
     let printed = loaded.print();
     for (key, origin) in [
         ("listen = \"127.0.0.1:3\"", "# --listen"),
@@ -133,13 +137,63 @@ fn layers_override_each_other_and_say_so() {
 }
 
 #[test]
+fn webhooks_are_read_and_never_shown() {
+    let text = "[[notify]]\nurl_file = \"hook\"\non = [\"opened\"]\n[[notify]]\nurl = \"https://h.example/s3cr3t\"\ntemplate = '{\"a\": \"{{cause}}\", \"n\": {{count}}}'\nper_minute = 3\n";
+    let (folder, sources) = sources(Some(text));
+    fs::write(folder.path().join("hook"), "http://127.0.0.1:1/s3cr3t\n").unwrap();
+    let loaded = load(&sources).unwrap();
+    let [first, second] = loaded.config.notify.as_slice() else { panic!("two webhooks") };
+    assert_eq!(first.url.reveal(), "http://127.0.0.1:1/s3cr3t");
+    assert_eq!(first.format, NotifyFormat::Slack);
+    assert!(first.tells("opened") && !first.tells("closed") && second.tells("closed"));
+    assert_eq!((second.per_minute, second.timeout.as_secs()), (3, 10));
+    assert!(matches!(second.format, NotifyFormat::Template(_)));
+    let printed = format!("{}{loaded:?}", loaded.print());
+    assert!(printed.contains("[[notify]]") && !printed.contains("s3cr3t"), "{printed}");
+    let same = load(&sources).unwrap().config.hash;
+    assert_eq!(same, loaded.config.hash);
+    let other = text.replace("h.example/s3cr3t", "h.example/other");
+    fs::write(folder.path().join("config.toml"), other).unwrap();
+    assert_ne!(load(&sources).unwrap().config.hash, loaded.config.hash);
+}
+
+#[test]
+fn mistakes_in_webhooks_are_told_without_their_urls() {
+    for (table, part) in [
+        ("url = \"hooks.example.com/s3cr3t\"", "begins with"),
+        ("url = \"https://h.example/s3cr3t#x\"", "fragment"),
+        ("url = \"https://u:s3cr3t@h.example/\"", "password"),
+        ("url = 7", "a URL that begins"),
+        ("format = \"slack\"", "found neither"),
+        ("url = \"https://h.example/s3cr3t\"\nurl_file = \"x\"", "found both"),
+        ("url_file = \"missing\"", "a readable file"),
+        ("url = \"https://h.example/s3cr3t\"\nformat = \"teams\"", "\"slack\", \"json\""),
+        ("url = \"https://h.example/s3cr3t\"\non = [\"opend\"]", "\"opened\", \"reopened\""),
+        ("url = \"https://h.example/s3cr3t\"\ntemplate = \"{{cause}}\"", "in quotes"),
+        ("url = \"https://h.example/s3cr3t\"\ntemplate = '{\"a\": \"{{color}}\"}'", "{{color}}"),
+        (
+            "url = \"https://h.example/s3cr3t\"\ntemplate = '{}'\nformat = \"slack\"",
+            "format = \"json\"",
+        ),
+        ("url = \"https://h.example/s3cr3t\" budget", "TOML"),
+        ("url = \"https://h.example/s3cr3t\"\nurll = 1", "did you mean `url`"),
+    ] {
+        let told = mistakes(&format!("[[notify]]\n{table}\n"));
+        assert!(told.contains(part), "{table}: {told}");
+        assert!(!told.contains("s3cr3t"), "{told}");
+    }
+    let told = mistakes("[notify]\nurl = \"https://h.example/s3cr3t\"\n");
+    assert!(told.contains("write [[notify]]") && !told.contains("s3cr3t"), "{told}");
+}
+
+#[test]
 fn routes_take_over_what_they_do_not_say() {
     let loaded = loaded(
         "on_fault = \"fail\"\n[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\non_fault = \"fallback\"\nupstream = \"http://127.0.0.1:7\"\n",
     );
     let [a, b] = loaded.config.routes.as_slice() else { panic!("two routes") };
-    assert_eq!((a.policy.on_fault, a.upstream.port), (OnFault::Fail, 5000));
-    assert_eq!((b.policy.on_fault, b.upstream.port), (OnFault::Fallback, 7));
+    assert_eq!((a.policy.configured().on_fault, a.upstream.port), (OnFault::Fail, 5000));
+    assert_eq!((b.policy.configured().on_fault, b.upstream.port), (OnFault::Fallback, 7));
 }
 
 #[test]
@@ -261,6 +315,70 @@ fn addresses_that_can_not_go_together_are_mistakes() {
 }
 
 #[test]
+fn the_admin_listener_is_off_unless_it_is_safe() {
+    assert_eq!(loaded("").config.admin, AdminListener::Off);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (good, short) = (file("good", "0123456789abcdef\n"), file("short", "0123456789\n"));
+    let admin = |text: &str| loaded(&format!("[admin]\n{text}")).config.admin;
+    assert_eq!(
+        admin(&format!(
+            "listen = \"127.0.0.1:9901\"\ntoken_file = \"{good}\"\nhosts = [\"Guard.Internal\"]"
+        )),
+        AdminListener::Address {
+            address: "127.0.0.1:9901".parse().unwrap(),
+            token_file: good.clone().into(),
+            hosts: vec!["guard.internal".to_owned()],
+        }
+    );
+    assert_eq!(
+        admin("listen = \"unix:/run/x/admin.sock\""),
+        AdminListener::Socket { path: "/run/x/admin.sock".into(), hosts: Vec::new() }
+    );
+    for (text, part) in [
+        ("listen = \"127.0.0.1:9901\"", "expected `token_file` beside the address"),
+        (
+            &format!("listen = \"127.0.0.1:9901\"\ntoken_file = \"{short}\""),
+            "at least 16 printable ASCII characters",
+        ),
+        (
+            "listen = \"127.0.0.1:9901\"\ntoken_file = \"/nonexistent\"",
+            "expected a readable file with a token, found `/nonexistent`",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:8080\"\ntoken_file = \"{good}\""),
+            "expected an address of its own for the admin listener, found `127.0.0.1:8080`, which is `listen` too",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:9900\"\ntoken_file = \"{good}\""),
+            "which is `ops.listen` too",
+        ),
+        (
+            &format!("listen = \"127.0.0.1:5000\"\ntoken_file = \"{good}\""),
+            "expected the backend, found the guard itself",
+        ),
+        ("listen = \"unix:admin.sock\"", "a socket like \"unix:/run/twiml-guard/admin.sock\""),
+        ("listen = \"unix:/run/\"", "found `unix:/run/`"),
+        ("listen = \"9901\"", "found `9901`"),
+        ("hosts = [\"http://x\"]", "expected host names, found `http://x`"),
+        ("hosts = [\"x:80\"]", "no scheme, no port"),
+    ] {
+        let shown = mistakes(&format!("[admin]\n{text}\n"));
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+        assert!(!shown.contains("0123456789"), "{shown}");
+    }
+    // The environment names the same file.
+    let (_folder, mut sources) = sources(None);
+    sources.env.insert("TWIML_GUARD_ADMIN_LISTEN".to_owned(), "[::1]:9901".to_owned());
+    sources.env.insert("TWIML_GUARD_ADMIN_TOKEN_FILE".to_owned(), good);
+    assert!(matches!(load(&sources).unwrap().config.admin, AdminListener::Address { .. }));
+}
+
+#[test]
 fn credentials_in_a_url_are_not_shown() {
     let shown = mistakes("upstream = \"http://user:secret@app:5000\"\n");
     assert!(
@@ -379,12 +497,12 @@ fn every_language_has_its_words() {
         ("en", "en-US"),
     ] {
         let loaded = loaded(&format!("[fallback]\nlanguage = \"{name}\"\n"));
-        let voice = &loaded.config.default_route.policy.fallbacks.voice.body;
+        let voice = &loaded.config.default_route.policy.configured().fallbacks.voice.body;
         assert!(String::from_utf8_lossy(voice).contains(&format!("language=\"{say}\"")), "{name}");
     }
     let own = loaded("[fallback]\ntext = \"a < b & c\"\n");
     assert!(
-        String::from_utf8_lossy(&own.config.default_route.policy.fallbacks.voice.body)
+        String::from_utf8_lossy(&own.config.default_route.policy.configured().fallbacks.voice.body)
             .contains("a &lt; b &amp; c")
     );
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use twiml_guard::guard::Policy;
 use twiml_guard::guard::explain::{Asked, explain, paste};
 
-use crate::cli::{code, fed, stderr, stdout};
+use crate::support::binary::{code, fed, run, stderr, stdout};
 
 fn samples() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain");
@@ -70,7 +70,7 @@ fn every_sample_is_explained_as_expected() {
 
 #[test]
 fn the_help_names_every_field_of_the_json() {
-    let help = stdout(&crate::cli::run(&["explain", "--help"]));
+    let help = stdout(&run(&["explain", "--help"]));
     let object: Value =
         serde_json::from_slice(&fed(&["explain", "--json"], b"<Response/>").stdout).unwrap();
     let listed = help.split_once("--json prints one object:").unwrap().1;

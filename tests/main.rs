@@ -3,12 +3,15 @@
 // A test that meets the unexpected fails, and says where.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod admin;
 mod cases;
 mod cli;
 mod config_file;
 mod conformance;
 mod explain;
+mod exported;
 mod grammar;
+mod incidents;
 mod kit;
 mod layout;
 mod ops;

@@ -63,14 +63,20 @@ fn metrics_are_prometheus_text_and_count() {
     for line in [
         "twiml_guard_answers_total{outcome=\"replaced\",slot=\"voice\"} 1",
         "twiml_guard_answers_total{outcome=\"failed\",slot=\"messaging\"} 0",
-        "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\",slot=\"voice\"} 1",
-        "twiml_guard_findings_total{cause=\"html-page\",outcome=\"failed\",slot=\"voice\"} 0",
+        "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\"} 1",
+        "twiml_guard_findings_total{cause=\"html-page\",outcome=\"failed\"} 0",
         "twiml_guard_answer_duration_seconds_bucket{slot=\"voice\",le=\"14\"} 1",
         "twiml_guard_incidents_dropped_total 0",
+        "twiml_guard_upstream_phase_seconds_count{phase=\"first_byte\"} 0",
+        "twiml_guard_queue_items{queue=\"store\"} 0",
+        "twiml_guard_notify_total{outcome=\"failed\"} 0",
+        "twiml_guard_otlp_total{outcome=\"sent\",signal=\"logs\"} 0",
+        "twiml_guard_config_loaded_timestamp_seconds 0",
         &format!("twiml_guard_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")),
     ] {
         assert!(text.lines().any(|own| own == line), "{line}");
     }
+    assert!(text.len() < 100_000, "{} bytes are a lot for every scrape", text.len());
     let names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     for name in names {
         let name = name.split(' ').next().unwrap();

@@ -138,14 +138,17 @@ def static_binary_answers_for_a_dead_backend_in_an_empty_root():
 
 def metrics_are_clean_and_those_of_the_alerts():
     promtool = tool("promtool", "prometheus")
-    rules = (DEPLOY / "prometheus/twiml-guard.rules.yml").read_text() + (DEPLOY / "RUNBOOK.md").read_text()
-    names = {re.sub("_bucket$", "", name) for name in re.findall(r"twiml_guard_[a-z_]+", rules)}
-    with dead_port() as dead, serving([guard()], "--upstream", f"http://127.0.0.1:{dead}") as (_, port, ops):
+    texts = [(DEPLOY / name).read_text() for name in ("prometheus/twiml-guard.rules.yml", "grafana/twiml-guard.json", "RUNBOOK.md")]
+    names = {re.sub("_bucket$", "", name) for name in re.findall(r"twiml_guard_[a-z_]+", "".join(texts))}
+    with dead_port() as dead, serving([guard()], "--upstream", f"http://127.0.0.1:{dead}", "--config",
+                                      DEPLOY / "docker-compose/config.toml") as (_, port, ops):
         ask(port, "/voice", VOICE_FORM)
         metrics = ask(ops, "/metrics")[2].decode()
     run([promtool, "check", "metrics"], input=metrics)
     known = set(re.findall(r"^# TYPE (\S+)", metrics, re.M))
-    expect(names <= known, f"in rules or runbook, but not measured: {sorted(names - known)}")
+    expect(names <= known, f"in rules, dashboard or runbook, but not measured: {sorted(names - known)}")
+    ours = {name for name in known if name.startswith("twiml_guard_")}
+    expect(ours <= names, f"measured, but told nowhere: {sorted(ours - names)}")
 
 
 def example_app_is_mended_by_the_guard():

@@ -146,6 +146,31 @@ def alert_rules_do_what_they_say():
     run([promtool, "test", "rules", folder / "twiml-guard.rules.test.yml"])
 
 
+def dashboard_is_whole():
+    """Every panel has its place and a question that Prometheus can read."""
+    promtool = tool("promtool", "prometheus")
+    board = json.loads((DEPLOY / "grafana/twiml-guard.json").read_text())
+    panels = board["panels"]
+    expect(len({panel["id"] for panel in panels}) == len(panels), "two panels have the same id")
+    taken = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        expect(not cells & taken and max(x for x, _ in cells) < 24, f"{panel['title']} lies over another panel or outside")
+        taken |= cells
+    questions = [target["expr"] for panel in panels for target in panel["targets"]]
+    questions += [note["expr"] for note in board["annotations"]["list"]]
+    known = {f"${variable['name']}" for variable in board["templating"]["list"]} | {"$__rate_interval"}
+    used = set(re.findall(r"\$\w+", "".join(questions)))
+    expect(used <= known, f"no such variables: {sorted(used - known)}")
+    rules = [{"record": f"panel:{number}", "expr": question.replace("$__rate_interval", "5m")} for number, question in enumerate(questions)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rules.yml"
+        # JSON is YAML.
+        path.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+        run([promtool, "check", "rules", path])
+
+
 def runbook_names_only_what_exists():
     """Shell blocks parse, files it names exist, and its alerts are the rules' alerts."""
     text = (DEPLOY / "RUNBOOK.md").read_text()
@@ -186,6 +211,7 @@ CHECKS = [
     kubernetes_traffic_meets_the_guard,
     compose_file_is_valid,
     alert_rules_do_what_they_say,
+    dashboard_is_whole,
     runbook_names_only_what_exists,
     licences_are_whole,
 ]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::incidents::args::IncidentsArgs;
 use crate::twilio::{Slot, SlotSetting};
 
 /// Reverse proxy between Twilio and your backend: passes good TwiML, repairs what can be
@@ -20,6 +21,8 @@ use crate::twilio::{Slot, SlotSetting};
   twiml-guard demo                                    see every cause repaired or replaced
   curl -i -X POST http://127.0.0.1:5000/voice | twiml-guard explain
   twiml-guard explain html-page                       what a cause is, and how to fix it
+  twiml-guard incidents                               what goes wrong right now, and how to fix it
+  twiml-guard mode observe                            stop changing answers, at once
   twiml-guard config check                            before a restart
 
 Exit codes: 0 fine, 1 something was found, 2 usage, 69 unavailable, 74 IO, 78 configuration."
@@ -43,6 +46,10 @@ pub enum Command {
     /// Say where an answer breaks (`curl -i` output, a Debugger event), or what a cause is.
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
+    /// Show what was recorded: outbreaks, single incidents, what became of all answers.
+    Incidents(Box<IncidentsArgs>),
+    /// Show or switch what the running guard does with answers, until it restarts.
+    Mode(ModeArgs),
     /// Check, print or describe the configuration.
     Config {
         /// Which of them.
@@ -158,6 +165,51 @@ pub struct ExplainArgs {
     /// Print all causes as a Markdown table.
     #[arg(long, hide = true, conflicts_with_all = ["subject", "json", "url"])]
     pub markdown: bool,
+}
+
+/// Flags of `mode`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  twiml-guard mode                                    configured and current, per route
+  twiml-guard mode observe                            deliver originals everywhere, at once
+  twiml-guard mode enforce --route /voice             mend again on one route
+  twiml-guard mode reset                              as configured
+
+Exit codes: 0 done, 2 usage (an unknown route too), 69 no guard answers or it refused.")]
+pub struct ModeArgs {
+    /// What to switch to; without it: show.
+    #[arg(value_name = "MODE", value_enum)]
+    pub mode: Option<ModeWord>,
+    /// One route alone, by its name (its path as configured; `*`: all other requests).
+    #[arg(long, value_name = "NAME")]
+    pub route: Option<String>,
+    /// The guard's admin listener, http://host:port or unix:/path [default: the socket in its state
+    /// directory].
+    #[arg(long, value_name = "URL", conflicts_with_all = ["state_dir", "config"])]
+    pub admin: Option<String>,
+    /// The file with the token of an admin address.
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub token_file: Option<PathBuf>,
+    /// The guard's state directory [default: as `serve` finds it].
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+    /// The guard's configuration [default: ./config.toml where there is one].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to switch to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeWord {
+    /// Judge, repair and replace.
+    Enforce,
+    /// Judge and record everything, change nothing.
+    Observe,
+    /// Whatever is configured.
+    Reset,
 }
 
 /// What to do with the configuration.

@@ -1,7 +1,8 @@
 //! `config`: checks, prints and describes the configuration.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use super::args::{LogFormatArg, ServeArgs};
 use super::exit::Exit;
@@ -10,9 +11,14 @@ use crate::config::{self, Flags, Loaded, Sources};
 
 /// Says everything that is wrong, or that nothing is.
 pub(super) fn check(args: &ServeArgs) -> Exit {
-    with_loaded(args, |loaded| match &loaded.file {
-        Some(file) => format!("{}: fine\n", file.display()),
-        None => "no configuration file; the defaults are fine\n".to_owned(),
+    with_loaded(args, |loaded| {
+        for warning in &loaded.config.otlp.warnings {
+            complain(&format!("twiml-guard: {warning}\n"));
+        }
+        match &loaded.file {
+            Some(file) => format!("{}: fine\n", file.display()),
+            None => "no configuration file; the defaults are fine\n".to_owned(),
+        }
     })
 }
 
@@ -28,18 +34,54 @@ pub(super) fn schema() -> Exit {
 
 /// Loads what file, environment and flags say; the mistakes are told on standard error.
 pub(super) fn load(args: &ServeArgs) -> Result<Loaded, Exit> {
-    let cwd = std::env::current_dir().map_err(|error| {
+    let sources = sources(args).map_err(|error| {
         complain(&format!("twiml-guard: could not find the working directory: {error}\n"));
         Exit::Io
     })?;
+    config::load(&sources).map_err(|errors| {
+        complain(&format!("{}\n", errors.render(io::stderr().is_terminal())));
+        Exit::Config
+    })
+}
+
+/// What a configuration is made of: flags, the environment, the working directory.
+pub(super) fn sources(args: &ServeArgs) -> io::Result<Sources> {
+    let cwd = std::env::current_dir()?;
     // Names and values that are no text can't be ours.
     let env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    config::load(&Sources { flags: flags(args), env, cwd }).map_err(|errors| {
-        complain(&format!("{}\n", errors.render(std::io::stderr().is_terminal())));
-        Exit::Config
-    })
+    Ok(Sources { flags: flags(args), env, cwd })
+}
+
+/// The state directory that `serve` would use under these flags. A broken configuration keeps nobody
+/// from what is there.
+pub(super) fn state_dir(
+    state_dir: Option<&str>,
+    config: Option<&Path>,
+) -> io::Result<Option<PathBuf>> {
+    let sources = sources(&ServeArgs {
+        state_dir: state_dir.map(str::to_owned),
+        config: config.map(Path::to_owned),
+        ..ServeArgs::default()
+    })?;
+    // A folder that is named needs no configuration to be known.
+    let sources = match state_dir {
+        Some(_) => Sources { env: BTreeMap::new(), cwd: PathBuf::from("/nonexistent"), ..sources },
+        None => sources,
+    };
+    match config::load(&sources) {
+        Ok(loaded) => Ok(loaded.config.state_dir),
+        Err(errors) => {
+            if let Some(folder) = &errors.state_dir {
+                complain(&format!(
+                    "warning: the configuration has mistakes (`twiml-guard config check` tells them); using {}\n",
+                    folder.display()
+                ));
+            }
+            Ok(errors.state_dir)
+        }
+    }
 }
 
 fn flags(args: &ServeArgs) -> Flags {

@@ -5,8 +5,11 @@ mod config_command;
 pub mod demo;
 mod exit;
 mod explain;
+mod incidents;
+mod mode;
 pub mod output;
 mod serve;
+mod text;
 
 use std::process::ExitCode;
 
@@ -35,6 +38,8 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Incidents(args)) => incidents::run(&args),
+        Some(Command::Mode(args)) => mode::run(&args),
         Some(Command::Config { command }) => match command {
             ConfigCommand::Check(args) => config_command::check(&args),
             ConfigCommand::Print(args) => config_command::print(&args),

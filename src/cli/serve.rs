@@ -8,16 +8,14 @@ use super::args::ServeArgs;
 use super::config_command;
 use super::exit::Exit;
 use super::output::complain;
-use crate::admin::{Ops, OpsError, Ready};
+use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
 use crate::config::Config;
-use crate::guard::CAUSES;
-use crate::incidents::Recording;
+use crate::config::route::Mode;
 use crate::incidents::recorder::Recorder;
+use crate::incidents::{Recording, instruments};
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
-use crate::telemetry::metrics::Metrics;
-use crate::twilio::Slot;
 
 /// Time for the last records to be written.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -40,6 +38,9 @@ pub(super) fn run(args: &ServeArgs) -> Exit {
 /// Why the guard did not start.
 #[derive(Debug, thiserror::Error)]
 enum ServeError {
+    /// The admin listener.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// The public listener.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -56,16 +57,19 @@ enum ServeError {
 
 fn serve(config: Config) -> Result<(), ServeError> {
     let log = telemetry::init(config.log);
-    let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
-    let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
-    let metrics = Metrics::new(&slots, &causes)?;
+    for warning in &config.otlp.warnings {
+        tracing::warn!("{warning}");
+    }
+    let metrics = instruments()?;
+    metrics.config_loaded();
     let shutdown = Shutdown::on_signals()?;
     let recording = Recording::start(&config, &metrics)?;
     let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone(), recording);
     let config = Arc::new(config);
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
-    let ops = Ops::bind(config.ops, metrics, ready.clone())?;
+    let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
+    let admin = Admin::bind(&config, Modes::new(&config, metrics))?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
@@ -82,14 +86,26 @@ fn serve(config: Config) -> Result<(), ServeError> {
         }
         None => None,
     };
+    let admin = match admin {
+        Some(admin) => {
+            if let Some(address) = admin.local_addr() {
+                tracing::info!(listener = "admin", server.address = %address, "listening");
+            }
+            Some(admin.spawn()?)
+        }
+        None => None,
+    };
     ready.set_ready();
     drain_on(&shutdown, ready)?;
     let summary = proxy.run(shutdown);
+    if let Some(admin) = admin {
+        admin.stop();
+    }
     if let Some(ops) = ops {
         ops.stop();
     }
     records.finish(Instant::now() + FLUSH);
-    say(&summary, observe);
+    say(&summary, observe || summary.would_have > 0);
     log.flush(FLUSH);
     Ok(())
 }
@@ -107,7 +123,7 @@ fn drain_on(shutdown: &Shutdown, ready: Ready) -> io::Result<()> {
 
 fn is_observing(config: &Config) -> bool {
     let routes = config.routes.iter().chain([&config.default_route]);
-    routes.into_iter().any(|route| route.policy.observe)
+    routes.into_iter().any(|route| route.policy.configured_mode() == Mode::Observe)
 }
 
 fn say(summary: &Summary, observe: bool) {

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::url::without_credentials;
+use super::url::{without_credentials, without_webhooks};
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,9 @@ pub struct ConfigErrors {
     pub file: String,
     /// The file's text.
     pub text: String,
+    /// The state directory, as far as it is known in spite of the mistakes: what was recorded can
+    /// be read all the same.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl std::error::Error for ConfigErrors {}
@@ -71,7 +75,7 @@ impl ConfigErrors {
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
-        let text = without_credentials(&self.text);
+        let text = without_webhooks(&without_credentials(&self.text));
         let mut drawn: Vec<String> =
             self.errors.iter().map(|error| self.draw(error, &text, &renderer)).collect();
         let count = self.errors.len();

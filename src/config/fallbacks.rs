@@ -140,7 +140,9 @@ impl Leads<'_> {
     pub(super) fn check(&self, errors: &mut Vec<ConfigError>) {
         for (key, slot) in SLOT_KEYS {
             let Some(entry) = self.entries.entries.get(key) else { continue };
-            let Some(fallback) = self.default_route.policy.fallbacks.of(slot) else { continue };
+            let Some(fallback) = self.default_route.policy.configured().fallbacks.of(slot) else {
+                continue;
+            };
             let users = std::iter::once(self.default_route)
                 .chain(self.routes.iter().map(|(route, _)| route));
             let back = users
@@ -153,7 +155,8 @@ impl Leads<'_> {
         for ((route, span), (entries, _)) in self.routes.iter().zip(&self.entries.routes) {
             let Some(entry) = entries.get("fallback") else { continue };
             let slot = slots_of(route.slot).first().copied();
-            let Some(fallback) = slot.and_then(|slot| route.policy.fallbacks.of(slot)) else {
+            let Some(fallback) = slot.and_then(|slot| route.policy.configured().fallbacks.of(slot))
+            else {
                 continue;
             };
             if let Some(why) = self.leads_back(fallback, route) {
@@ -182,7 +185,7 @@ impl Leads<'_> {
             Some(rest) => {
                 let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
                 let (host, _) = rest.split_at(end);
-                if !self.default_route.policy.own_hosts.iter().any(|own| own == host) {
+                if !self.default_route.policy.configured().own_hosts.iter().any(|own| own == host) {
                     return None;
                 }
                 url.get(url.len() - rest.len() + end..)?.to_owned()

@@ -7,7 +7,7 @@ use crate::twilio::{Slot, SlotSetting};
 /// One key.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
-    /// Its dotted path from the top of the file (or of a `[[route]]`).
+    /// Its dotted path from the top of the file (or of a `[[route]]`, a `[[notify]]`).
     pub path: &'static str,
     /// What it takes.
     pub kind: Kind,
@@ -24,6 +24,8 @@ pub enum Kind {
     Address,
     /// An address, or `off`.
     AddressOrOff,
+    /// An address, `unix:/path`, or `off`.
+    AddressOrSocket,
     /// A whole number in this range.
     Count(usize, usize),
     /// `13s`, `500ms`, in this range.
@@ -36,10 +38,14 @@ pub enum Kind {
     Method,
     /// A path of the file system.
     Path,
+    /// A path of the file system, seen from the configuration file's folder.
+    File,
     /// A pattern of request paths.
     Pattern,
     /// `https://pbx.example.com`.
     PublicUrl,
+    /// `https://hooks.example.com/…`, never shown.
+    SecretUrl,
     /// `1MiB`, `64kB`, `65536`, in this range of bytes.
     Size(usize, usize),
     /// Any text.
@@ -50,6 +56,8 @@ pub enum Kind {
     Upstream,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// Some of these words, in a list.
+    Words(&'static [&'static str]),
 }
 
 impl Key {
@@ -159,6 +167,24 @@ pub static KEYS: &[Key] = &[
         "an answer that took longer carries a warning",
     ),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
+    key(
+        "admin.listen",
+        Kind::AddressOrSocket,
+        Some("off"),
+        "incidents as JSON, and the switch of modes",
+    ),
+    key(
+        "admin.token_file",
+        Kind::Path,
+        None,
+        "file with the token that the admin address asks for",
+    ),
+    key(
+        "admin.hosts",
+        Kind::List,
+        None,
+        "names under which the admin address is reached, besides localhost and the address itself",
+    ),
     key("log.format", Kind::Word(&["auto", "human", "json"]), Some("auto"), "how log lines look"),
     key(
         "log.body",
@@ -226,6 +252,41 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("other_method", OTHER_METHOD, None, "as above, for this route"),
     key("slow_after", span(100, 15_000), None, "as above, for this route"),
 ];
+
+/// Keys of a `[[notify]]`.
+pub static NOTIFY_KEYS: &[Key] = &[
+    key("url", Kind::SecretUrl, None, "the webhook"),
+    key("url_file", Kind::File, None, "a file that holds the webhook's URL"),
+    key("format", Kind::Word(&["slack", "json"]), Some("slack"), "what is posted"),
+    key("template", Kind::Text, None, "JSON of your own, with {{placeholders}}"),
+    key(
+        "on",
+        Kind::Words(&CHANGES),
+        None,
+        "changes of an outbreak that are told; all if not given",
+    ),
+    key("per_minute", Kind::Count(1, 600), Some("10"), "most messages in a minute"),
+    key("timeout", span(100, 60_000), Some("10s"), "time for one attempt to post"),
+];
+
+/// What can be told of an outbreak.
+pub const CHANGES: [&str; 4] = ["opened", "reopened", "grew", "closed"];
+
+/// Tables that may stand in the file several times.
+#[derive(Debug, Clone, Copy)]
+pub struct Repeated {
+    /// Their name: `[[name]]`.
+    pub name: &'static str,
+    /// Their keys.
+    pub keys: &'static [Key],
+    /// A key that each of them has.
+    pub required: Option<&'static str>,
+}
+
+/// `[[route]]`
+pub static ROUTE: Repeated = Repeated { name: "route", keys: ROUTE_KEYS, required: Some("path") };
+/// `[[notify]]`
+pub static NOTIFY: Repeated = Repeated { name: "notify", keys: NOTIFY_KEYS, required: None };
 
 /// The key of this path, outside routes.
 pub fn find(path: &str) -> Option<&'static Key> {

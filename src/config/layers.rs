@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Origin, did_you_mean};
-use super::keys::{self, KEYS, Key, Kind, ROUTE_KEYS};
+use super::keys::{self, KEYS, Key, Kind, NOTIFY, ROUTE, Repeated};
 use super::value::{Raw, Value, read};
 
 /// A value with its origin and, from the file, its place.
@@ -32,6 +32,8 @@ pub struct Layers {
     pub entries: Entries,
     /// Each `[[route]]` with the place of its header.
     pub routes: Vec<(Entries, Range<usize>)>,
+    /// Each `[[notify]]` likewise.
+    pub notify: Vec<(Entries, Range<usize>)>,
     /// Every mistake so far.
     pub errors: Vec<ConfigError>,
 }
@@ -63,12 +65,12 @@ impl Layers {
                 span,
             });
         }
-        let mut reader = FileReader { text, folder, within: "", errors: Vec::new() };
+        let mut reader = FileReader { text, folder, within: None, errors: Vec::new() };
         for (name, value) in table.get_ref() {
-            if name.get_ref() == "route" {
-                self.routes.extend(reader.routes(value));
-            } else {
-                reader.keys(&mut self.entries, KEYS, "", name, value);
+            match name.get_ref().as_ref() {
+                "route" => self.routes.extend(reader.repeated(&ROUTE, value)),
+                "notify" => self.notify.extend(reader.repeated(&NOTIFY, value)),
+                _ => reader.keys(&mut self.entries, KEYS, "", name, value),
             }
         }
         self.errors.append(&mut reader.errors);
@@ -125,21 +127,19 @@ fn bare(origin: Origin, key: &str, message: String) -> ConfigError {
 struct FileReader<'f> {
     text: &'f str,
     folder: &'f Path,
-    /// What stands before keys in messages: inside a `[[route]]`, its name.
-    within: &'static str,
+    /// Inside which of the tables that may be repeated.
+    within: Option<&'static Repeated>,
     errors: Vec<ConfigError>,
 }
 
 impl FileReader<'_> {
     fn error(&mut self, key: &str, span: Range<usize>, message: String, help: Option<String>) {
         let origin = Origin::File(line_of(self.text, span.start));
-        self.errors.push(ConfigError {
-            origin,
-            key: format!("{}{key}", self.within),
-            message,
-            help,
-            span: Some(span),
-        });
+        let key = match self.within {
+            Some(table) => format!("{}.{key}", table.name),
+            None => key.to_owned(),
+        };
+        self.errors.push(ConfigError { origin, key, message, help, span: Some(span) });
     }
 
     /// Reads one name of a table; tables of known keys are walked.
@@ -176,9 +176,10 @@ impl FileReader<'_> {
                     .iter()
                     .filter_map(|key| key.path.strip_prefix(prefix))
                     .map(|rest| rest.split('.').next().unwrap_or(rest));
-                let siblings: Vec<&str> = siblings
-                    .chain((prefix.is_empty() && self.within.is_empty()).then_some("route"))
-                    .collect();
+                let tables = [ROUTE.name, NOTIFY.name];
+                let at_top = prefix.is_empty() && self.within.is_none();
+                let siblings: Vec<&str> =
+                    siblings.chain(tables.into_iter().filter(|_| at_top)).collect();
                 let help =
                     did_you_mean(name.get_ref(), siblings.iter().copied()).unwrap_or_else(|| {
                         let mut names: Vec<&str> = siblings.clone();
@@ -190,45 +191,41 @@ impl FileReader<'_> {
         }
     }
 
-    fn routes(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<(Entries, Range<usize>)> {
+    /// Reads the tables `[[name]]`.
+    fn repeated(
+        &mut self,
+        table: &'static Repeated,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Vec<(Entries, Range<usize>)> {
+        let name = table.name;
         let DeValue::Array(array) = value.get_ref() else {
-            let help = Some("write [[route]], with two brackets".to_owned());
-            self.error(
-                "route",
-                value.span(),
-                "expected [[route]] tables, found something else".to_owned(),
-                help,
-            );
+            let message = format!("expected [[{name}]] tables, found something else");
+            let help = Some(format!("write [[{name}]], with two brackets"));
+            self.error(name, value.span(), message, help);
             return Vec::new();
         };
-        let mut routes = Vec::new();
+        let mut tables = Vec::new();
         for item in array {
-            let DeValue::Table(table) = item.get_ref() else {
-                self.error(
-                    "route",
-                    item.span(),
-                    "expected a [[route]] table, found something else".to_owned(),
-                    None,
-                );
+            let DeValue::Table(keys) = item.get_ref() else {
+                let message = format!("expected a [[{name}]] table, found something else");
+                self.error(name, item.span(), message, None);
                 continue;
             };
             let mut entries = Entries::new();
-            self.within = "route.";
-            for (name, value) in table {
-                self.keys(&mut entries, ROUTE_KEYS, "", name, value);
+            self.within = Some(table);
+            for (name, value) in keys {
+                self.keys(&mut entries, table.keys, "", name, value);
             }
-            self.within = "";
-            if !table.iter().any(|(name, _)| name.get_ref() == "path") {
-                self.error(
-                    "route.path",
-                    item.span(),
-                    "expected `path` in this [[route]], found none".to_owned(),
-                    None,
-                );
+            if let Some(required) = table.required
+                && !keys.iter().any(|(name, _)| name.get_ref() == required)
+            {
+                let message = format!("expected `{required}` in this [[{name}]], found none");
+                self.error(required, item.span(), message, None);
             }
-            routes.push((entries, item.span()));
+            self.within = None;
+            tables.push((entries, item.span()));
         }
-        routes
+        tables
     }
 
     fn value(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Value> {
@@ -238,7 +235,7 @@ impl FileReader<'_> {
             DeValue::Integer(number) => {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Raw::Number)
             }
-            DeValue::Array(array) if key.kind == Kind::List => {
+            DeValue::Array(array) if matches!(key.kind, Kind::List | Kind::Words(_)) => {
                 let names = array.iter().map(|name| name.get_ref().as_str().map(str::to_owned));
                 names.collect::<Option<Vec<_>>>().map(Raw::List)
             }
@@ -255,6 +252,10 @@ impl FileReader<'_> {
                 type_of(value.get_ref())
             )),
         };
+        let result = result.map(|value| match value {
+            Value::Path(path) if key.kind == Kind::File => Value::Path(self.folder.join(path)),
+            value => value,
+        });
         result
             .map_err(|message| {
                 let help = match (key.kind, value.get_ref()) {

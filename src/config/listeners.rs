@@ -20,15 +20,27 @@ pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) 
         );
         errors.push(mistake("ops.listen", entry, text, message, "choose another port"));
     }
+    let admin = own.address("admin.listen");
+    if let (Some(admin), Some(entry)) = (admin, layers.entries.get("admin.listen")) {
+        let others = [("listen", Some(listen)), ("ops.listen", ops)];
+        let taken = others.iter().find(|(_, other)| other.is_some_and(|other| clash(admin, other)));
+        if let Some((other, _)) = taken {
+            let message = format!(
+                "expected an address of its own for the admin listener, found `{admin}`, which is `{other}` too"
+            );
+            errors.push(mistake("admin.listen", entry, text, message, "choose another port"));
+        }
+    }
     let mut backend = |entries: &Entries, key: &'static str| {
         let (Some(entry), Some(upstream)) =
             (entries.get("upstream"), Values(entries).upstream("upstream"))
         else {
             return;
         };
-        if leads_to(&upstream, listen) {
+        let own = [Some(listen), admin].into_iter().flatten();
+        for address in own.filter(|address| leads_to(&upstream, *address)) {
             let message = format!(
-                "expected the backend, found the guard itself: `{}` is where it listens (`{listen}`)",
+                "expected the backend, found the guard itself: `{}` is where it listens (`{address}`)",
                 upstream.authority()
             );
             let help = "name the port on which the application listens, or move `listen`";
@@ -41,7 +53,14 @@ pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) 
     }
 }
 
-fn mistake(key: &str, entry: &Entry, text: &str, message: String, help: &str) -> ConfigError {
+/// A mistake at an entry's place.
+pub(super) fn mistake(
+    key: &str,
+    entry: &Entry,
+    text: &str,
+    message: String,
+    help: &str,
+) -> ConfigError {
     let origin = match &entry.span {
         Some(span) => Origin::File(line_of(text, span.start)),
         None => entry.origin.clone(),

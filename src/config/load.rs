@@ -52,6 +52,8 @@ pub struct Loaded {
     pub entries: Entries,
     /// The same of each route.
     pub routes: Vec<Entries>,
+    /// The same of each webhook.
+    pub notify: Vec<Entries>,
 }
 
 /// Loads a configuration; every mistake of every layer is reported at once.
@@ -100,13 +102,14 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
         };
         layers.entries.insert("state_dir", entry);
     }
-    let config = resolve::resolve(&mut layers, &text);
+    let config = resolve::resolve(&mut layers, &text, &sources.env);
     match config {
         Some(config) if layers.errors.is_empty() => Ok(Loaded {
             config,
             file: found,
             entries: layers.entries,
             routes: layers.routes.into_iter().map(|(entries, _)| entries).collect(),
+            notify: layers.notify.into_iter().map(|(entries, _)| entries).collect(),
         }),
         _ => {
             let file =
@@ -114,7 +117,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
             layers
                 .errors
                 .sort_by_key(|error| error.span.as_ref().map_or(usize::MAX, |span| span.start));
-            Err(ConfigErrors { errors: layers.errors, file, text })
+            let state_dir = match layers.entries.remove("state_dir") {
+                Some(Entry { value: Value::Path(path), .. }) => Some(path),
+                _ => None,
+            };
+            Err(ConfigErrors { errors: layers.errors, file, text, state_dir })
         }
     }
 }
@@ -164,14 +171,16 @@ impl Loaded {
                 entry.origin
             ));
         }
-        for route in &self.routes {
-            lines.push("\n[[route]]".to_owned());
-            for (name, entry) in route {
-                lines.push(format!(
-                    "{:<56} # {}",
-                    format!("{name} = {}", entry.value.written()),
-                    entry.origin
-                ));
+        for (name, tables) in [("route", &self.routes), ("notify", &self.notify)] {
+            for table in tables {
+                lines.push(format!("\n[[{name}]]"));
+                for (name, entry) in table {
+                    lines.push(format!(
+                        "{:<56} # {}",
+                        format!("{name} = {}", entry.value.written()),
+                        entry.origin
+                    ));
+                }
             }
         }
         lines.join("\n") + "\n"

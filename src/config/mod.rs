@@ -1,5 +1,6 @@
 //! Configuration: raw (as typed) to resolved (valid by construction).
 
+mod admin;
 pub mod error;
 mod fallbacks;
 pub mod keys;
@@ -7,15 +8,22 @@ mod languages;
 pub mod layers;
 mod listeners;
 mod load;
+pub mod notify;
+pub mod otlp;
 mod resolve;
 pub mod route;
 mod schema;
+mod secret;
+mod template;
 mod url;
 pub mod value;
 
+pub use admin::{AdminListener, TokenError, read_token};
 pub use error::ConfigErrors;
 pub use load::{Flags, Loaded, Sources, load};
 pub use schema::schema;
+pub use secret::Secret;
+pub use template::Template;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,6 +41,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The ops listener.
     pub ops: OpsListener,
+    /// The admin listener.
+    pub admin: AdminListener,
     /// Time for one webhook in all, connect included.
     pub budget: Duration,
     /// Time for a TCP connect to the backend.
@@ -49,6 +59,10 @@ pub struct Config {
     pub log: LogConfig,
     /// What is kept of incidents.
     pub incidents: IncidentsConfig,
+    /// Webhooks that are told of outbreaks.
+    pub notify: Vec<notify::Notify>,
+    /// Collectors that are sent incidents and metrics.
+    pub otlp: otlp::Otlp,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.
@@ -124,6 +138,15 @@ impl Upstream {
         } else {
             format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
         }
+    }
+}
+
+impl std::str::FromStr for Upstream {
+    type Err = &'static str;
+
+    /// From `http://host:port`; the error says what is wrong with it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        url::upstream(text)
     }
 }
 

@@ -1,5 +1,6 @@
 //! From values to a configuration that is valid by construction.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +9,16 @@ use std::time::Duration;
 use http::Method;
 use sha2::{Digest as _, Sha256};
 
+use super::admin;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
 use super::listeners;
-use super::route::{PathPattern, Route};
+use super::notify;
+use super::otlp::Otlp;
+use super::route::{PathPattern, Policies, Route};
+use super::secret::Secret;
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
@@ -23,7 +28,11 @@ use crate::guard::{Fallbacks, Policy};
 use crate::twilio::{Slot, SlotSetting};
 
 /// Resolves all layers; `None` only if a value without default is missing, which can't be.
-pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
+pub(super) fn resolve(
+    layers: &mut Layers,
+    text: &str,
+    env: &BTreeMap<String, String>,
+) -> Option<Config> {
     let own = Values(&layers.entries);
     let public_url = own.text("public_url");
     let upstream = own.upstream("upstream")?;
@@ -57,7 +66,7 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         method: None,
         slot: SlotSetting::Auto,
         upstream,
-        policy: Arc::new(base),
+        policy: Policies::new(base),
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -68,10 +77,13 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         }
         (_, Some(address)) => OpsListener::Configured(address),
     };
+    let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
+    let notify = notify::resolve(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
         ops,
+        admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
         max_answer_body: own.size("max_answer_body")?,
@@ -80,6 +92,8 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
         workers: own.count("workers")?,
         log: log(&own)?,
         incidents: incidents(&own)?,
+        notify,
+        otlp: Otlp::from_env(env),
         state_dir: own.path("state_dir"),
         public_url,
         hash: hash(layers),
@@ -93,10 +107,14 @@ pub(super) fn resolve(layers: &mut Layers, text: &str) -> Option<Config> {
 /// Hash of every value in force, wherever it came from.
 fn hash(layers: &Layers) -> Arc<str> {
     let mut hasher = Sha256::new();
-    let all = layers.routes.iter().map(|(entries, _)| entries);
+    let all = layers.routes.iter().chain(&layers.notify).map(|(entries, _)| entries);
     for entries in std::iter::once(&layers.entries).chain(all) {
         for (key, entry) in entries {
-            hasher.update(format!("{key}={}\n", entry.value.written()));
+            let written = match &entry.value {
+                Value::Secret(secret) => secret.reveal().to_owned(),
+                value => value.written(),
+            };
+            hasher.update(format!("{key}={written}\n"));
         }
         hasher.update("\n");
     }
@@ -190,7 +208,7 @@ fn route(
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
         upstream,
-        policy: Arc::new(policy),
+        policy: Policies::new(policy),
     })
 }
 
@@ -253,6 +271,7 @@ impl Values<'_> {
         flag -> bool: Flag,
         list -> Vec<String>: List,
         path -> PathBuf: Path,
+        secret -> Secret: Secret,
         size -> usize: Size,
         text -> String: Text,
         upstream -> Upstream: Upstream,

@@ -1,9 +1,14 @@
 //! Routes: a path pattern and a method with their policy and upstream.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::Method;
 
 use super::{SharedPolicy, Upstream};
-use crate::twilio::SlotSetting;
+use crate::guard::Policy;
+use crate::twilio::{Slot, SlotSetting};
 
 /// A path pattern (and method) with its policy and its upstream.
 #[derive(Debug, Clone)]
@@ -20,13 +25,101 @@ pub struct Route {
     /// Where requests go.
     pub upstream: Upstream,
     /// What the judge may do.
-    pub policy: SharedPolicy,
+    pub policy: Policies,
 }
 
 impl Route {
     /// Whether a request of this method and path (no query) is this route's.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
+    }
+
+    /// Whether answers on it are judged at all, so that a mode means something.
+    pub fn is_guarded(&self) -> bool {
+        !matches!(self.slot, SlotSetting::Pass | SlotSetting::Fixed(Slot::Stream))
+    }
+}
+
+/// Whether answers are changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Repaired and replaced where they have to be.
+    Enforce,
+    /// Judged and recorded, delivered as they are.
+    Observe,
+}
+
+impl Mode {
+    /// Its name on the command line and in the admin API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Observe => "observe",
+        }
+    }
+
+    fn of(policy: &Policy) -> Self {
+        if policy.observe { Self::Observe } else { Self::Enforce }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The policy of a route in both modes. Which of them holds can be switched while requests run;
+/// the switch is forgotten with the process.
+#[derive(Debug)]
+pub struct Policies {
+    configured: SharedPolicy,
+    /// The same in the other mode.
+    other: SharedPolicy,
+    is_switched: AtomicBool,
+}
+
+impl Policies {
+    /// A policy, not switched.
+    pub fn new(policy: Policy) -> Self {
+        let other = Arc::new(Policy { observe: !policy.observe, ..policy.clone() });
+        Self { configured: Arc::new(policy), other, is_switched: AtomicBool::new(false) }
+    }
+
+    /// The policy as configured.
+    pub fn configured(&self) -> &SharedPolicy {
+        &self.configured
+    }
+
+    /// The policy that holds now. A request asks once, so that one mode holds for all of it.
+    pub fn current(&self) -> &SharedPolicy {
+        if self.is_switched.load(Ordering::Relaxed) { &self.other } else { &self.configured }
+    }
+
+    /// The mode as configured.
+    pub fn configured_mode(&self) -> Mode {
+        Mode::of(&self.configured)
+    }
+
+    /// The mode that holds now.
+    pub fn mode(&self) -> Mode {
+        Mode::of(self.current())
+    }
+
+    /// From now on this mode holds; `None`: the configured one.
+    pub fn switch(&self, to: Option<Mode>) {
+        let is_switched = to.is_some_and(|mode| mode != self.configured_mode());
+        self.is_switched.store(is_switched, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Policies {
+    fn clone(&self) -> Self {
+        Self {
+            configured: Arc::clone(&self.configured),
+            other: Arc::clone(&self.other),
+            is_switched: AtomicBool::new(self.is_switched.load(Ordering::Relaxed)),
+        }
     }
 }
 
@@ -82,6 +175,25 @@ impl PathPattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_switch_changes_the_mode_and_nothing_else() {
+        let configured = Policy { max_decoded_body: 7, ..Policy::default() };
+        let policies = Policies::new(configured);
+        let now = || {
+            let policy = policies.current();
+            (policies.mode(), policy.observe, policy.max_decoded_body)
+        };
+        assert_eq!(now(), (Mode::Enforce, false, 7));
+        policies.switch(Some(Mode::Observe));
+        assert_eq!(now(), (Mode::Observe, true, 7));
+        assert_eq!(policies.configured_mode(), Mode::Enforce);
+        policies.switch(Some(Mode::Enforce));
+        assert_eq!(now(), (Mode::Enforce, false, 7));
+        policies.switch(Some(Mode::Observe));
+        policies.switch(None);
+        assert_eq!(now(), (Mode::Enforce, false, 7));
+    }
 
     #[test]
     fn patterns_match_what_they_say() {

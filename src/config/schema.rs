@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{KEYS, Key, Kind, ROUTE_KEYS};
+use super::keys::{KEYS, Key, Kind, NOTIFY, ROUTE, Repeated};
 use super::value::describe;
 
 /// The schema (draft 2020-12), pretty-printed, with a line end.
@@ -23,12 +23,9 @@ pub fn schema() -> String {
             }
         }
     }
-    let route: Map<String, Value> =
-        ROUTE_KEYS.iter().map(|key| (key.path.to_owned(), property(key))).collect();
-    properties.insert(
-        "route".to_owned(),
-        json!({ "type": "array", "items": { "type": "object", "additionalProperties": false, "required": ["path"], "properties": route } }),
-    );
+    for table in [&ROUTE, &NOTIFY] {
+        properties.insert(table.name.to_owned(), repeated(table));
+    }
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "twiml-guard configuration",
@@ -39,12 +36,20 @@ pub fn schema() -> String {
     format!("{schema:#}\n")
 }
 
+fn repeated(table: &Repeated) -> Value {
+    let properties: Map<String, Value> =
+        table.keys.iter().map(|key| (key.path.to_owned(), property(key))).collect();
+    let required: Vec<_> = table.required.into_iter().collect();
+    json!({ "type": "array", "items": { "type": "object", "additionalProperties": false, "required": required, "properties": properties } })
+}
+
 fn property(key: &Key) -> Value {
     let mut property = match key.kind {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Count(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
         Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Words(words) => json!({ "type": "array", "items": { "enum": words } }),
         Kind::Size(..) => json!({ "type": ["string", "integer"] }),
         Kind::Twiml(_) => json!({ "oneOf": [
             { "type": "string" },

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Upstream;
 use super::keys::Kind;
-use super::url::{public_url, upstream, without_credentials};
+use super::secret::Secret;
+use super::url::{public_url, upstream, webhook, without_credentials};
 
 /// A value as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,8 +55,12 @@ pub enum Value {
     Off,
     /// A path.
     Path(PathBuf),
+    /// What is never shown.
+    Secret(Secret),
     /// Bytes.
     Size(usize),
+    /// A Unix socket.
+    Socket(PathBuf),
     /// Text or a word.
     Text(String),
     /// A backend.
@@ -74,7 +79,10 @@ impl Value {
             Self::List(list) => toml::Value::from(list.clone()).to_string(),
             Self::Off => quoted("off"),
             Self::Path(path) => quoted(&path.to_string_lossy()),
+            // Stars where no URL has them: read again, it is refused rather than asked.
+            Self::Secret(_) => quoted("https://***"),
             Self::Size(size) => quoted(&write_size(*size)),
+            Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
             Self::Upstream(upstream) => quoted(&format!("http://{}", upstream.authority())),
         }
@@ -105,23 +113,30 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 _ => Err(expected(&format!("a whole number from {min} to {max}"))),
             };
         }
-        (Kind::List, Raw::List(list)) => {
-            return names(list.clone()).ok_or_else(|| expected(&describe(kind)));
+        (Kind::List | Kind::Words(_), raw) => {
+            let list = match raw {
+                Raw::List(list) => list.clone(),
+                Raw::Word(word) => {
+                    let list = word.split(',').map(|name| name.trim().to_owned());
+                    list.filter(|name| !name.is_empty()).collect()
+                }
+                _ => return Err(expected(&describe(kind))),
+            };
+            return names(kind, list).ok_or_else(|| expected(&describe(kind)));
         }
-        (Kind::List, Raw::Word(word)) => {
-            let list = word.split(',').map(|name| name.trim().to_owned());
-            return names(list.filter(|name| !name.is_empty()).collect())
-                .ok_or_else(|| expected(&describe(kind)));
-        }
-        (Kind::List, _) => return Err(expected(&describe(kind))),
         (Kind::Size(..), Raw::Number(number)) => number.to_string(),
         (_, Raw::Text(text) | Raw::Word(text)) => text.clone(),
         (kind, _) => return Err(expected(&describe(kind))),
     };
     let fault = || expected(&describe(kind));
     match kind {
-        Kind::AddressOrOff if text == "off" => Ok(Value::Off),
-        Kind::Address | Kind::AddressOrOff => address(&text).map(Value::Address).ok_or_else(fault),
+        Kind::AddressOrOff | Kind::AddressOrSocket if text == "off" => Ok(Value::Off),
+        Kind::AddressOrSocket if text.starts_with("unix:") => {
+            socket(&text).map(Value::Socket).ok_or_else(fault)
+        }
+        Kind::Address | Kind::AddressOrOff | Kind::AddressOrSocket => {
+            address(&text).map(Value::Address).ok_or_else(fault)
+        }
         Kind::Duration(min, max) => match duration(&text) {
             Some(duration) if (min..=max).contains(&duration) => Ok(Value::Duration(duration)),
             _ => Err(fault()),
@@ -149,18 +164,25 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
         Kind::Pattern => {
             pattern(&text).map(Value::Text).map_err(|why| format!("{}: {why}", fault()))
         }
-        Kind::Path if text.is_empty() => Err(fault()),
-        Kind::Path => Ok(Value::Path(PathBuf::from(text))),
+        // What stands there may be half a secret.
+        Kind::SecretUrl => webhook(&text)
+            .map(|()| Value::Secret(Secret::new(text)))
+            .map_err(|why| format!("expected {}: {why}", describe(kind))),
+        Kind::Path | Kind::File if text.is_empty() => Err(fault()),
+        Kind::Path | Kind::File => Ok(Value::Path(PathBuf::from(text))),
         Kind::Text if text.trim().is_empty() => Err(fault()),
         Kind::Text | Kind::Twiml(_) => Ok(Value::Text(text)),
-        Kind::Flag | Kind::Count(..) | Kind::List => Err(fault()),
+        Kind::Flag | Kind::Count(..) | Kind::List | Kind::Words(_) => Err(fault()),
     }
 }
 
-/// Names without blanks at their ends, none of them empty.
-fn names(list: Vec<String>) -> Option<Value> {
-    let sound = list.iter().all(|name| !name.is_empty() && name.trim() == name);
-    sound.then_some(Value::List(list))
+/// Names without blanks at their ends, none of them empty; or some of the words that there are.
+fn names(kind: Kind, list: Vec<String>) -> Option<Value> {
+    let sound = |name: &String| match kind {
+        Kind::Words(words) => words.contains(&name.as_str()),
+        _ => !name.is_empty() && name.trim() == name,
+    };
+    list.iter().all(sound).then_some(Value::List(list))
 }
 
 /// What a kind expects, for messages.
@@ -168,6 +190,9 @@ pub fn describe(kind: Kind) -> String {
     match kind {
         Kind::Address => "an address and port like \"127.0.0.1:8080\"".to_owned(),
         Kind::AddressOrOff => "an address and port like \"127.0.0.1:9900\", or \"off\"".to_owned(),
+        Kind::AddressOrSocket => {
+            "an address and port like \"127.0.0.1:9901\", a socket like \"unix:/run/twiml-guard/admin.sock\", or \"off\"".to_owned()
+        }
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Duration(min, max) => {
             let why = if max == Duration::from_millis(14_500) {
@@ -182,17 +207,18 @@ pub fn describe(kind: Kind) -> String {
             )
         }
         Kind::Flag => "true or false".to_owned(),
-        Kind::List => "a list of names like [\"AccountNumber\"]".to_owned(),
+        Kind::List => "a list of names like [\"one\", \"two\"]".to_owned(),
         Kind::Method => {
             "a method in capitals: GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS".to_owned()
         }
-        Kind::Path => "a path".to_owned(),
+        Kind::File | Kind::Path => "a path".to_owned(),
         Kind::Pattern => {
             "a path like \"/voice\", \"/webhook/*\" or \"/calls/{id}/menu\"".to_owned()
         }
         Kind::PublicUrl => {
             "scheme and host like \"https://pbx.example.com\", without path".to_owned()
         }
+        Kind::SecretUrl => "a URL that begins with https:// or http://".to_owned(),
         Kind::Size(min, max) => format!(
             "a size like \"1MiB\" or \"64kB\" from {} to {}",
             write_size(min),
@@ -201,11 +227,13 @@ pub fn describe(kind: Kind) -> String {
         Kind::Text => "text".to_owned(),
         Kind::Twiml(_) => "TwiML as a string, or a table { file = \"…\" }".to_owned(),
         Kind::Upstream => "a backend like \"http://127.0.0.1:5000\"".to_owned(),
-        Kind::Word(words) => format!(
-            "one of {}",
-            words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-        ),
+        Kind::Word(words) => format!("one of {}", quoted(words)),
+        Kind::Words(words) => format!("a list of some of {}", quoted(words)),
     }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
 fn address(text: &str) -> Option<SocketAddr> {
@@ -215,6 +243,14 @@ fn address(text: &str) -> Option<SocketAddr> {
     // `localhost:8080` is what people type; other names are not for listening on.
     let port = text.strip_prefix("localhost:")?;
     format!("127.0.0.1:{port}").to_socket_addrs().ok()?.next()
+}
+
+/// `unix:` and an absolute path; the system takes about 100 bytes of one.
+fn socket(text: &str) -> Option<PathBuf> {
+    let path = text.strip_prefix("unix:")?;
+    let fits = path.len() <= 100 && !path.chars().any(char::is_control);
+    let names_a_file = path.starts_with('/') && !path.ends_with('/');
+    (fits && names_a_file).then(|| PathBuf::from(path))
 }
 
 fn duration(text: &str) -> Option<Duration> {

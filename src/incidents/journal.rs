@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use super::Incident;
 use super::identity::Identity;
-use super::outbreak::{Change, Outbreaks, Seen};
+use super::notify::{Webhooks, WebhooksHandle};
+use super::otlp::{self, OtlpHandle};
+use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
 use super::traffic::Board;
@@ -18,6 +20,7 @@ use crate::clock;
 use crate::config::{Capture, Config};
 use crate::guard::Outcome;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::settings::LogBody;
 
 /// How often traffic is taken and outbreaks are looked at.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -27,7 +30,26 @@ pub(super) const TICK: Duration = Duration::from_secs(1);
 pub struct Recording {
     pub(super) journal: Journal,
     pub(super) board: Arc<Board>,
+    ends: Ends,
+}
+
+/// Ends the threads of all that a journal hands things to.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
     store: Option<StoreHandle>,
+    webhooks: WebhooksHandle,
+    otlp: OtlpHandle,
+}
+
+impl Ends {
+    /// Lets them do what waits, at most until `deadline`.
+    pub(super) fn finish(self, deadline: Instant) {
+        if let Some(store) = self.store {
+            store.finish(deadline);
+        }
+        self.webhooks.finish(deadline);
+        self.otlp.finish(deadline);
+    }
 }
 
 impl Recording {
@@ -52,7 +74,13 @@ impl Recording {
                 (identity(folder), Some(store), Some(handle))
             }
         };
+        let (webhooks, webhooks_handle) = Webhooks::start(&config.notify, metrics)?;
+        let (otlp, otlp_handle) = otlp::start(&config.otlp, metrics)?;
+        let ends = Ends { store: handle, webhooks: webhooks_handle, otlp: otlp_handle };
         let journal = Journal {
+            webhooks,
+            otlp,
+            body: config.log.body,
             capture: config.incidents.capture,
             identity,
             outbreaks,
@@ -62,13 +90,16 @@ impl Recording {
             started: Instant::now(),
             before: config.incidents.quiet_after,
         };
-        Ok(Self { journal, board, store: handle })
+        Ok(Self { journal, board, ends })
     }
 
     /// Nothing is kept; outbreaks are followed while the process runs.
     pub fn passing(metrics: &Metrics) -> Self {
         let board = Arc::<Board>::default();
         let journal = Journal {
+            webhooks: Webhooks::default(),
+            otlp: None,
+            body: LogBody::None,
             capture: Capture::Masked,
             identity: Identity::passing(),
             outbreaks: Outbreaks::new(Duration::from_mins(10)),
@@ -78,11 +109,11 @@ impl Recording {
             started: Instant::now(),
             before: Duration::ZERO,
         };
-        Self { journal, board, store: None }
+        Self { journal, board, ends: Ends::default() }
     }
 
-    pub(super) fn split(self) -> (Journal, Arc<Board>, Option<StoreHandle>) {
-        (self.journal, self.board, self.store)
+    pub(super) fn split(self) -> (Journal, Arc<Board>, Ends) {
+        (self.journal, self.board, self.ends)
     }
 }
 
@@ -97,9 +128,13 @@ fn identity(folder: &Path) -> Identity {
     })
 }
 
-/// Follows outbreaks and hands records to the store.
+/// Follows outbreaks and hands what it makes to the store, to webhooks and to a collector.
 #[derive(Debug)]
 pub(super) struct Journal {
+    webhooks: Webhooks,
+    otlp: Option<otlp::Logs>,
+    /// How much of a body leaves the box.
+    body: LogBody,
     capture: Capture,
     identity: Identity,
     outbreaks: Outbreaks,
@@ -134,7 +169,11 @@ impl Journal {
         let noted = self.outbreaks.note(&seen, self.now(), || incident.id);
         let new_caller = seen.caller.filter(|_| noted.new_caller);
         if let Some(change) = noted.change {
-            self.told(change);
+            self.told(change, &noted.outbreak);
+        }
+        if let Some(otlp) = &self.otlp {
+            let body = if noted.whole { self.body } else { LogBody::None };
+            otlp.offer(incident, body, noted.outbreak.id);
         }
         let Some(store) = &self.store else { return };
         let record = noted.whole.then(|| Box::new(Record::of(incident, row.clone(), self.capture)));
@@ -149,7 +188,7 @@ impl Journal {
         let closed = self.outbreaks.close_quiet(self.now(), now_ms);
         let traffic = self.board.take(now_ms / 60_000);
         for outbreak in closed {
-            self.told(Change::Closed);
+            self.told(Change::Closed, &outbreak);
             if let Some(store) = &self.store {
                 store.offer(Item::Outbreak(Box::new(outbreak)));
             }
@@ -161,7 +200,8 @@ impl Journal {
         }
     }
 
-    fn told(&self, change: Change) {
+    fn told(&self, change: Change, outbreak: &Outbreak) {
+        self.webhooks.offer(change, outbreak);
         self.metrics.outbreak(change.name(), self.outbreaks.open());
     }
 }

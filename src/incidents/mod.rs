@@ -4,15 +4,22 @@
 //! waits. Behind its queue the incident becomes a log event, is counted under its outbreak and, as
 //! a masked [`Record`](record::Record), goes to the store.
 
+mod ending;
 mod event;
 pub mod identity;
 mod journal;
+pub mod moment;
+mod notify;
+mod otlp;
 pub mod outbreak;
+mod outgoing;
 pub mod record;
 pub mod recorder;
 pub mod redact;
+pub mod replay;
 #[cfg(test)]
 mod sample;
+pub mod stats;
 pub mod store;
 pub mod traffic;
 pub mod view;
@@ -24,8 +31,9 @@ use http::HeaderMap;
 use uuid::Uuid;
 
 use crate::config::route::Route;
+use crate::guard::causes::{Cause, Level};
 use crate::guard::{Answer, CAUSES, DeliveryKind, Exchange, Judgement};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{CauseLabel, Metrics};
 use crate::twilio::Slot;
 
 pub use journal::{Recording, new_id};
@@ -87,6 +95,8 @@ impl Incident {
 /// Instruments with a label for every slot and every cause.
 pub fn instruments() -> prometheus::Result<Metrics> {
     let slots = Slot::ALL.map(Slot::name);
-    let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
+    let label =
+        |cause: &&Cause| CauseLabel { slug: cause.slug, is_warning: cause.level != Level::Fault };
+    let causes: Vec<_> = CAUSES.iter().map(label).collect();
     Metrics::new(&slots, &causes)
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::ending;
 use super::event::{BodyShown, TARGET};
-use super::journal::{self, Journal};
-use super::store::StoreHandle;
+use super::journal::{self, Ends, Journal};
 use super::traffic::{Board, Counted};
 use super::{Incident, Recording};
 use crate::guard::Outcome;
@@ -53,7 +53,7 @@ enum Item {
 pub struct RecorderHandle {
     queue: SyncSender<Item>,
     thread: Option<JoinHandle<()>>,
-    store: Option<StoreHandle>,
+    ends: Ends,
     log: Log,
 }
 
@@ -65,7 +65,7 @@ impl Recorder {
         metrics: Metrics,
         recording: Recording,
     ) -> (Self, RecorderHandle) {
-        let (journal, board, store) = recording.split();
+        let (journal, board, ends) = recording.split();
         let (queue, items) = sync_channel(QUEUE);
         let bytes = Arc::new(AtomicUsize::new(0));
         let dropped = Arc::new(AtomicU64::new(0));
@@ -85,7 +85,7 @@ impl Recorder {
             .spawn(move || writer.run(&items))
             .ok();
         let recorder = Self { queue: queue.clone(), bytes, dropped, board, metrics };
-        (recorder, RecorderHandle { queue, thread, store, log })
+        (recorder, RecorderHandle { queue, thread, ends, log })
     }
 
     /// A recorder without a writer: whatever is offered counts as dropped.
@@ -104,6 +104,12 @@ impl Recorder {
         (Self { queue, bytes, dropped: Arc::default(), board, metrics }, tap)
     }
 
+    /// A recorder before this one: incidents are taken by hand, answers are counted here.
+    pub fn tap(&self) -> (Self, Tap) {
+        let (recorder, tap) = Self::tapped(self.metrics.clone());
+        (Self { board: Arc::clone(&self.board), ..recorder }, tap)
+    }
+
     /// Counts what became of one answer on a route.
     pub fn count(&self, route: &str, counted: Counted, upstream: Duration) {
         self.board.note(route, counted, upstream);
@@ -112,12 +118,14 @@ impl Recorder {
     /// Offers an incident; when the queue is full it is dropped, counted and said.
     pub fn offer(&self, incident: Incident) {
         let size = weight(&incident);
+        self.metrics.recorder_queue(1);
         let held = self.bytes.fetch_add(size, Ordering::Relaxed);
         if held + size > QUEUE_BYTES
             || self.queue.try_send(Item::Incident(Box::new(incident))).is_err()
         {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.metrics.recorder_queue(-1);
             self.metrics.incident_dropped();
         }
     }
@@ -146,27 +154,9 @@ impl Tap {
 impl RecorderHandle {
     /// Writes what waits, at most until `deadline`.
     pub fn finish(self, deadline: Instant) {
-        let (done, finished) = sync_channel(1);
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let mut item = Item::Finish(done);
-        while let Err(error) = self.queue.try_send(item) {
-            let std::sync::mpsc::TrySendError::Full(back) = error else { return };
-            if left().is_zero() {
-                return;
-            }
-            item = back;
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        if finished.recv_timeout(left()).is_ok()
-            && let Some(thread) = self.thread
-        {
-            // The writer said that it is done: it ends at once.
-            let _ = thread.join();
-        }
-        if let Some(store) = self.store {
-            store.finish(deadline);
-        }
-        self.log.flush(left());
+        ending::finish(&self.queue, self.thread, deadline, Item::Finish);
+        self.ends.finish(deadline);
+        self.log.flush(deadline.saturating_duration_since(Instant::now()));
     }
 }
 
@@ -209,6 +199,7 @@ impl Writer {
             match items.recv_timeout(journal::TICK) {
                 Ok(Item::Incident(incident)) => {
                     self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
+                    self.metrics.recorder_queue(-1);
                     self.journal.note(&incident);
                     self.write(&incident);
                 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Incident;
 use crate::config::Upstream;
-use crate::config::route::{PathPattern, Route};
+use crate::config::route::{PathPattern, Policies, Route};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Outcome, Policy,
     RequestFacts, judge,
@@ -126,7 +126,7 @@ impl Sample {
             method: None,
             slot: SlotSetting::Auto,
             upstream: Upstream { host: "127.0.0.1".to_owned(), port: 9 },
-            policy: Arc::new(self.policy),
+            policy: Policies::new(self.policy),
         };
         Incident {
             id: id(),

@@ -22,6 +22,7 @@ use crate::guard::{
 };
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
+use crate::telemetry::metrics::Phase;
 use crate::twilio::{Params, Slot};
 
 /// More of a request that is too large is read and thrown away, so that its sender reads the
@@ -29,8 +30,8 @@ use crate::twilio::{Params, Slot};
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// All that the backend gave, and how the original looked on the wire.
-struct Gathered {
-    exchange: Exchange,
+pub(super) struct Gathered {
+    pub(super) exchange: Exchange,
     sent: Vec<Sent>,
     upstream: Duration,
     spelling: Extensions,
@@ -47,9 +48,10 @@ pub(super) async fn answer(
 ) -> Option<Response<ResponseBody>> {
     let _open = worker.open.mark();
     let start = inbound.start;
+    // Asked once: a switch of the mode holds for whole requests.
+    let policy = &**route.policy.current();
     let Gathered { exchange, sent, upstream, spelling } =
-        exchange(worker, route, inbound, slot_of).await?;
-    let policy = &*route.policy;
+        exchange(worker, route, policy, inbound, slot_of).await?;
     let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
     let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
     if is_changed {
@@ -62,6 +64,9 @@ pub(super) async fn answer(
         _ => judgement.verdict.name(),
     };
     worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
+    for sent in &sent {
+        note_phases(worker, sent);
+    }
     worker.recorder.count(&route.name, counted(&judgement), upstream);
     if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
         return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
@@ -84,10 +89,20 @@ pub(super) async fn answer(
     Some(response)
 }
 
+/// Counts the phases that came to their end.
+fn note_phases(worker: &Worker, sent: &Sent) {
+    worker.metrics.phase(Phase::Connect, sent.connect);
+    if let Some(first) = sent.first_byte {
+        worker.metrics.phase(Phase::FirstByte, first.saturating_sub(sent.connect));
+        worker.metrics.phase(Phase::Body, sent.total.saturating_sub(first));
+    }
+}
+
 /// Everything between the request's head and the end of the backend's last answer.
-async fn exchange(
+pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
+    policy: &Policy,
     inbound: Inbound,
     slot_of: impl FnOnce(&Params) -> Option<Slot>,
 ) -> Option<Gathered> {
@@ -143,10 +158,10 @@ async fn exchange(
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
-                if route.policy.observe || start.elapsed() >= worker.config.budget {
+                if policy.observe || start.elapsed() >= worker.config.budget {
                     break;
                 }
-                let decide = || follow_up(request, attempts, outcome, &route.policy);
+                let decide = || follow_up(request, attempts, outcome, policy);
                 let Some(second) = judging::or_none(decide) else { break };
                 if !out.become_second(second) {
                     break;

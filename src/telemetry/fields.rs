@@ -53,6 +53,8 @@ pub const METHOD: &str = "http.request.method";
 pub const OBSERVE: &str = "observe";
 /// `url.path`
 pub const PATH: &str = "url.path";
+/// `outbreak.id`
+pub const OUTBREAK: &str = "outbreak.id";
 /// `place`
 pub const PLACE: &str = "place";
 /// `http.route`

@@ -1,14 +1,18 @@
 //! Metrics: names, labels, registry, text output.
+//!
+//! Labels come from closed sets only, and whatever may be counted starts at 0, so that the first
+//! occurrence is an increase.
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
-/// What can become of an answer.
-pub const OUTCOMES: [&str; 5] = ["untouched", "repaired", "replaced", "failed", "passed"];
+pub use super::labels::{CauseLabel, Exported, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -24,115 +28,184 @@ pub struct Metrics {
     findings: IntCounterVec,
     duration: HistogramVec,
     upstream: HistogramVec,
+    phases: HistogramVec,
     dropped: IntCounter,
     not_stored: IntCounter,
+    queued: IntGaugeVec,
     store_up: IntGauge,
     store_bytes: IntGauge,
     outbreaks: IntCounterVec,
     outbreaks_open: IntGauge,
+    notify: IntCounterVec,
+    otlp: IntCounterVec,
+    config_loaded: IntGauge,
+    observe: IntGaugeVec,
     resident: IntGauge,
+}
+
+/// Makes instruments and registers them.
+struct Maker(Registry);
+
+impl Maker {
+    fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
+        self.0.register(Box::new(instrument.clone()))?;
+        Ok(instrument)
+    }
+
+    fn counters(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+    ) -> prometheus::Result<IntCounterVec> {
+        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        self.keep(IntCounter::new(name, help)?)
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
+        self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        self.keep(IntGauge::new(name, help)?)
+    }
+
+    fn seconds(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
+        let opts = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        self.keep(HistogramVec::new(opts, &[label])?)
+    }
 }
 
 impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
-    pub fn new(slots: &[&'static str], causes: &[&'static str]) -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            IntCounterVec::new(Opts::new(name, help), labels)
-        };
-        let seconds = |name: &str, help: &str| {
-            HistogramVec::new(HistogramOpts::new(name, help).buckets(BUCKETS.to_vec()), &["slot"])
-        };
+    pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
+        let make = Maker(Registry::new());
         let metrics = Self {
-            answers: counter(
+            registry: make.0.clone(),
+            answers: make.counters(
                 "twiml_guard_answers_total",
                 "Answers by what became of them and by slot.",
                 &["outcome", "slot"],
             )?,
-            findings: counter(
+            findings: make.counters(
                 "twiml_guard_findings_total",
-                "Findings in answers by cause, slot and what became of the answer.",
-                &["cause", "slot", "outcome"],
+                "Findings in answers by cause and by what became of the answer.",
+                &["cause", "outcome"],
             )?,
-            duration: seconds(
+            duration: make.seconds(
                 "twiml_guard_answer_duration_seconds",
                 "Time from a webhook's head to its delivery.",
+                "slot",
             )?,
-            upstream: seconds(
+            upstream: make.seconds(
                 "twiml_guard_upstream_duration_seconds",
                 "Time that the backend took of it.",
+                "slot",
             )?,
-            dropped: IntCounter::new(
+            phases: make.seconds(
+                "twiml_guard_upstream_phase_seconds",
+                "The backend's time by phase: until there is a connection, from there to the answer's head, its body.",
+                "phase",
+            )?,
+            dropped: make.counter(
                 "twiml_guard_incidents_dropped_total",
                 "Incidents that did not fit the queue.",
             )?,
-            not_stored: IntCounter::new(
+            not_stored: make.counter(
                 "twiml_guard_incidents_not_stored_total",
                 "Incidents that are missing in the store: it could not be written to for too long.",
             )?,
-            store_up: IntGauge::new(
+            queued: make.gauges(
+                "twiml_guard_queue_items",
+                "What waits to be recorded (recorder) and to be stored (store).",
+                "queue",
+            )?,
+            store_up: make.gauge(
                 "twiml_guard_store_up",
                 "1 while incidents are stored, 0 while they can't be, or without a state directory.",
             )?,
-            store_bytes: IntGauge::new(
+            store_bytes: make.gauge(
                 "twiml_guard_store_bytes",
                 "Size of the store, its write-ahead log included.",
             )?,
-            outbreaks: counter(
+            outbreaks: make.counters(
                 "twiml_guard_outbreak_changes_total",
                 "Outbreaks that were opened, reopened, grew tenfold or closed.",
                 &["change"],
             )?,
-            outbreaks_open: IntGauge::new(
+            outbreaks_open: make.gauge(
                 "twiml_guard_outbreaks_open",
                 "Outbreaks with an incident not long ago.",
             )?,
-            resident: IntGauge::new("process_resident_memory_bytes", "Resident memory.")?,
-            registry,
+            notify: make.counters(
+                "twiml_guard_notify_total",
+                "Messages to webhooks by what became of them.",
+                &["outcome"],
+            )?,
+            otlp: make.counters(
+                "twiml_guard_otlp_total",
+                "Log records, and readings of all metrics, for a collector by what became of them.",
+                &["signal", "outcome"],
+            )?,
+            config_loaded: make.gauge(
+                "twiml_guard_config_loaded_timestamp_seconds",
+                "When the configuration in force was loaded, seconds since the Unix epoch.",
+            )?,
+            observe: make.gauges(
+                "twiml_guard_observe",
+                "1 while answers on the route are only observed, 0 while they are mended.",
+                "route",
+            )?,
+            resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
         };
-        let started = IntGauge::new(
+        let started = make.gauge(
             "process_start_time_seconds",
             "Start of the process, seconds since the Unix epoch.",
         )?;
-        started.set(i64::try_from(crate::clock::now_ms() / 1000).unwrap_or_default());
-        let build = prometheus::IntGaugeVec::new(
-            Opts::new("twiml_guard_build_info", "Version of the guard; always 1."),
-            &["version"],
-        )?;
+        started.set(now_seconds());
+        let build =
+            make.gauges("twiml_guard_build_info", "Version of the guard; always 1.", "version")?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        metrics.registry.register(Box::new(metrics.answers.clone()))?;
-        metrics.registry.register(Box::new(metrics.findings.clone()))?;
-        metrics.registry.register(Box::new(metrics.duration.clone()))?;
-        metrics.registry.register(Box::new(metrics.upstream.clone()))?;
-        metrics.registry.register(Box::new(metrics.dropped.clone()))?;
-        metrics.registry.register(Box::new(metrics.not_stored.clone()))?;
-        metrics.registry.register(Box::new(metrics.store_up.clone()))?;
-        metrics.registry.register(Box::new(metrics.store_bytes.clone()))?;
-        metrics.registry.register(Box::new(metrics.outbreaks.clone()))?;
-        metrics.registry.register(Box::new(metrics.outbreaks_open.clone()))?;
-        metrics.registry.register(Box::new(metrics.resident.clone()))?;
-        metrics.registry.register(Box::new(started))?;
-        metrics.registry.register(Box::new(build))?;
         metrics.start_at_zero(slots, causes);
         Ok(metrics)
     }
 
-    fn start_at_zero(&self, slots: &[&'static str], causes: &[&'static str]) {
+    fn start_at_zero(&self, slots: &[&'static str], causes: &[CauseLabel]) {
         for slot in slots {
             self.duration.with_label_values(&[*slot]);
             self.upstream.with_label_values(&[*slot]);
             for outcome in OUTCOMES.iter().filter(|outcome| **outcome != "passed") {
                 self.answers.with_label_values(&[*outcome, *slot]);
             }
-            for outcome in ["failed", "repaired", "replaced"] {
-                for cause in causes {
-                    self.findings.with_label_values(&[*cause, *slot, outcome]);
-                }
-            }
         }
         self.answers.with_label_values(&["passed", "pass"]);
+        for cause in causes {
+            for outcome in ["failed", "repaired", "replaced"] {
+                self.findings.with_label_values(&[cause.slug, outcome]);
+            }
+            if cause.is_warning {
+                self.findings.with_label_values(&[cause.slug, "untouched"]);
+            }
+        }
+        for phase in [Phase::Connect, Phase::FirstByte, Phase::Body] {
+            self.phases.with_label_values(&[phase.name()]);
+        }
+        for queue in ["recorder", "store"] {
+            self.queued.with_label_values(&[queue]);
+        }
         for change in ["opened", "reopened", "grew", "closed"] {
             self.outbreaks.with_label_values(&[change]);
+        }
+        for told in [Told::Sent, Told::Failed, Told::Held, Told::Dropped] {
+            self.notify.with_label_values(&[told.name()]);
+        }
+        for signal in ["logs", "metrics"] {
+            for exported in [Exported::Sent, Exported::Failed, Exported::Dropped] {
+                self.otlp.with_label_values(&[signal, exported.name()]);
+            }
         }
     }
 
@@ -150,7 +223,7 @@ impl Metrics {
         self.answers.with_label_values(&[outcome, slot]).inc();
         for (at, cause) in causes.iter().enumerate() {
             if !causes.iter().take(at).any(|earlier| earlier == cause) {
-                self.findings.with_label_values(&[*cause, slot, outcome]).inc();
+                self.findings.with_label_values(&[*cause, outcome]).inc();
             }
         }
         self.duration.with_label_values(&[slot]).observe(total.as_secs_f64());
@@ -188,14 +261,58 @@ impl Metrics {
         self.outbreaks_open.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
+    /// Whether answers on a configured route are only observed.
+    pub fn observe(&self, route: &str, is_observed: bool) {
+        self.observe.with_label_values(&[route]).set(i64::from(is_observed));
+    }
+
+    /// Notes how long a phase of the backend's answer took.
+    pub fn phase(&self, phase: Phase, took: Duration) {
+        self.phases.with_label_values(&[phase.name()]).observe(took.as_secs_f64());
+    }
+
+    /// So many more (or fewer) wait in the recorder's queue.
+    pub fn recorder_queue(&self, more: i64) {
+        self.queued.with_label_values(&["recorder"]).add(more);
+    }
+
+    /// So many more (or fewer) wait in the store's queue.
+    pub fn store_queue(&self, more: i64) {
+        self.queued.with_label_values(&["store"]).add(more);
+    }
+
+    /// Counts messages to webhooks.
+    pub fn notify(&self, told: Told, count: u64) {
+        self.notify.with_label_values(&[told.name()]).inc_by(count);
+    }
+
+    /// Counts log records (`logs`) or readings of all metrics (`metrics`) for a collector.
+    pub fn otlp(&self, signal: &'static str, exported: Exported, count: u64) {
+        self.otlp.with_label_values(&[signal, exported.name()]).inc_by(count);
+    }
+
+    /// A configuration is in force from now on.
+    pub fn config_loaded(&self) {
+        self.config_loaded.set(now_seconds());
+    }
+
+    /// Everything, as it stands now.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.resident.set(resident_bytes().unwrap_or_default());
+        self.registry.gather()
+    }
+
     /// Everything in Prometheus' text format (version 0.0.4).
     pub fn render(&self) -> String {
-        self.resident.set(resident_bytes().unwrap_or_default());
         let mut text = Vec::new();
         // Writing to memory fails only on a broken instrument; what was written is still told.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        let _ = TextEncoder::new().encode(&self.gather(), &mut text);
         String::from_utf8(text).unwrap_or_default()
     }
+}
+
+fn now_seconds() -> i64 {
+    i64::try_from(crate::clock::now_ms() / 1000).unwrap_or_default()
 }
 
 /// Resident memory of this process, where the system tells.
@@ -212,9 +329,10 @@ mod tests {
 
     #[test]
     fn label_sets_start_at_zero_and_count() {
-        let metrics = Metrics::new(&["voice"], &["html-page"]).unwrap();
-        let line =
-            "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\",slot=\"voice\"}";
+        let metrics =
+            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", is_warning: false }])
+                .unwrap();
+        let line = "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\"}";
         assert!(metrics.render().contains(&format!("{line} 0\n")));
         metrics.answer(
             "replaced",

@@ -3,6 +3,7 @@
 pub mod fields;
 #[cfg(test)]
 pub(crate) mod kept;
+pub mod labels;
 pub mod log;
 pub mod metrics;
 pub mod settings;

@@ -1,6 +1,9 @@
 """What the tests share: the Flask app, the bare-socket backend, and guards in front of them."""
 
+import os
+import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -20,6 +23,14 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes many seconds; runs with --long")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state():
+    """What is recorded here is nobody's."""
+    with tempfile.TemporaryDirectory(prefix="state-") as folder:
+        os.environ["XDG_STATE_HOME"] = folder
+        yield folder
 
 
 def pytest_collection_modifyitems(config, items):
@@ -52,6 +63,17 @@ def seen(flask):
     """What the app was asked since the test began: (method, raw URI, headers)."""
     flask_app.app.config["SEEN"].clear()
     return flask_app.app.config["SEEN"]
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody else vouches for, and its key: paths."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE",
+                    "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    return certificate, key
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ class Guard:
             command += ["--config", str(path)]
         clean = {key: value for key, value in os.environ.items() if not key.startswith("TWIML_GUARD_")}
         self.process = subprocess.Popen(
-            [*command, *flags], cwd=self.folder.name, env=clean | (env or {}), stdin=subprocess.DEVNULL,
+            [*command, *flags], cwd=self.folder.name, env=clean | {"XDG_STATE_HOME": self.folder.name} | (env or {}), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
         )
         self.lines = []

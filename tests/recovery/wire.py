@@ -158,7 +158,8 @@ class Guard(Process):
             return int(found[1]) if found else None
 
         self.start([str(BINARY), "serve", "--listen", "127.0.0.1:0", "--ops", "off", "--upstream", f"http://127.0.0.1:{upstream}",
-                    "--public-url", "https://pbx.example.com", "--log-format", "json", "--config", str(config)], ready, env=clean)
+                    "--public-url", "https://pbx.example.com", "--log-format", "json", "--config", str(config),
+                    "--state-dir", str(Path(self.folder.name) / "state")], ready, env=clean)
 
     @staticmethod
     def version():

@@ -30,6 +30,13 @@ impl Client {
         self.0.get_mut().write_all(bytes.as_ref()).unwrap();
     }
 
+    /// Reads a line, its end included; there must be one.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "ended");
+        line
+    }
+
     /// Reads a head.
     pub fn head(&mut self) -> String {
         let mut head = String::new();

@@ -6,9 +6,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use http::Method;
-use twiml_guard::config::route::{PathPattern, Route};
+use twiml_guard::config::otlp::Otlp;
+use twiml_guard::config::route::{PathPattern, Policies, Route};
 use twiml_guard::config::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
+    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
@@ -72,6 +73,7 @@ pub fn config(backend: SocketAddr) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         ops: OpsListener::Off,
+        admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
         max_answer_body: 256 * 1024,
@@ -86,6 +88,8 @@ pub fn config(backend: SocketAddr) -> Config {
             max_size: 64 * 1024 * 1024,
             quiet_after: Duration::from_mins(10),
         },
+        notify: Vec::new(),
+        otlp: Otlp::default(),
         hash: Arc::from("test"),
         state_dir: None,
         public_url: None,
@@ -96,14 +100,14 @@ pub fn config(backend: SocketAddr) -> Config {
             method: None,
             slot: SlotSetting::Auto,
             upstream,
-            policy: Arc::new(policy),
+            policy: Policies::new(policy),
         }),
     }
 }
 
 /// Adds a route for a path, changed by `change`.
 pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&mut Policy)) {
-    let mut policy = (*config.default_route.policy).clone();
+    let mut policy = (**config.default_route.policy.configured()).clone();
     change(&mut policy);
     config.routes.push(Arc::new(Route {
         name: path.to_owned(),
@@ -111,7 +115,7 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         method: None::<Method>,
         slot: slot.parse().unwrap(),
         upstream: config.default_route.upstream.clone(),
-        policy: Arc::new(policy),
+        policy: Policies::new(policy),
     }));
 }
 

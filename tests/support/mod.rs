@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a helper that can't do its work has to fail its test")]
 
 pub mod backend;
+pub mod binary;
 pub mod client;
 pub mod guard;

@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::folder;
 use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
-use crate::config::{self, Config, Flags, LogBody, LogConfig, Sources, Upstream};
-use crate::guard::{CAUSES, Judgement};
+use crate::config::{self, Config, Flags, LogBody, LogConfig, LogFormat, Sources, Upstream};
+use crate::guard::Judgement;
 use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
-use crate::incidents::{Incident, Recording};
+use crate::incidents::{Incident, Recording, instruments};
 use crate::probe::Response;
 use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
+use crate::telemetry::log::Log;
 use crate::telemetry::metrics::Metrics;
 use crate::twilio::{Slot, SlotSetting};
 
@@ -43,7 +45,9 @@ pub(super) struct Guarded {
     /// Where it listens.
     pub address: SocketAddr,
     incidents: Tap,
-    log: Option<(Recorder, RecorderHandle)>,
+    /// Where what the guard recorded is kept.
+    pub folder: PathBuf,
+    records: (Recorder, RecorderHandle),
     shutdown: Shutdown,
     thread: JoinHandle<Summary>,
 }
@@ -75,25 +79,28 @@ impl StartError {
 }
 
 impl Guarded {
-    /// Starts the guard before `backend`; one route leads to `nobody`. With `log`, incidents are
-    /// logged as `serve` would.
+    /// Starts the guard before `backend`; one route leads to `nobody`. Incidents are recorded as
+    /// `serve` would, in a folder of the demo's own; with `log` they are logged too.
     pub(super) fn start(
         listen: Option<SocketAddr>,
         backend: SocketAddr,
         nobody: SocketAddr,
         log: bool,
     ) -> Result<Self, StartError> {
-        let slots: Vec<_> = Slot::ALL.iter().map(|slot| slot.name()).collect();
-        let causes: Vec<_> = CAUSES.iter().map(|cause| cause.slug).collect();
-        let metrics = Metrics::new(&slots, &causes)?;
-        let log = log.then(|| {
-            let config = LogConfig { format: None, body: LogBody::Preview };
-            let recording = Recording::passing(&metrics);
-            Recorder::start(config, telemetry::init(config), metrics.clone(), recording)
-        });
+        let metrics = instruments()?;
         let shutdown = Shutdown::on_signals()?;
+        let folder = folder::prepare()?;
         let mut config = configuration(backend, nobody)?;
-        let (recorder, incidents) = Recorder::tapped(metrics.clone());
+        config.state_dir = Some(folder.clone());
+        config.log = LogConfig { format: None, body: LogBody::Preview };
+        let lines = if log {
+            telemetry::init(config.log)
+        } else {
+            Log::to(LogFormat::Json, false, io::sink())
+        };
+        let recording = Recording::start(&config, &metrics)?;
+        let records = Recorder::start(config.log, lines, metrics.clone(), recording);
+        let (recorder, incidents) = records.0.tap();
         let proxy = match listen {
             Some(address) => {
                 config.listen = address;
@@ -105,7 +112,7 @@ impl Guarded {
         let stop = shutdown.clone();
         let thread =
             std::thread::Builder::new().name("guard".to_owned()).spawn(move || proxy.run(stop))?;
-        Ok(Self { address, incidents, log, shutdown, thread })
+        Ok(Self { address, incidents, folder, records, shutdown, thread })
     }
 
     /// What the guard recorded of a response; `None` for one that it left alone.
@@ -126,9 +133,7 @@ impl Guarded {
     /// An incident that nobody has looked at yet.
     pub(super) fn next(&mut self) -> Option<Incident> {
         let incident = self.incidents.next()?;
-        if let Some((recorder, _)) = &self.log {
-            recorder.offer(incident.clone());
-        }
+        self.records.0.offer(incident.clone());
         Some(incident)
     }
 
@@ -156,14 +161,12 @@ impl Guarded {
     /// Ends the guard; what is in flight is finished.
     pub(super) async fn stop(self) {
         self.shutdown.raise();
-        let Self { thread, log, .. } = self;
+        let Self { thread, records: (recorder, handle), .. } = self;
         // A worker that panicked has said so; there is nothing to add.
         let _ = tokio::task::spawn_blocking(move || {
             let _ = thread.join();
-            if let Some((recorder, handle)) = log {
-                drop(recorder);
-                handle.finish(Instant::now() + RECORD_WAIT);
-            }
+            drop(recorder);
+            handle.finish(Instant::now() + RECORD_WAIT);
         })
         .await;
     }

@@ -2,20 +2,26 @@
 
 mod answers;
 mod backend;
+mod folder;
 mod guarded;
 mod scenarios;
 mod table;
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use super::args::DemoArgs;
 use super::exit::Exit;
 use super::output::{Written, complain, out};
+use crate::guard::Verdict;
 use crate::probe::{Refused, Webhook, accepts};
 use guarded::{Guarded, StartError};
 use scenarios::SCENARIOS;
 use table::Row;
+
+/// The scenario whose incident is named on the last screen.
+const TELLING: &str = "/voice/bare-amp";
 
 /// Runs the command: 0 if every delivery was accepted, 1 if one was not.
 pub fn run(args: &DemoArgs) -> Exit {
@@ -64,7 +70,9 @@ async fn demo(args: &DemoArgs) -> Result<Exit, DemoError> {
         return Ok(Exit::Fine);
     };
     let exit = if rows.iter().all(Row::is_accepted) { Exit::Fine } else { Exit::Found };
-    let closing = format!("\n{}", table::closing(&rows));
+    // What nobody looked at yet is recorded as well.
+    while guarded.next().is_some() {}
+    let closing = format!("\n{}\n{}", table::closing(&rows), on_record(&rows, &guarded.folder));
     if say(&closing)? == Written::Read && !args.once {
         keep_serving(&mut guarded, backend).await?;
     }
@@ -115,10 +123,39 @@ async fn walk(
     Ok(Some(rows))
 }
 
+/// The commands that tell more of what was just recorded.
+fn on_record(rows: &[Row<'_>], folder: &Path) -> String {
+    let own = own_name();
+    let place = quoted(&folder.to_string_lossy());
+    let repaired = rows.iter().filter(|row| row.verdict() == Verdict::Repaired);
+    let of_a_document = repaired.clone().find(|row| row.scenario.path == TELLING);
+    let shown = of_a_document.or_else(|| repaired.clone().next()).and_then(Row::incident);
+    let show = shown.map(|id| format!("  {own} incidents show {id} --state-dir {place}\n"));
+    format!(
+        "On record, with what the backend said and what Twilio got instead:\n  \
+         {own} incidents --state-dir {place}\n{}  \
+         {own} incidents stats --state-dir {place}\n",
+        show.unwrap_or_default(),
+    )
+}
+
+/// How this program was called.
+fn own_name() -> String {
+    quoted(&std::env::args_os().next().unwrap_or_default().to_string_lossy())
+}
+
+/// A word for the shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+=:@%,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 async fn keep_serving(guarded: &mut Guarded, backend: SocketAddr) -> Result<(), DemoError> {
     let guard = guarded.address;
-    let own = std::env::args_os().next().unwrap_or_default();
-    let own = own.to_string_lossy();
+    let own = own_name();
     let hint = format!(
         "\nStill serving. Try:\n  \
          curl -i http://{guard}/                      all routes\n  \
@@ -137,4 +174,16 @@ async fn keep_serving(guarded: &mut Guarded, backend: SocketAddr) -> Result<(), 
 
 fn say(text: &str) -> Result<Written, DemoError> {
     out(text).map_err(DemoError::Output)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_reach_the_shell_as_they_are() {
+        assert_eq!(quoted("/var/lib/twiml-guard/demo"), "/var/lib/twiml-guard/demo");
+        assert_eq!(quoted("/it's here"), "'/it'\\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
 }

@@ -6,16 +6,19 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::scenarios::Scenario;
+use crate::cli::text::fitted;
 use crate::guard::explain::catalogue;
 use crate::guard::{DeliveryKind, Judgement, Outcome, Verdict};
 use crate::incidents::Incident;
 use crate::probe::{ProbeError, Refused, Response};
-use crate::telemetry::visible::{visible, visible_bounded};
+use crate::telemetry::visible::visible_bounded;
 
 const PATH: usize = 18;
 const SAYS: usize = 29;
 const LOGS: usize = 28;
 const DOES: usize = 17;
+/// Digits of an id: its millisecond and 12 random bits.
+const ID: usize = 18;
 
 /// What came of one scenario.
 #[derive(Debug)]
@@ -34,6 +37,12 @@ impl Row<'_> {
     /// What became of the answer: without a record it is as the backend wrote it.
     pub(super) fn verdict(&self) -> Verdict {
         self.judgement.as_ref().map_or(Verdict::Untouched, |judgement| judgement.verdict)
+    }
+
+    /// The id under which the guard recorded it, as far as it takes to be the only one.
+    pub(super) fn incident(&self) -> Option<&str> {
+        let header = self.response.as_ref().ok()?.headers.get("twiml-guard-incident")?;
+        header.to_str().ok()?.get(..ID)
     }
 
     /// Whether Twilio got something that it takes.
@@ -76,7 +85,7 @@ pub(super) fn live(incident: &Incident) -> String {
     let does = delivered(Some(judgement), &judgement.delivery.body);
     let style = style_of(judgement.verdict);
     let took = incident.exchange.elapsed;
-    line(&visible(path), &says, &would_log(Some(judgement)), (style, &does), took)
+    line(path, &says, &would_log(Some(judgement)), (style, &does), took)
 }
 
 fn line(
@@ -169,15 +178,6 @@ fn refused() -> Style {
     AnsiColor::Red.on_default().bold()
 }
 
-/// Exactly `width` characters.
-fn fitted(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return format!("{text:width$}");
-    }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    format!("{kept}…")
-}
-
 /// The first element inside the root.
 fn first_verb(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
@@ -203,8 +203,6 @@ mod tests {
 
     #[test]
     fn texts_fit_their_column() {
-        assert_eq!(fitted("abc", 5), "abc  ");
-        assert_eq!(fitted("abcdef", 5), "abcd…");
         for scenario in super::super::scenarios::SCENARIOS {
             assert!(scenario.path.len() <= PATH, "{}", scenario.path);
             assert!(scenario.says.chars().count() <= SAYS, "{}", scenario.says);

@@ -3,6 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::cli::text::{COLUMNS, columns, lines};
 use crate::guard::Finding;
 use crate::guard::causes::Level as CauseLevel;
 use crate::guard::explain::one_line;
@@ -10,11 +11,18 @@ use crate::telemetry::visible::{visible, visible_bounded};
 
 /// Lines shown before and after the one in question.
 const AROUND: usize = 2;
-/// Characters shown before and after the place in a long line.
-const REACH: usize = 44;
+/// Columns shown before and after the place in a long line.
+const REACH: usize = 40;
+/// Columns of a line's number, the bar, and the mark with its blanks.
+const GUTTER: usize = 14;
 
 /// A finding with its place, notes and remedy; ends in a line end.
-pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &str) -> String {
+pub(in crate::cli) fn finding(
+    finding: &Finding,
+    body: &[u8],
+    notes: &[String],
+    fix: &str,
+) -> String {
     let cause = finding.cause;
     let level = match cause.level {
         CauseLevel::Fault => Level::ERROR,
@@ -22,8 +30,13 @@ pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &st
     };
     let place = finding.place.map(|place| format!(" at {place}")).unwrap_or_default();
     let title = format!("{}{place}", cause.explain.trim_end_matches('.'));
+    let title = within(&title, "warning[]: ".len() + cause.slug.len());
+    let fix = within(fix, "    = fix: ".len());
+    let notes: Vec<_> = notes.iter().map(|note| within(note, "    = ".len())).collect();
     let evidence = visible_bounded(&one_line(&finding.evidence), 72);
+    let seen = within(&evidence, "    = seen: ".len());
     let window = finding.place.and_then(|place| Window::around(body, place.offset));
+    let mut unsaid = window.is_none();
     let mut group = Group::with_title(level.primary_title(title.as_str()).id(cause.slug));
     if let Some(window) = &window {
         let span = AnnotationKind::Primary.span(window.start..window.end);
@@ -33,22 +46,31 @@ pub(super) fn finding(finding: &Finding, body: &[u8], notes: &[String], fix: &st
             .lines()
             .next()
             .is_some_and(|line| window.text.contains(visible(line.trim()).as_ref()));
-        let span = if said { span } else { span.label(evidence.as_str()) };
+        let fits = window.columns_before() + columns(&evidence) <= COLUMNS - GUTTER;
+        let label = !said && fits;
+        unsaid = !said && !fits;
+        let span = if label { span.label(evidence.as_str()) } else { span };
         group = group.element(
             Snippet::source(window.text.as_str())
                 .line_start(window.first_line)
                 .fold(false)
                 .annotation(span),
         );
-    } else if !evidence.is_empty() {
-        group = group.element(Level::NOTE.with_name("seen").message(evidence.as_str()));
     }
-    for note in notes {
+    if unsaid && !evidence.is_empty() {
+        group = group.element(Level::NOTE.with_name("seen").message(seen.as_str()));
+    }
+    for note in &notes {
         group = group.element(Level::NOTE.with_name(None::<&str>).message(note.as_str()));
     }
-    group = group.element(Level::HELP.with_name("fix").message(fix));
-    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(100);
+    group = group.element(Level::HELP.with_name("fix").message(fix.as_str()));
+    let renderer = Renderer::styled().decor_style(DecorStyle::Ascii).term_width(COLUMNS);
     renderer.render(&[group]) + "\n"
+}
+
+/// The text broken into lines that leave so many columns free.
+fn within(text: &str, free: usize) -> String {
+    lines(text, COLUMNS.saturating_sub(free)).join("\n")
 }
 
 /// The lines around a place as they are printed, and where in them the place is.
@@ -86,6 +108,12 @@ impl Window {
         Some(window)
     }
 
+    /// Columns of the marked line up to the mark.
+    fn columns_before(&self) -> usize {
+        let before = self.text.get(..self.start).unwrap_or_default();
+        before.rsplit('\n').next().map_or(0, columns)
+    }
+
     fn push_marked(&mut self, line: &[u8], offset: usize) {
         let offset = offset.min(line.len());
         let (before, rest) = line.split_at(offset);
@@ -95,8 +123,8 @@ impl Window {
         self.start = self.text.len();
         self.text.push_str(&shown(here));
         self.end = self.text.len();
-        let shown_before = String::from_utf8_lossy(before).chars().count().min(REACH);
-        self.text.push_str(&clipped_end(after, 2 * REACH - shown_before));
+        let before = self.columns_before().min(REACH);
+        self.text.push_str(&clipped_end(after, 2 * REACH - before));
     }
 }
 
@@ -118,21 +146,38 @@ fn shown(bytes: &[u8]) -> String {
     visible(&String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes))).into()
 }
 
+/// The end of a text that fits so many columns as it is shown.
 fn clipped_start(bytes: &[u8], reach: usize) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let count = text.chars().count();
-    let kept: String = text.chars().skip(count.saturating_sub(reach)).collect();
-    let mark = if count > reach { "…" } else { "" };
-    format!("{mark}{}", visible(&kept))
+    let kept = fitting(text.chars().rev(), reach);
+    let start = text.len() - kept;
+    let mark = if start > 0 { "…" } else { "" };
+    format!("{mark}{}", visible(text.get(start..).unwrap_or_default()))
 }
 
+/// The beginning of a text that fits so many columns as it is shown.
 fn clipped_end(bytes: &[u8], reach: usize) -> String {
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
     let text =
         String::from_utf8_lossy(bytes.get(..bytes.len().min(4 * reach + 4)).unwrap_or(bytes));
-    let kept: String = text.chars().take(reach).collect();
-    let mark = if kept.len() < text.len() { "…" } else { "" };
-    format!("{}{mark}", visible(&kept))
+    let kept = fitting(text.chars(), reach);
+    let mark = if kept < text.len() { "…" } else { "" };
+    format!("{}{mark}", visible(text.get(..kept).unwrap_or_default()))
+}
+
+/// Bytes of the first characters that fit so many columns as they are shown.
+fn fitting(chars: impl Iterator<Item = char>, reach: usize) -> usize {
+    let mut buffer = [0; 4];
+    let mut used = 0;
+    let mut kept = 0;
+    for c in chars {
+        used += columns(&visible(c.encode_utf8(&mut buffer)));
+        if used > reach {
+            break;
+        }
+        kept += c.len_utf8();
+    }
+    kept
 }
 
 /// Length of the first character; 1 for a byte that begins none.
@@ -152,6 +197,8 @@ fn first_char(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn marked(body: &[u8], offset: usize) -> (usize, String, String) {
@@ -194,6 +241,20 @@ mod tests {
             assert!(marked(b"<Response>\n", offset).1.is_empty());
         }
         assert_eq!(Window::around(b"", 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_drawn_wider_than_the_screen(
+            body in "[a-z <>\n\u{feff}\u{a0}\u{1b}🙂ש]{0,300}", offset in 0..400_usize, evidence: String,
+        ) {
+            let cause = crate::guard::causes::by_slug("text-before").unwrap();
+            let found = Finding::new(cause, evidence).at(body.as_bytes(), offset);
+            let drawn = finding(&found, body.as_bytes(), &["note ".repeat(60)], &"fix".repeat(60));
+            for line in anstream::adapter::strip_str(&drawn).to_string().lines() {
+                prop_assert!(columns(line) <= COLUMNS, "{}", line);
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! `explain`: reads a saved answer or a slug, prints where it breaks or what the cause is.
 
 mod assumed;
-mod draw;
+pub(super) mod draw;
 mod json;
-mod report;
+pub(super) mod report;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};

@@ -105,12 +105,17 @@ fn details(finding: &Finding) -> Vec<String> {
     if let Some(place) = finding.place {
         notes.push(format!("byte {} of the body", place.offset));
     }
-    notes.push(match finding.repair {
+    notes.push(done(finding));
+    notes
+}
+
+/// What the guard does about a finding.
+pub(in crate::cli) fn done(finding: &Finding) -> String {
+    match finding.repair {
         Some(Grade::Lossless) => "the guard repairs it: the same call flow for certain".to_owned(),
         Some(Grade::Inferred) => "the guard repairs it: there is one sensible reading".to_owned(),
         None => format!("the guard: {}", finding.cause.action),
-    });
-    notes
+    }
 }
 
 fn second_request(second: &SecondRequest) -> String {

@@ -15,11 +15,17 @@ const MAX_HEADERS: [usize; 3] = [4_096, 1_024, 256];
 /// Bytes that are kept for the body.
 const LEAST_BODY: usize = 2_048;
 
-type Own = Vec<(&'static str, Value)>;
+/// Names and values.
+pub(in crate::incidents) type Own = Vec<(&'static str, Value)>;
 
 impl Incident {
     /// The event, one line without its end.
     pub fn json(&self, body: LogBody, shown: BodyShown) -> String {
+        json_line(self.level(), self.message(), TARGET, &self.fields(body, shown))
+    }
+
+    /// The event's own fields, masked; in all they fit one line.
+    pub(in crate::incidents) fn fields(&self, body: LogBody, shown: BodyShown) -> Own {
         let mut own = self.request_fields();
         own.extend(self.finding_fields());
         own.extend([
@@ -61,7 +67,7 @@ impl Incident {
                 }
             }
         }
-        whole(&own)
+        own
     }
 
     fn request_fields(&self) -> Own {

@@ -36,7 +36,7 @@ pub fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn is_ours_alone(folder: &Path) -> bool {
-    const OURS: [&str; 4] = [FILE, "key", "control", "calls"];
+    const OURS: [&str; 5] = [FILE, "key", "control", "calls", "demo"];
     fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.all(|entry| {
             entry.is_ok_and(|entry| {

@@ -1,13 +1,14 @@
 //! The way to the writer's thread: a bounded queue that nobody waits at.
 
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::keep::Keep;
 use super::read::Traffic;
 use super::writer::Writer;
+use crate::incidents::ending;
 use crate::incidents::outbreak::{Earlier, Outbreak};
 use crate::incidents::record::{Record, Row};
 use crate::telemetry::metrics::Metrics;
@@ -80,7 +81,9 @@ impl Store {
 
     /// Offers something; when the queue is full it is dropped and counted.
     pub fn offer(&self, item: Item) {
+        self.metrics.store_queue(1);
         if self.queue.try_send(Message::Item(item)).is_err() {
+            self.metrics.store_queue(-1);
             self.metrics.not_stored(1);
         }
     }
@@ -89,19 +92,6 @@ impl Store {
 impl StoreHandle {
     /// Writes what waits, at most until `deadline`, and closes the store.
     pub fn finish(self, deadline: Instant) {
-        let (done, finished) = sync_channel(1);
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let mut message = Message::Finish(done);
-        while let Err(TrySendError::Full(back)) = self.queue.try_send(message) {
-            if left().is_zero() {
-                return;
-            }
-            message = back;
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        if finished.recv_timeout(left()).is_ok() {
-            // The writer said that it is done: it ends at once.
-            let _ = self.thread.join();
-        }
+        ending::finish(&self.queue, Some(self.thread), deadline, Message::Finish);
     }
 }

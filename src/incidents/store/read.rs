@@ -17,7 +17,7 @@ pub use crate::incidents::traffic::{Durations, Traffic};
 /// Reads the store, while it is written or not.
 #[derive(Debug)]
 pub struct Reader {
-    db: Connection,
+    pub(super) db: Connection,
     version: i64,
 }
 
@@ -36,11 +36,11 @@ pub struct StoredIncident {
     pub row: Row,
 }
 
-const INCIDENT: &str = "SELECT i.seq, i.id, i.time_ms, o.route, i.slot, i.method, i.path, i.call, i.message, i.outcome, i.observe,
+pub(super) const INCIDENT: &str = "SELECT i.seq, i.id, i.time_ms, o.route, i.slot, i.method, i.path, i.call, i.message, i.outcome, i.observe,
         o.cause, i.causes, i.codes, i.upstream_ms, i.budget_left_ms, o.id, EXISTS(SELECT 1 FROM record r WHERE r.seq = i.seq)
      FROM incident i JOIN outbreak o ON o.key = i.outbreak";
 
-const OUTBREAK: &str = "SELECT o.id, o.route, o.cause, o.codes, o.since_ms, o.last_ms, o.closed_ms, o.reopened, o.count, o.callers, o.observed, o.key
+pub(super) const OUTBREAK: &str = "SELECT o.id, o.route, o.cause, o.codes, o.since_ms, o.last_ms, o.closed_ms, o.reopened, o.count, o.callers, o.observed, o.key
      FROM outbreak o";
 
 impl Reader {
@@ -196,7 +196,7 @@ impl Reader {
         Ok(statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?)
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         values: Vec<Value>,
@@ -234,7 +234,7 @@ fn codes(list: &str) -> Vec<u32> {
     unlist(list).filter_map(|code| code.parse().ok()).collect()
 }
 
-fn outbreak(row: &SqlRow<'_>) -> rusqlite::Result<Outbreak> {
+pub(super) fn outbreak(row: &SqlRow<'_>) -> rusqlite::Result<Outbreak> {
     Ok(Outbreak {
         id: id(row, 0)?,
         route: row.get(1)?,
@@ -250,7 +250,7 @@ fn outbreak(row: &SqlRow<'_>) -> rusqlite::Result<Outbreak> {
     })
 }
 
-fn incident(row: &SqlRow<'_>) -> rusqlite::Result<StoredIncident> {
+pub(super) fn incident(row: &SqlRow<'_>) -> rusqlite::Result<StoredIncident> {
     let causes: String = row.get(12)?;
     Ok(StoredIncident {
         seq: row.get(0)?,
@@ -277,7 +277,7 @@ fn incident(row: &SqlRow<'_>) -> rusqlite::Result<StoredIncident> {
 }
 
 /// The first and the last id that begins with these hexadecimal digits; dashes don't matter.
-fn range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
+pub(super) fn range(prefix: &str) -> Option<([u8; 16], [u8; 16])> {
     let digits: String = prefix.chars().filter(|c| *c != '-').collect();
     if digits.is_empty() || digits.len() > 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;

@@ -125,6 +125,7 @@ impl Writer {
 
     /// Keeps an item until it is written; what there is no room for is counted.
     fn wait(&mut self, mut item: Item) {
+        self.metrics.store_queue(-1);
         if self.waiting.len() >= MAX_WAITING {
             self.lost += 1;
             self.metrics.not_stored(1);

@@ -1,0 +1,79 @@
+//! Labels of metrics: closed sets, each with the words that it stands as.
+
+/// What can become of an answer.
+pub const OUTCOMES: [&str; 5] = ["untouched", "repaired", "replaced", "failed", "passed"];
+
+/// What is counted of one answer by its cause.
+#[derive(Debug, Clone, Copy)]
+pub struct CauseLabel {
+    /// The cause's slug.
+    pub slug: &'static str,
+    /// Whether an answer with it may be left untouched.
+    pub is_warning: bool,
+}
+
+/// What became of a message to a webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It was taken.
+    Sent,
+    /// It was given up.
+    Failed,
+    /// There were too many: the next message says how many.
+    Held,
+    /// It did not fit the queue.
+    Dropped,
+}
+
+/// What became of something for a collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exported {
+    /// It was taken.
+    Sent,
+    /// It was refused.
+    Failed,
+    /// It did not fit the queue.
+    Dropped,
+}
+
+/// A phase of the backend's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Until there was a connection, new or kept.
+    Connect,
+    /// From there to the answer's head.
+    FirstByte,
+    /// From the head to the end.
+    Body,
+}
+
+impl Told {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Held => "held",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl Exported {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+impl Phase {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::FirstByte => "first_byte",
+            Self::Body => "body",
+        }
+    }
+}
