@@ -653,6 +653,18 @@ fn only_a_short_row_leads_to_the_nearest_whole_one() {
 }
 
 #[test]
+fn a_record_that_can_not_be_read_hides_the_rest_from_nobody() {
+    let recorded = Recorded::new();
+    let db = rusqlite::Connection::open(PathBuf::from(recorded.state()).join("incidents.db"));
+    db.unwrap().execute("UPDATE record SET json = x'00'", []).unwrap();
+    let id = recorded.id(&["--route", "/menu"]);
+    let page = recorded.text(&["show", &id]);
+    assert!(page.starts_with("repaired: a bare `&`"), "{page}");
+    assert!(page.contains("The whole record can't be shown: "), "{page}");
+    assert!(recorded.json(&["show", &id]).get("record").is_none());
+}
+
+#[test]
 fn a_running_guard_is_read_within_a_second() {
     let folder = tempfile::tempdir().unwrap();
     let backend = backend();

@@ -9,6 +9,7 @@ mod cli;
 mod config_file;
 mod conformance;
 mod explain;
+mod exported;
 mod grammar;
 mod incidents;
 mod kit;

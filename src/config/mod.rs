@@ -141,5 +141,14 @@ impl Upstream {
     }
 }
 
+impl std::str::FromStr for Upstream {
+    type Err = &'static str;
+
+    /// From `http://host:port`; the error says what is wrong with it.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        url::upstream(text)
+    }
+}
+
 /// A policy shared by the requests of a route.
 pub type SharedPolicy = Arc<Policy>;

@@ -16,6 +16,7 @@ mod outgoing;
 pub mod record;
 pub mod recorder;
 pub mod redact;
+pub mod replay;
 #[cfg(test)]
 mod sample;
 pub mod stats;

@@ -8,15 +8,11 @@ use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::net::TcpStream;
 
 use super::params::parameters;
-use crate::twilio::Slot;
 use crate::twilio::limits::WEBHOOK_TIMEOUT;
-
-/// What stays as it is in a form, as Twilio encodes it.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+use crate::twilio::{Slot, params};
 
 /// A webhook request before it is sent.
 #[derive(Debug, Clone)]
@@ -128,9 +124,7 @@ impl Webhook {
 
     /// The parameters as a form.
     pub fn form(&self) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, FORM).to_string().replace("%20", "+");
-        let pairs = self.params.iter().map(|(n, v)| format!("{}={}", encode(n), encode(v)));
-        pairs.collect::<Vec<_>>().join("&")
+        params::form(self.params.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 
     /// Sends the request and reads the whole answer, with Twilio's patience of 15 s.

@@ -30,8 +30,8 @@ use crate::twilio::{Params, Slot};
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// All that the backend gave, and how the original looked on the wire.
-struct Gathered {
-    exchange: Exchange,
+pub(super) struct Gathered {
+    pub(super) exchange: Exchange,
     sent: Vec<Sent>,
     upstream: Duration,
     spelling: Extensions,
@@ -99,7 +99,7 @@ fn note_phases(worker: &Worker, sent: &Sent) {
 }
 
 /// Everything between the request's head and the end of the backend's last answer.
-async fn exchange(
+pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
     policy: &Policy,

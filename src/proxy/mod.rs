@@ -8,6 +8,7 @@
 //! pool of connections.
 
 mod activity;
+mod again;
 mod body;
 mod deliver;
 mod forward;
@@ -34,13 +35,13 @@ use std::thread;
 
 use tokio::runtime::{self, Runtime};
 
-use self::tally::Tally;
 use self::worker::Shared;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
+pub use self::again::Again;
 pub use self::tally::Summary;
 
 /// The proxy, bound to its address and not yet serving.
@@ -101,14 +102,7 @@ impl Proxy {
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;
-        let shared = Shared {
-            config,
-            recorder,
-            metrics,
-            tally: Arc::new(Tally::default()),
-            steering: Arc::default(),
-            hints: Arc::default(),
-        };
+        let shared = Shared::new(config, recorder, metrics);
         Ok(Self { address, workers, shared })
     }
 

@@ -59,6 +59,20 @@ pub(super) struct Shared {
     pub(super) hints: Arc<Hints>,
 }
 
+impl Shared {
+    /// Nothing counted and nothing known yet.
+    pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
+        Self {
+            config,
+            recorder,
+            metrics,
+            tally: Arc::default(),
+            steering: Arc::default(),
+            hints: Arc::default(),
+        }
+    }
+}
+
 /// One worker's state; its requests see it.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -79,7 +93,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(shared: Shared) -> Self {
+    pub(super) fn new(shared: Shared) -> Self {
         let Shared { config, recorder, metrics, tally, steering, hints } = shared;
         Self {
             client: Client::new(config.connect_timeout),

@@ -8,6 +8,7 @@ pub mod codes;
 pub mod limits;
 pub mod params;
 pub mod recognise;
+pub mod signature;
 pub mod slot;
 
 pub use params::Params;

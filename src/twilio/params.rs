@@ -1,10 +1,13 @@
 //! The parameters of a webhook request, from its form body or its query.
 
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 /// Decoded parameters in the order in which they came; names may repeat.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params(Vec<(String, String)>);
+
+/// What stays as it is in a form, as Twilio encodes it.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
 /// More parameters than this are not read; Twilio sends some thirty.
 const MAX_PARAMS: usize = 1_000;
@@ -58,6 +61,18 @@ impl FromIterator<(String, String)> for Params {
     }
 }
 
+/// One name or value as it stands in a form or a query.
+pub fn encode(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string().replace("%20", "+")
+}
+
+/// Names and values as a form.
+pub fn form<'p>(params: impl IntoIterator<Item = (&'p str, &'p str)>) -> String {
+    let pairs =
+        params.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
 fn decode(bytes: &[u8]) -> String {
     let spaced: Vec<u8> = bytes.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
     percent_decode(&spaced).decode_utf8_lossy().into_owned()
@@ -65,7 +80,17 @@ fn decode(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_read_alike(params in prop::collection::vec((".{1,8}", ".{0,12}"), 0..6)) {
+            let written = form(params.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            prop_assert_eq!(Params::from_form(written.as_bytes()), params.into_iter().collect());
+        }
+    }
 
     #[test]
     fn plus_and_percent_are_decoded_and_order_is_kept() {

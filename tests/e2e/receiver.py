@@ -70,13 +70,13 @@ class Receiver:
     def url(self, path=""):
         return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
-    def wait(self, count, timeout=10):
+    def wait(self, count, timeout=30):
         """The first `count` posts; waits for them."""
         with self.arrived:
             assert self.arrived.wait_for(lambda: len(self.posts) >= count, timeout), f"{len(self.posts)} of {count} posts: {self.posts}"
             return self.posts[:count]
 
-    def until(self, found, timeout=10):
+    def until(self, found, timeout=30):
         """The first true value that `found` makes of all posts so far; waits for it."""
         with self.arrived:
             values = []

@@ -42,7 +42,7 @@ def told(guard, outcome):
     return guard.count("notify", outcome=outcome)
 
 
-def until(check, timeout=10):
+def until(check, timeout=30):
     deadline = time.monotonic() + timeout
     while not check():
         assert time.monotonic() < deadline, "it did not come to that"
@@ -107,17 +107,22 @@ def test_redirects_are_not_followed(start):
 
 
 def test_a_webhook_that_never_answers_holds_up_neither_calls_nor_the_end(start):
-    with Receiver((200, {}, 5), (200, {}, 5), (200, {}, 5)) as hook:
-        guard = start(config(hook, 'timeout = "200ms"'))
+    with Receiver((200, {}, 60)) as hook:
+        guard = start(config(hook, 'timeout = "60s"'))
         begun = time.monotonic()
-        for _ in range(5):
+        for _ in range(20):
             contract.assert_outcome(call(guard.port, "/fault/2/html-500"), "replaced")
-        assert time.monotonic() - begun < 2
-        hook.wait(2)
-        assert "no answer within 200ms" in guard.event(lambda event: event.get("notify") == 1)["reason"]
-        begun = time.monotonic()
+        hook.wait(1)
         assert guard.terminate() == 0
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 30
+
+
+def test_an_attempt_has_its_time(start):
+    with Receiver((200, {}, 5)) as hook:
+        guard = start(config(hook, 'timeout = "200ms"'))
+        call(guard.port, "/fault/2/html-500")
+        hook.wait(2)
+        assert guard.event(lambda event: event.get("notify") == 1)["reason"] == "no answer within 200ms"
 
 
 def test_a_flood_is_cut(start):

@@ -55,11 +55,11 @@ def records(posts, path="/v1/logs"):
     return out
 
 
-def log_records(receiver, count, timeout=10):
-    return receiver.until(lambda posts: len(records(posts)) >= count and records(posts), timeout)
+def log_records(receiver, count):
+    return receiver.until(lambda posts: len(records(posts)) >= count and records(posts))
 
 
-def until(check, timeout=10):
+def until(check, timeout=30):
     deadline = time.monotonic() + timeout
     while not check():
         assert time.monotonic() < deadline, "it did not come to that"

@@ -12,21 +12,8 @@ pub struct Document {
     pub body: Vec<u8>,
 }
 
-/// Asks both parsers; the message names every document that one of them refuses. Without
-/// `TWIML_GUARD_PYTHON` (an interpreter with lxml) nobody is asked, which is said on stderr and,
-/// with `TWIML_GUARD_REQUIRE_ALL=1`, is a failure.
-#[allow(clippy::print_stderr)]
+/// Asks both parsers; the message names every document that one of them refuses.
 pub fn ask(documents: &[Document]) -> Result<(), String> {
-    let Some(python) = std::env::var_os("TWIML_GUARD_PYTHON") else {
-        if std::env::var_os("TWIML_GUARD_REQUIRE_ALL").is_some_and(|value| value == "1") {
-            return Err("TWIML_GUARD_PYTHON is not set and nothing may be skipped".to_owned());
-        }
-        eprintln!(
-            "skipped: {} deliveries were not shown to libxml2 and Xerces (set TWIML_GUARD_PYTHON, or use tests/run)",
-            documents.len()
-        );
-        return Ok(());
-    };
     let mut lines = String::new();
     for document in documents {
         let entry = serde_json::json!({
@@ -36,14 +23,32 @@ pub fn ask(documents: &[Document]) -> Result<(), String> {
         });
         let _ = writeln!(lines, "{entry}");
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/judge_file.py");
+    run("tests/oracle/judge_file.py", &[], lines)
+}
+
+/// Shows lines to a script of this repository; the message is what it says on standard error when
+/// it fails. Without `TWIML_GUARD_PYTHON` (an interpreter with tests/e2e/requirements.txt) nobody
+/// is asked, which is said on stderr and, with `TWIML_GUARD_REQUIRE_ALL=1`, is a failure.
+#[allow(clippy::print_stderr)]
+pub fn run(script: &str, arguments: &[&str], lines: String) -> Result<(), String> {
+    let Some(python) = std::env::var_os("TWIML_GUARD_PYTHON") else {
+        if std::env::var_os("TWIML_GUARD_REQUIRE_ALL").is_some_and(|value| value == "1") {
+            return Err("TWIML_GUARD_PYTHON is not set and nothing may be skipped".to_owned());
+        }
+        eprintln!(
+            "skipped: {} answers were not shown to {script} (set TWIML_GUARD_PYTHON, or use tests/run)",
+            lines.lines().count()
+        );
+        return Ok(());
+    };
     let mut child = Command::new(python)
-        .arg(script)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("could not start the oracle: {error}"))?;
+        .map_err(|error| format!("could not start {script}: {error}"))?;
     let mut stdin = child.stdin.take().ok_or("no standard input")?;
     let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()));
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
@@ -54,7 +59,7 @@ pub fn ask(documents: &[Document]) -> Result<(), String> {
     Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 /// `incidents`, with the flags of its list.
@@ -15,6 +15,7 @@ use uuid::Uuid;
   twiml-guard incidents --all --since 3d              closed ones too
   twiml-guard incidents --number +15550104477         what happened to one caller
   twiml-guard incidents show 01970c3e-51f2            one incident, the whole story
+  twiml-guard incidents replay --open                 is it fixed? sends the requests again
   twiml-guard incidents --db incidents.db --json      a copied file, for programs
 
 Times are UTC. A command reads while `serve` writes, and after it was stopped.
@@ -38,6 +39,10 @@ pub enum IncidentsCommand {
     Tail(TailArgs),
     /// Count what became of all answers, per route and cause.
     Stats(StatsArgs),
+    /// Send recorded requests again and say whether the backend was fixed; exit code 0 only if so.
+    Replay(ReplayArgs),
+    /// Write what was recorded as JSON Lines, as curl commands, or as tests for the backend.
+    Export(ExportArgs),
     /// Delete everything from or to a number.
     Forget(ForgetArgs),
 }
@@ -46,7 +51,7 @@ pub enum IncidentsCommand {
 #[derive(Debug, Default, Args)]
 pub struct StoreArgs {
     /// A store by its file, such as a copied incidents.db (of a running guard: with its -wal).
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["state_dir", "config"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "state_dir")]
     pub db: Option<PathBuf>,
     /// The guard's state directory [default: as `serve` finds it].
     #[arg(long, value_name = "DIR")]
@@ -159,6 +164,81 @@ pub struct StatsArgs {
     pub json: bool,
 }
 
+/// Flags of `incidents replay`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The request goes out as Twilio sent it, to the configured backend of its route; further ones follow as
+under `serve`. What was masked in the record goes out as a substitute, which is told. With an auth token
+in TWIML_GUARD_AUTH_TOKEN or TWILIO_AUTH_TOKEN (or in the file that the same name with _FILE names) it is
+signed. It carries `Twiml-Guard-Replay: ID`.
+
+Exit codes: 0 everything is fixed, 1 not everything, 2 usage, 69 no backend could be reached."
+)]
+pub struct ReplayArgs {
+    /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
+    #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]
+    pub ids: Vec<String>,
+    /// The newest incident on record of each open outbreak.
+    #[arg(long)]
+    pub open: bool,
+    /// Which outbreaks.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Send to this backend instead of the configured ones.
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// Don't ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `incidents export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  twiml-guard incidents export --since 1d > incidents.jsonl
+  twiml-guard incidents export 01970c3e-51f2 --as curl
+  twiml-guard incidents export --open --as pytest --app shop.web:app > test_twilio.py
+
+curl and pytest hold no number in clear: what was masked, or would have been, stands as a \
+substitute. JSON Lines are the records as they were kept.")]
+pub struct ExportArgs {
+    /// Incidents or outbreaks: their ids, or at least four digits of the beginning.
+    #[arg(value_name = "ID", conflicts_with_all = ["open", "FilterArgs"])]
+    pub ids: Vec<String>,
+    /// The newest incident on record of each open outbreak.
+    #[arg(long)]
+    pub open: bool,
+    /// Which incidents, or, with --open, outbreaks.
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// What to write.
+    #[arg(long = "as", value_name = "FORMAT", value_enum, default_value = "json")]
+    pub format: ExportFormat,
+    /// The Flask app that the tests ask where neither APP_URL nor APP is set.
+    #[arg(long, value_name = "MODULE:ATTRIBUTE", value_parser = app)]
+    pub app: Option<String>,
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// What an export is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// JSON Lines: an incident with its record on each.
+    Json,
+    /// A curl command for each request.
+    Curl,
+    /// One file of tests, complete in itself.
+    Pytest,
+}
+
 /// Flags of `incidents forget`.
 #[derive(Debug, Args)]
 pub struct ForgetArgs {
@@ -174,6 +254,22 @@ pub struct ForgetArgs {
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// A module and an attribute of it, as Python names them.
+fn app(word: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+        name.starts_with(is_letter) && name.chars().all(|c| is_letter(c) || c.is_ascii_digit())
+    };
+    match word.split_once(':') {
+        Some((module, attribute))
+            if module.split('.').all(is_name) && attribute.split('.').all(is_name) =>
+        {
+            Ok(word.to_owned())
+        }
+        _ => Err("expected a module and an attribute such as shop.web:app".to_owned()),
+    }
 }
 
 fn limit(word: &str) -> Result<usize, String> {

@@ -1,13 +1,11 @@
 //! `incidents forget`: deletes everything from or to a number.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
-
 use serde::Serialize;
 
 use super::args::ForgetArgs;
+use super::ask::asked;
 use super::source::Source;
 use super::{Failure, filter, say, say_json};
-use crate::cli::output::complain;
 use crate::cli::text::counted;
 use crate::incidents::store::{self, Filter};
 
@@ -27,7 +25,11 @@ pub(super) fn run(args: &ForgetArgs) -> Result<(), Failure> {
     let count = reader.count(&Filter { number: Some(hash), ..Filter::default() })?;
     drop(reader);
     let what = counted(count, "incident", "incidents");
-    if !args.yes && !asked(&what, &source)? {
+    let question = format!(
+        "Delete {what} from or to this number from {}? This can't be undone.",
+        source.shown()
+    );
+    if !args.yes && !asked(&question, "deletes")? {
         say("Nothing was deleted.\n")?;
         return Ok(());
     }
@@ -41,24 +43,4 @@ pub(super) fn run(args: &ForgetArgs) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
-}
-
-/// Whether the person at the terminal wants it.
-fn asked(what: &str, source: &Source) -> Result<bool, Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Failure::Usage(
-            "expected somebody at a terminal to ask, found none; --yes deletes without asking"
-                .to_owned(),
-        ));
-    }
-    complain(&format!(
-        "Delete {what} from or to this number from {}? This can't be undone. [y/N] ",
-        source.shown()
-    ));
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|source| Failure::Unreadable { path: "standard input".to_owned(), source })?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -28,7 +28,7 @@ const MAX_EARLIER_BODY: usize = 16 * 1024;
 /// Most bytes of a path, and of a target.
 const MAX_TARGET: usize = 4 * 1024;
 /// Most headers, parameters and findings.
-const MAX_ENTRIES: usize = 300;
+pub(in crate::incidents) const MAX_ENTRIES: usize = 300;
 /// Most bytes of one header's, parameter's or finding's text.
 const MAX_TEXT: usize = 8 * 1024;
 

@@ -4,6 +4,9 @@
 //! not be kept ever reaches a disk. Its JSON form is what `incidents show --json` prints.
 
 mod make;
+mod mask;
+
+pub(super) use make::MAX_ENTRIES;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -17,7 +17,7 @@ use crate::guard::Oddities;
 use crate::twilio::Params;
 
 /// What stands where something was masked.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// Decides what is masked. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -34,9 +34,10 @@ pub(super) fn run(args: &ShowArgs) -> Result<(), Failure> {
         Err(StoreError::Record(why)) => (None, Some(why)),
         Err(error) => return Err(error.into()),
     };
-    let nearest = match record {
-        Some(_) => None,
-        None => reader.nearest_whole(incident.outbreak, incident.seq)?,
+    let nearest = if incident.whole {
+        None
+    } else {
+        reader.nearest_whole(incident.outbreak, incident.seq)?
     };
     if args.json {
         let nearest_whole = nearest.map(|nearest| nearest.row.id);
@@ -77,7 +78,7 @@ struct Page<'a> {
 }
 
 /// The one incident that is meant: by its id, by the beginning of it, or as an outbreak's.
-fn find(reader: &Reader, id: &str) -> Result<StoredIncident, Failure> {
+pub(super) fn find(reader: &Reader, id: &str) -> Result<StoredIncident, Failure> {
     let id = id.trim();
     let digits = id.chars().filter(|c| *c != '-');
     if digits.clone().count() < LEAST_DIGITS || !digits.clone().all(|c| c.is_ascii_hexdigit()) {

@@ -1,0 +1,53 @@
+//! One request once more: sent to its route's backend and judged as a guarded request is, without
+//! a listener and without a record.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Request, Version};
+
+use super::guarded::{self, Gathered};
+use super::headers::Sender;
+use super::judging;
+use super::service::{Inbound, InboundBody};
+use super::worker::{Shared, Worker};
+use crate::config::Config;
+use crate::config::route::Route;
+use crate::guard::{Exchange, Judgement, judge};
+use crate::incidents::recorder::Recorder;
+use crate::telemetry::metrics::Metrics;
+use crate::twilio::Slot;
+
+/// Asks backends again.
+#[derive(Debug)]
+pub struct Again(Worker);
+
+impl Again {
+    /// Asks with the time limits, bounds and public face of this configuration.
+    pub fn new(config: Arc<Config>, metrics: Metrics) -> Self {
+        let recorder = Recorder::without_writer(metrics.clone());
+        Self(Worker::new(Shared::new(config, recorder, metrics)))
+    }
+
+    /// Sends the request to the route's backend, further ones where a guarded request would be
+    /// followed by them, and judges what came as the answer in this slot. Takes the budget's time
+    /// at most; must be called within a runtime. `None`: nothing was sent.
+    pub async fn ask(
+        &self,
+        route: &Route,
+        slot: Slot,
+        request: Request<Bytes>,
+    ) -> Option<(Exchange, Judgement)> {
+        let (parts, body) = request.into_parts();
+        let sender = Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 };
+        let inbound =
+            Inbound { parts, body: InboundBody::Read(body), sender, start: Instant::now() };
+        let policy = &**route.policy.configured();
+        let Gathered { exchange, .. } =
+            guarded::exchange(&self.0, route, policy, inbound, |_| Some(slot)).await?;
+        let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
+        Some((exchange, judgement))
+    }
+}
