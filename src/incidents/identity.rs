@@ -15,8 +15,17 @@ const FILE: &str = "key";
 const LENGTH: usize = 64;
 
 /// Hashes numbers and addresses with the key of this installation (HMAC-SHA-256, 64 bits kept).
-#[derive(Debug, Clone)]
-pub struct Identity(Hmac<Sha256>);
+#[derive(Clone)]
+pub struct Identity {
+    key: [u8; LENGTH],
+    mac: Hmac<Sha256>,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Identity(***)")
+    }
+}
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +57,23 @@ impl Identity {
             Err(KeyError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
             other => return other,
         }
+        let mut key = [0; LENGTH];
+        getrandom::fill(&mut key).map_err(|error| KeyError::Io {
+            path: state_dir.join(FILE),
+            source: io::Error::other(error),
+        })?;
+        Self::from(key).keep(state_dir)
+    }
+
+    /// Makes this the key of a state directory that has none; gives the one that is in use there.
+    pub fn keep(&self, state_dir: &Path) -> Result<Self, KeyError> {
         let path = state_dir.join(FILE);
+        if Self::is_kept(state_dir) {
+            return Self::open(state_dir);
+        }
         let failed = |source| KeyError::Io { path: path.clone(), source };
         // Whole under another name first: a guard that starts at the same moment reads all or none.
         let fresh = state_dir.join(format!("{FILE}.{}", std::process::id()));
-        let mut key = [0; LENGTH];
-        getrandom::fill(&mut key).map_err(|error| failed(io::Error::other(error)))?;
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
@@ -62,7 +82,7 @@ impl Identity {
             .open(&fresh)
             .map_err(failed)?;
         let written = file
-            .write_all(&key)
+            .write_all(&self.key)
             .and_then(|()| file.sync_all())
             .and_then(|()| fs::hard_link(&fresh, &path));
         // What is left of it is no key in use.
@@ -74,6 +94,11 @@ impl Identity {
         }
     }
 
+    /// Whether a state directory has a key.
+    pub fn is_kept(state_dir: &Path) -> bool {
+        state_dir.join(FILE).exists()
+    }
+
     /// The key of this state directory.
     pub fn open(state_dir: &Path) -> Result<Self, KeyError> {
         let path = state_dir.join(FILE);
@@ -82,7 +107,7 @@ impl Identity {
             Err(source) => return Err(KeyError::Io { path, source }),
         };
         match <[u8; LENGTH]>::try_from(key) {
-            Ok(key) => Ok(Self(Hmac::new(&key.into()))),
+            Ok(key) => Ok(Self::from(key)),
             Err(key) => Err(KeyError::Malformed { path, found: key.len() }),
         }
     }
@@ -90,17 +115,23 @@ impl Identity {
     /// A key for this process alone: counts distinct callers where nothing can be kept.
     pub fn passing() -> Self {
         let mut key = [0; LENGTH];
-        // Without randomness the hashes still tell callers apart; they are never stored.
+        // Without randomness the hashes still tell callers apart; they are of no use later.
         let _ = getrandom::fill(&mut key);
-        Self(Hmac::new(&key.into()))
+        Self::from(key)
     }
 
     /// The hash of a number, SIP address or client name, as Twilio writes it or a person types it.
     pub fn hash(&self, address: &str) -> u64 {
-        let mut mac = self.0.clone();
+        let mut mac = self.mac.clone();
         mac.update(plain(address).as_bytes());
         let bytes = mac.finalize().into_bytes();
         bytes.iter().take(8).fold(0, |hash, byte| (hash << 8) | u64::from(*byte))
+    }
+}
+
+impl From<[u8; LENGTH]> for Identity {
+    fn from(key: [u8; LENGTH]) -> Self {
+        Self { key, mac: Hmac::new(&key.into()) }
     }
 }
 
@@ -150,6 +181,17 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         let other = tempfile::tempdir().unwrap();
         assert_ne!(Identity::open_or_make(other.path()).unwrap().hash("+1"), first.hash("+1"));
+    }
+
+    #[test]
+    fn a_key_that_vanished_is_put_back_and_another_one_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity::open_or_make(folder.path()).unwrap();
+        fs::remove_file(folder.path().join(FILE)).unwrap();
+        assert_eq!(identity.keep(folder.path()).unwrap().hash("+1"), identity.hash("+1"));
+        assert_eq!(Identity::open(folder.path()).unwrap().hash("+1"), identity.hash("+1"));
+        let kept = Identity::passing().keep(folder.path()).unwrap();
+        assert_eq!(kept.hash("+1"), identity.hash("+1"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! store.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,10 @@ impl Recording {
                     bytes: config.incidents.max_size as u64,
                 };
                 let (store, handle, known) = Store::start(folder, keep, metrics.clone())?;
-                outbreaks.restore(known, config.incidents.quiet_after, clock::now_ms());
+                let now_ms = clock::now_ms();
+                for doubled in outbreaks.restore(known, config.incidents.quiet_after, now_ms) {
+                    store.offer(Item::Outbreak(Box::new(doubled)));
+                }
                 (identity(folder), Some(store), Some(handle))
             }
         };
@@ -87,6 +90,8 @@ impl Recording {
             body: config.log.body,
             capture: config.incidents.capture,
             identity,
+            state_dir: config.state_dir.clone(),
+            has_key: false,
             outbreaks,
             store,
             board: Arc::clone(&board),
@@ -107,6 +112,8 @@ impl Recording {
             body: LogBody::None,
             capture: Capture::Masked,
             identity: Identity::passing(),
+            state_dir: None,
+            has_key: false,
             outbreaks: Outbreaks::new(Duration::from_mins(10)),
             store: None,
             board: Arc::clone(&board),
@@ -128,7 +135,7 @@ fn identity(folder: &Path) -> Identity {
         .map_err(|error| error.to_string())
         .and_then(|()| Identity::open_or_make(folder).map_err(|error| error.to_string()));
     opened.unwrap_or_else(|error| {
-        tracing::error!(error, "incidents can't be found by number until the guard is restarted");
+        tracing::error!(error, "incidents can't be found by number for now");
         Identity::passing()
     })
 }
@@ -142,6 +149,10 @@ pub(super) struct Journal {
     body: LogBody,
     capture: Capture,
     identity: Identity,
+    /// Where its key is kept.
+    state_dir: Option<PathBuf>,
+    /// Whether it was seen there.
+    has_key: bool,
     outbreaks: Outbreaks,
     store: Option<Store>,
     board: Arc<Board>,
@@ -189,6 +200,7 @@ impl Journal {
 
     /// Closes what went quiet and hands over what was counted.
     pub(super) fn tick(&mut self) {
+        self.keep_key();
         let now_ms = clock::now_ms();
         let closed = self.outbreaks.close_quiet(self.now(), now_ms);
         let traffic = self.board.take(now_ms / 60_000);
@@ -202,6 +214,19 @@ impl Journal {
             && !traffic.is_empty()
         {
             store.offer(Item::Traffic(traffic));
+        }
+    }
+
+    /// Puts the key back where it is missing: without it no number is found.
+    fn keep_key(&mut self) {
+        let Some(folder) = &self.state_dir else { return };
+        // The store makes the folder; what can't be kept now is tried again.
+        if self.has_key && Identity::is_kept(folder) {
+            return;
+        }
+        if let Ok(kept) = self.identity.keep(folder) {
+            self.identity = kept;
+            self.has_key = true;
         }
     }
 

@@ -84,6 +84,13 @@ pub struct Sent {
 }
 
 impl Incident {
+    /// From here on what its request told is masked wherever it is repeated. Costs too much for
+    /// the request path.
+    fn know(&mut self) {
+        let headers = self.sent.iter().map(|sent| &sent.headers);
+        self.redaction = self.redaction.knowing(&self.exchange.request.params, headers);
+    }
+
     /// What became of the answer: `repaired`, `replaced`, `failed` (a 502) or `untouched`.
     pub fn outcome(&self) -> &'static str {
         match self.judgement.withheld.as_ref().unwrap_or(&self.judgement.delivery).kind {

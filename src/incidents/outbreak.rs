@@ -160,23 +160,32 @@ impl Outbreaks {
         Self { quiet, live: HashMap::new() }
     }
 
-    /// Goes on with outbreaks of an earlier run. `now`: steady time; `now_ms`: wall time.
+    /// Goes on with outbreaks of an earlier run. `now`: steady time; `now_ms`: wall time. Two guards
+    /// that ran side by side may both have opened one: gives the one that was quiet for longer, closed.
     pub fn restore(
         &mut self,
         earlier: impl IntoIterator<Item = Earlier>,
         now: Duration,
         now_ms: u64,
-    ) {
+    ) -> Vec<Outbreak> {
+        let mut doubled = Vec::new();
         for (outbreak, callers) in earlier.into_iter().take(MAX_OUTBREAKS) {
             let key = (outbreak.route.clone(), outbreak.cause.clone());
             // A clock that was set back since makes nothing older than it is.
             let age = Duration::from_millis(now_ms.saturating_sub(outbreak.last_ms));
             let last = now.saturating_sub(age.min(self.quiet));
-            let known = self.live.get(&key).map_or(0, |live| live.outbreak.last_ms);
-            if known <= outbreak.last_ms {
-                self.live.insert(key, Live::new(outbreak, last, callers));
-            }
+            let known = self.live.get(&key).map(|live| live.outbreak.last_ms);
+            let other = if known.is_none_or(|known| known <= outbreak.last_ms) {
+                self.live.insert(key, Live::new(outbreak, last, callers)).map(|live| live.outbreak)
+            } else {
+                Some(outbreak)
+            };
+            doubled.extend(other.filter(|other| other.closed_ms.is_none()).map(|other| {
+                let closed_ms = Some(other.last_ms);
+                Outbreak { closed_ms, ..other }
+            }));
         }
+        doubled
     }
 
     /// Adds an incident. `now`: steady time, never going back.
@@ -346,6 +355,22 @@ mod tests {
         let noted = next.note(&seen(3_000, 7), at(1), Uuid::now_v7);
         assert_eq!((noted.outbreak.id, noted.outbreak.count), (first.id, 2));
         assert_eq!((noted.new_caller, noted.change), (false, None));
+    }
+
+    #[test]
+    fn one_of_two_that_guards_opened_side_by_side_is_gone_on_with() {
+        let outbreak = |last_ms| {
+            let mut outbreaks = Outbreaks::new(QUIET);
+            outbreaks.note(&seen(last_ms, 7), at(0), Uuid::now_v7).outbreak
+        };
+        let (older, newer) = (outbreak(1_000), outbreak(2_000));
+        for order in [[&older, &newer], [&newer, &older]] {
+            let mut next = Outbreaks::new(QUIET);
+            let earlier = order.map(|outbreak| (outbreak.clone(), HashSet::new()));
+            let doubled = next.restore(earlier, at(0), 3_000);
+            assert_eq!(doubled, [Outbreak { closed_ms: Some(1_000), ..older.clone() }]);
+            assert_eq!(next.note(&seen(4_000, 7), at(1), Uuid::now_v7).outbreak.id, newer.id);
+        }
     }
 
     #[test]

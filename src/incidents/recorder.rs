@@ -142,8 +142,9 @@ impl Tap {
     /// The oldest incident that waits, if one does.
     pub fn next(&self) -> Option<Incident> {
         match self.items.try_recv() {
-            Ok(Item::Incident(incident)) => {
+            Ok(Item::Incident(mut incident)) => {
                 self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
+                incident.know();
                 Some(*incident)
             }
             Ok(Item::Finish(_)) | Err(_) => None,
@@ -197,9 +198,10 @@ impl Writer {
         let (mut said, mut ticked) = (Instant::now(), Instant::now());
         loop {
             match items.recv_timeout(journal::TICK) {
-                Ok(Item::Incident(incident)) => {
+                Ok(Item::Incident(mut incident)) => {
                     self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
                     self.metrics.recorder_queue(-1);
+                    incident.know();
                     self.journal.note(&incident);
                     self.write(&incident);
                 }

@@ -128,7 +128,7 @@ impl Sample {
             upstream: Upstream { host: "127.0.0.1".to_owned(), port: 9 },
             policy: Policies::new(self.policy),
         };
-        Incident {
+        let mut incident = Incident {
             id: id(),
             time_ms: 0,
             route: Arc::new(route),
@@ -139,7 +139,9 @@ impl Sample {
             budget_left: Duration::from_secs(12),
             redaction: super::redact::Redaction::default(),
             config_hash: Arc::from("test"),
-        }
+        };
+        incident.know();
+        incident
     }
 }
 

@@ -14,6 +14,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "oracle")]
 
 import app as flask_app  # noqa: E402
 import guard as guards  # noqa: E402
+import store_side  # noqa: E402
 from raw_backend import Backend  # noqa: E402
 
 
@@ -100,3 +101,10 @@ def raw_guard(binary, backend):
 def hasty_guard(binary, backend):
     with guards.Guard(f"http://127.0.0.1:{backend.port}", env={"TWIML_GUARD_BUDGET": "1s"}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def faulty():
+    """The port of a fast backend whose every answer is a fault."""
+    with store_side.backend() as port:
+        yield port

@@ -27,12 +27,23 @@ def flat(value, prefix=""):
     return out
 
 
-class Guard:
-    """`twiml-guard serve` with the given upstream; `config` is the text of its config file."""
+def from_human(line):
+    """The fields of a line for people, as far as they tell where the guard listens."""
+    text = line.rstrip("\n")
+    found = re.match(r"\S+Z \w+ +(listening)  (listener=.*)", text)
+    if not found:
+        return {"message": text, "not.json": True}
+    return {"message": found.group(1)} | dict(field.split("=", 1) for field in found.group(2).split("  "))
 
-    def __init__(self, upstream, *flags, config=None, env=None, ops="127.0.0.1:0", public_url=f"https://{twilio_side.HOST}"):
+
+class Guard:
+    """`twiml-guard serve` with the given upstream; `config` is the text of its config file, `wrap` a command that starts it,
+    `process` more for the start of the process."""
+
+    def __init__(self, upstream, *flags, config=None, env=None, ops="127.0.0.1:0", public_url=f"https://{twilio_side.HOST}", log_format="json",
+                 binary=BINARY, wrap=(), process=None):
         self.folder = tempfile.TemporaryDirectory(prefix="guard-")
-        command = [str(BINARY), "serve", "--listen", "127.0.0.1:0", "--upstream", upstream, "--log-format", "json"]
+        command = [*wrap, str(binary), "serve", "--listen", "127.0.0.1:0", "--upstream", upstream, "--log-format", log_format]
         if ops:
             command += ["--ops", ops]
         if public_url:
@@ -44,7 +55,7 @@ class Guard:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("TWIML_GUARD_")}
         self.process = subprocess.Popen(
             [*command, *flags], cwd=self.folder.name, env=clean | {"XDG_STATE_HOME": self.folder.name} | (env or {}), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace", **(process or {}),
         )
         self.lines = []
         self.events = []
@@ -63,7 +74,7 @@ class Guard:
             try:
                 event = flat(json.loads(line))
             except ValueError:
-                event = {"message": line.rstrip("\n"), "not.json": True}
+                event = from_human(line)
             with self.arrived:
                 self.lines.append(line)
                 self.events.append(event)
@@ -102,6 +113,10 @@ class Guard:
                 labels = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found.group(2) or ""))
                 out.append((found.group(1), labels, float(found.group(3))))
         return out
+
+    def gauge(self, name):
+        """The sample of this name, which has no labels."""
+        return next(value for own, labels, value in self.samples() if own == name and not labels)
 
     def count(self, what, **labels):
         """Sum of the samples of `twiml_guard_WHAT_total` whose labels include these."""

@@ -1,12 +1,12 @@
 //! The original body, as far as it is printed.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use super::{BodyShown, Incident};
 use crate::guard::Outcome;
 use crate::guard::charset;
 use crate::guard::media::ContentType;
+use crate::incidents::redact::with_escapes;
 use crate::telemetry::settings::LogBody;
 use crate::telemetry::visible::visible;
 
@@ -41,9 +41,11 @@ impl Incident {
 
     /// The body masked and made visible, cut where the room ends.
     fn quoted(&self, room: Room) -> String {
-        let (text, whole) = self.piece(room.bytes + MARGIN);
-        let text = self.redaction.echo(&text, &self.exchange.request.params);
-        let mut text = self.redaction.text(&text);
+        let body = self.judgement.decoded.as_ref();
+        // Even, for the sake of UTF-16.
+        let piece = body.get(..(room.bytes + MARGIN) & !1).unwrap_or(body);
+        let (text, whole) = self.as_text(piece);
+        let mut text = self.redaction.read(&text, piece);
         if !whole {
             // A number or a secret that the piece ends in was not seen whole.
             let word = text.len() - text.trim_end_matches(|c: char| !c.is_whitespace()).len();
@@ -65,21 +67,19 @@ impl Incident {
         if whole { quoted } else { quoted + &in_all }
     }
 
-    /// At most so many bytes from the body's start, as text, and whether that is all of it.
-    fn piece(&self, max: usize) -> (Cow<'_, str>, bool) {
-        let body = self.judgement.decoded.as_ref();
-        // Even, for the sake of UTF-16.
-        let piece = body.get(..max & !1).unwrap_or(body);
-        let whole = piece.len() == body.len();
+    /// A piece from the body's start as text, and whether that is all of it.
+    fn as_text<'p>(&self, piece: &'p [u8]) -> (Cow<'p, str>, bool) {
+        let whole = piece.len() == self.judgement.decoded.len();
         match std::str::from_utf8(piece) {
             Ok(text) => (Cow::Borrowed(text), whole),
             // The cut may have fallen into a character.
-            Err(error) if !whole && error.error_len().is_none() => {
-                (Cow::Owned(escaped(piece.get(..error.valid_up_to()).unwrap_or_default())), false)
-            }
+            Err(error) if !whole && error.error_len().is_none() => (
+                Cow::Owned(with_escapes(piece.get(..error.valid_up_to()).unwrap_or_default())),
+                false,
+            ),
             Err(_) => match charset::decode(piece, self.charset().as_deref()) {
                 Ok(decoded) => (Cow::Owned(decoded.text.into_owned()), whole),
-                Err(_) => (Cow::Owned(escaped(piece)), whole),
+                Err(_) => (Cow::Owned(with_escapes(piece)), whole),
             },
         }
     }
@@ -97,17 +97,4 @@ impl Incident {
 /// Bytes of a character in the line.
 fn cost(c: char, escaped: bool) -> usize {
     c.len_utf8() + usize::from(escaped && matches!(c, '"' | '\\'))
-}
-
-/// Text in which bytes that are no UTF-8 stand as `\xNN`.
-fn escaped(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            // Writing to a String can't fail.
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    text
 }

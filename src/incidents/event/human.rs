@@ -50,7 +50,7 @@ impl Incident {
         };
         let kind = answer.headers.get(CONTENT_TYPE).map_or_else(
             || "without Content-Type".to_owned(),
-            |value| line(&String::from_utf8_lossy(value.as_bytes()), 120),
+            |value| line(&self.redaction.text(&String::from_utf8_lossy(value.as_bytes())), 120),
         );
         let quoted = match (shown, self.body(body, shown, room)) {
             (_, None) => String::new(),
@@ -79,8 +79,8 @@ impl Incident {
         let sid = |value: &str| line(&redact::short_sid(value), 20);
         let parts = [
             Some(format!("incident={}", self.id)),
-            self.param("CallSid").map(|value| format!("call={}", sid(value))),
-            message.map(|value| format!("message={}", sid(value))),
+            self.param("CallSid").map(|value| format!("call={}", sid(&self.redaction.text(value)))),
+            message.map(|value| format!("message={}", sid(&self.redaction.text(value)))),
             self.param("From")
                 .map(|from| format!("from={}", line(&self.redaction.param("From", from), 96))),
         ];

@@ -101,7 +101,7 @@ impl Incident {
     }
 
     fn call_fields(&self) -> Own {
-        let whole = |name| self.param(name).map(|value| line(value, 96));
+        let whole = |name| self.param(name).map(|value| line(&self.redaction.text(value), 96));
         let masked =
             |name| self.param(name).map(|value| line(&self.redaction.param(name, value), 96));
         [

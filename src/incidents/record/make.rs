@@ -1,7 +1,6 @@
 //! From an incident to its record: masked, bounded.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,7 +18,7 @@ use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset,
 };
 use crate::incidents::Incident;
-use crate::incidents::redact::Redaction;
+use crate::incidents::redact::{Redaction, with_escapes};
 use crate::telemetry::visible::visible;
 
 /// Most bytes of a body that are kept: a document may have 64 kB, a page is told by its beginning.
@@ -38,7 +37,8 @@ impl Row {
     pub fn of(incident: &Incident) -> Self {
         let request = &incident.exchange.request;
         let path = request.target.split('?').next().unwrap_or_default();
-        let sid = |name| request.params.get(name).filter(|sid| !sid.is_empty()).map(short);
+        let shown = |sid: &str| short(&incident.redaction.text(sid));
+        let sid = |name| request.params.get(name).filter(|sid| !sid.is_empty()).map(shown);
         Self {
             id: incident.id,
             time_ms: incident.time_ms,
@@ -113,8 +113,7 @@ impl Maker<'_> {
 
     /// What a backend said, masked.
     fn echoed(&self, text: &str) -> String {
-        let text = self.redaction.echo(text, &self.incident.exchange.request.params);
-        cut(&self.redaction.text(&text), MAX_TEXT).into_owned()
+        cut(&self.redaction.text(text), MAX_TEXT).into_owned()
     }
 
     fn request(&self) -> RequestRecord {
@@ -122,7 +121,11 @@ impl Maker<'_> {
         let param = |(name, value): (&str, &str)| {
             let shown = self.redaction.param(name, value);
             let shown = cut(&shown, MAX_TEXT).into_owned();
-            ParamRecord { name: short(name), masked: shown != value, value: shown }
+            ParamRecord {
+                name: short(&self.redaction.text(name)),
+                masked: shown != value,
+                value: shown,
+            }
         };
         RequestRecord {
             target: cut(&self.redaction.target(&request.target), MAX_TARGET).into_owned(),
@@ -242,8 +245,8 @@ impl Maker<'_> {
             Cow::Borrowed(whole) => (whole.to_owned(), true),
             Cow::Owned(piece) => (piece, false),
         };
-        let echoed = self.redaction.echo(&kept, &self.incident.exchange.request.params);
-        let mut shown = self.redaction.text(&echoed);
+        let bytes = body.get(..most).unwrap_or(body);
+        let mut shown = self.redaction.read(&kept, bytes);
         let masked = shown != kept;
         if !whole {
             // A number or a secret at the cut was not seen whole.
@@ -252,13 +255,14 @@ impl Maker<'_> {
             shown.truncate((0..=end).rev().find(|&at| shown.is_char_boundary(at)).unwrap_or(0));
         }
         let full = self.redaction.capture() == Capture::Full;
-        let bytes = body.get(..most).unwrap_or(body);
         BodyRecord {
             text: shown,
             bytes: body.len(),
             cut: !whole,
             masked,
-            base64: (full && std::str::from_utf8(body).is_err()).then(|| STANDARD.encode(bytes)),
+            // Bytes can't be masked: where something was, they are not kept.
+            base64: (full && !masked && std::str::from_utf8(body).is_err())
+                .then(|| STANDARD.encode(bytes)),
         }
     }
 }
@@ -271,15 +275,7 @@ fn as_text<'b>(body: &'b [u8], label: Option<&str>) -> Cow<'b, str> {
     if let Ok(decoded) = charset::decode(body, label) {
         return Cow::Owned(decoded.text.into_owned());
     }
-    let mut text = String::with_capacity(body.len());
-    for chunk in body.utf8_chunks() {
-        text.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            // Writing to a String can't fail.
-            let _ = write!(text, "\\x{byte:02x}");
-        }
-    }
-    Cow::Owned(text)
+    Cow::Owned(with_escapes(body))
 }
 
 /// The text up to so many bytes; owned if something was cut.

@@ -1,14 +1,17 @@
 //! What may be kept or logged: numbers but for their last four, no credentials, nothing keyed or
 //! spoken. With `capture = "full"` only credentials are masked, and only in records.
 
+mod known;
 mod numbers;
 mod secrets;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use http::HeaderMap;
 
+use self::known::Known;
 use crate::config::Capture;
 use crate::guard::Oddities;
 use crate::twilio::Params;
@@ -22,18 +25,32 @@ pub struct Redaction {
     /// Parameters that are private besides the known ones.
     params: Arc<[String]>,
     capture: Capture,
+    /// What one request told.
+    known: Arc<Known>,
 }
 
 impl Redaction {
     /// Everything masked, the values of these parameters too.
     pub fn new(params: impl IntoIterator<Item = String>) -> Self {
-        Self { params: params.into_iter().collect(), capture: Capture::Masked }
+        Self { params: params.into_iter().collect(), ..Self::default() }
     }
 
     /// The same with as much masked as this says.
     #[must_use]
     pub fn with(&self, capture: Capture) -> Self {
-        Self { params: Arc::clone(&self.params), capture }
+        Self { capture, ..self.clone() }
+    }
+
+    /// The same for what belongs to one request: what its private parameters and its credentials
+    /// were is masked wherever it is repeated, escaped or not.
+    #[must_use]
+    pub fn knowing<'h>(
+        &self,
+        params: &Params,
+        headers: impl IntoIterator<Item = &'h HeaderMap>,
+    ) -> Self {
+        let known = Known::of(self, params, headers.into_iter());
+        Self { known: Arc::new(known), ..self.clone() }
     }
 
     /// How much is masked.
@@ -84,16 +101,31 @@ impl Redaction {
         }
     }
 
-    /// Whether nobody may know the value of this parameter.
-    fn is_private(&self, name: &str) -> bool {
-        let said = self.capture == Capture::Masked
-            && (PRIVATE_PARAMS.contains(&name) || name.starts_with("Payment"));
-        said || is_secret_name(name) || self.params.iter().any(|own| own.eq_ignore_ascii_case(name))
+    /// Whether a parameter is a credential, or configured as private.
+    fn is_secret(&self, name: &str) -> bool {
+        is_secret_name(name) || self.params.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a parameter tells what a caller keyed in, spoke or wrote, or who they are.
+    fn is_private(name: &str) -> bool {
+        let is_payment = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("payment"));
+        is_payment || PRIVATE_PARAMS.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// The value of a webhook's parameter.
     pub fn param(&self, name: &str, value: &str) -> String {
-        if self.is_private(name) { MASK.to_owned() } else { self.text(value) }
+        if self.is_secret(name) || self.capture == Capture::Masked && Self::is_private(name) {
+            MASK.to_owned()
+        } else if PLAIN_PARAMS.contains(&name) {
+            // A caller may have said just that word.
+            self.without_known().text(value)
+        } else {
+            self.text(value)
+        }
+    }
+
+    fn without_known(&self) -> Self {
+        Self { known: Arc::default(), ..self.clone() }
     }
 
     /// A path and query, or a whole URL: values of the query as [`param`](Self::param), the rest as
@@ -108,7 +140,11 @@ impl Redaction {
                         |part| percent_encoding::percent_decode_str(part).decode_utf8_lossy();
                     let value_plain = plain(value);
                     let masked = self.param(&plain(name), &value_plain);
-                    if masked == value_plain { pair.to_owned() } else { format!("{name}={masked}") }
+                    if masked == value_plain {
+                        format!("{}={value}", self.text(name))
+                    } else {
+                        format!("{}={masked}", self.text(name))
+                    }
                 }
                 None => self.text(pair),
             })
@@ -120,25 +156,35 @@ impl Redaction {
     /// telephone's, a card's or a code's but for its last four digits. Takes time linear in the
     /// text's length.
     pub fn text(&self, text: &str) -> String {
-        let masked = secrets::mask(text);
+        let known = self.known.mask_values(text, self.capture);
+        let text = known.as_deref().unwrap_or(text);
         match self.capture {
-            Capture::Full => masked,
-            Capture::Masked => numbers::mask(&masked),
+            Capture::Full => secrets::mask(text, false),
+            Capture::Masked => {
+                let masked = numbers::mask(&secrets::mask(text, true));
+                self.known.mask_numbers(&masked).unwrap_or(masked)
+            }
         }
     }
 
-    /// The same for what a backend said about a request: values that the request's private
-    /// parameters had are masked wherever they are repeated.
-    pub fn echo<'t>(&self, text: &'t str, params: &Params) -> Cow<'t, str> {
-        // Shorter ones are choices of a menu, and stand in any text by chance.
-        const SHORTEST: usize = 4;
-        let mut masked = Cow::Borrowed(text);
-        for (_, value) in params.iter().filter(|(name, _)| self.is_private(name)).take(16) {
-            if value.chars().count() >= SHORTEST && masked.contains(value) {
-                masked = Cow::Owned(masked.replace(value, MASK));
+    /// The same for text that was read from these bytes. Where it hides what the bytes plainly say,
+    /// as UTF-16 that is none does, they are shown instead.
+    pub fn read(&self, text: &str, bytes: &[u8]) -> String {
+        let masked = self.text(text);
+        if masked == text && std::str::from_utf8(bytes).is_err() {
+            let plain = with_escapes(bytes);
+            let plain_masked = self.text(&plain);
+            if plain_masked != plain {
+                return plain_masked;
             }
         }
         masked
+    }
+
+    /// What a backend said about a request with these parameters: their private values masked.
+    pub fn echo<'t>(&self, text: &'t str, params: &Params) -> Cow<'t, str> {
+        let known = Known::of(self, params, std::iter::empty());
+        known.mask_values(text, self.capture).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 }
 
@@ -167,9 +213,12 @@ fn is_secret_name(name: &str) -> bool {
 }
 
 /// Parameters whose values a caller keyed in, spoke or wrote, or that tell who the caller is.
-const PRIVATE_PARAMS: [&str; 9] = [
+const PRIVATE_PARAMS: [&str; 12] = [
+    "Address",
     "Body",
     "Digits",
+    "Latitude",
+    "Longitude",
     "SpeechResult",
     "StableSpeechResult",
     "TranscriptionText",
@@ -178,6 +227,23 @@ const PRIVATE_PARAMS: [&str; 9] = [
     "ProfileName",
     "HandoffData",
 ];
+
+/// Parameters whose values are Twilio's own words.
+const PLAIN_PARAMS: [&str; 6] =
+    ["CallStatus", "DialCallStatus", "Direction", "MessageStatus", "QueueResult", "SmsStatus"];
+
+/// Bytes as text; those that are no UTF-8 stand as `\xNN`.
+pub fn with_escapes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a String can't fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
 
 /// A SID for people: `CA…1f03`.
 pub fn short_sid(sid: &str) -> String {
@@ -251,6 +317,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_wrong_reading_hides_is_masked() {
+        let redaction = Redaction::default();
+        let bytes = b"\xff\xfepassword=s3cr3t!";
+        let (misread, _, _) = encoding_rs::UTF_16LE.decode(bytes);
+        assert_eq!(redaction.read(&misread, bytes), "\\xff\\xfepassword=***");
+        let (hebrew, _, _) = encoding_rs::WINDOWS_1255.encode("שלום");
+        assert_eq!(redaction.read("שלום", &hebrew), "שלום");
+    }
+
+    #[test]
     fn sids_are_short_for_people() {
         assert_eq!(short_sid("CA0123456789abcdef0123456789ab1f03"), "CA…1f03");
     }
@@ -270,10 +346,19 @@ mod tests {
             "token",
             "eyJa.",
             "a@",
+            "sip:",
+            "<a",
+            "%25",
+            "&amp;",
+            "555",
+            "5<a>",
+            "0167823",
+            "4711",
         ] {
             let text_of_256k = unit.repeat(256 * 1024 / unit.len());
+            let params = Params::from_form(b"From=%2B15550167823&Digits=4711");
             let start = Instant::now();
-            Redaction::default().text(&text_of_256k);
+            Redaction::default().knowing(&params, []).text(&text_of_256k);
             // Quadratic time would be minutes.
             assert!(start.elapsed() < Duration::from_secs(5), "{unit}: {:?}", start.elapsed());
         }

@@ -4,7 +4,7 @@ use super::MASK;
 
 /// Names whose values are masked, lower case; the name may go on (`token_id`) or have begun
 /// earlier (`auth_token`).
-const NAMES: [&str; 22] = [
+const NAMES: [&str; 20] = [
     "access-key",
     "access_key",
     "accesskey",
@@ -14,7 +14,6 @@ const NAMES: [&str; 22] = [
     "authorization",
     "cookie",
     "credential",
-    "digits",
     "passphrase",
     "passwd",
     "password",
@@ -25,9 +24,10 @@ const NAMES: [&str; 22] = [
     "sessid",
     "session",
     "signature",
-    "speechresult",
     "token",
 ];
+/// Names of what a caller keyed or said: private, but no credentials.
+const SPOKEN: [&str; 2] = ["digits", "speechresult"];
 /// Names whose unquoted values hold blanks and semicolons.
 const LONG_VALUES: [&str; 2] = ["authorization", "cookie"];
 /// Longest text between a name and its value that is looked at.
@@ -36,13 +36,14 @@ const MAX_GLUE: usize = 160;
 const MAX_VALUE: usize = 4_096;
 
 /// Masks what follows `token=`, `"password": "`, `<td>SECRET</td><td>`, `Bearer ` and their kin,
-/// passwords in URLs, JSON Web Tokens and private keys.
-pub(super) fn mask(text: &str) -> String {
+/// passwords in URLs, JSON Web Tokens and private keys; with `private` also what stands behind
+/// `Digits` and `SpeechResult`, and the users of SIP addresses.
+pub(super) fn mask(text: &str, private: bool) -> String {
     let lower = text.to_ascii_lowercase();
     let mut masked = String::with_capacity(text.len());
     let (mut copied, mut at) = (0, 0);
     while at < lower.len() {
-        let Some((start, end)) = secret_at(text, &lower, at) else {
+        let Some((start, end)) = secret_at(text, &lower, at, private) else {
             at += 1;
             continue;
         };
@@ -56,7 +57,7 @@ pub(super) fn mask(text: &str) -> String {
 }
 
 /// The secret whose sign starts at byte `at`: from where to where it goes. Never empty.
-fn secret_at(text: &str, lower: &str, at: usize) -> Option<(usize, usize)> {
+fn secret_at(text: &str, lower: &str, at: usize, private: bool) -> Option<(usize, usize)> {
     // Signs start with one of these; everything else is passed by at once.
     let first = *lower.as_bytes().get(at)?;
     if !matches!(first, b'a' | b'b' | b'c' | b'd' | b'e' | b'p' | b's' | b't' | b':') {
@@ -67,15 +68,17 @@ fn secret_at(text: &str, lower: &str, at: usize) -> Option<(usize, usize)> {
         b':' => user_info(rest),
         b'e' => web_token(text.get(at..)?, text.as_bytes().get(at.wrapping_sub(1)).copied()),
         b'b' => scheme(text.get(at..)?, rest),
+        b's' if private => sip_user(rest),
         _ => None,
     };
-    let (start, end) = found.or_else(|| private_key(rest)).or_else(|| named(rest))?;
+    let named = || named(rest, if private { &SPOKEN } else { &[] });
+    let (start, end) = found.or_else(|| private_key(rest)).or_else(named)?;
     (start < end).then_some((at + start, at + end))
 }
 
 /// `password = "…"`.
-fn named(rest: &str) -> Option<(usize, usize)> {
-    let name = NAMES.iter().find(|name| rest.starts_with(**name))?;
+fn named(rest: &str, more: &[&str]) -> Option<(usize, usize)> {
+    let name = NAMES.iter().chain(more).find(|name| rest.starts_with(**name))?;
     let start = behind_glue(rest, name.len())?;
     let quote =
         rest.as_bytes().get(start - 1).copied().filter(|c| matches!(c, b'"' | b'\'' | b'`'));
@@ -189,6 +192,16 @@ fn user_info(rest: &str) -> Option<(usize, usize)> {
     Some((3 + colon + 1, 3 + at_sign))
 }
 
+/// `sip:user@`, unless the user is a number.
+fn sip_user(rest: &str) -> Option<(usize, usize)> {
+    let start = ["sip:", "sips:", "sip%3a"].iter().find(|name| rest.starts_with(**name))?.len();
+    let inner = prefix(rest.get(start..)?, 128);
+    let end = inner.find(['@', ' ', '\n', '"', '\'', '<', '>']).or_else(|| inner.find("%40"))?;
+    let is_address = inner.get(end..).is_some_and(|rest| rest.starts_with(['@', '%']));
+    let has_name = inner.get(..end)?.contains(|c: char| c.is_alphabetic());
+    (is_address && has_name).then_some((start, start + end))
+}
+
 /// `eyJ….….…`.
 fn web_token(text: &str, before: Option<u8>) -> Option<(usize, usize)> {
     if before.is_some_and(|c| c.is_ascii_alphanumeric()) || !text.starts_with("eyJ") {
@@ -248,8 +261,10 @@ mod tests {
             "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.s3cr3t",
             "-----BEGIN RSA PRIVATE KEY-----\ns3cr3t\n-----END",
             "curl -H 'Bearer s3cr3t-1'",
+            "<sip:s3cr3t@pbx.example.com>",
+            "From=sip%3As3cr3t%40pbx.example.com",
         ] {
-            let masked = mask(secret);
+            let masked = mask(secret, true);
             assert!(!masked.contains("s3cr3t") && masked.contains(MASK), "{secret}: {masked}");
         }
     }
@@ -265,8 +280,19 @@ mod tests {
             "http://example.com:8080/a@b",
             "session expired",
             "סיסמה שגויה",
+            "sip: no address",
         ] {
-            assert_eq!(mask(same), same);
+            assert_eq!(mask(same, true), same);
         }
+    }
+
+    #[test]
+    fn what_a_caller_said_is_no_credential() {
+        for said in ["Digits=4711", "{\"SpeechResult\": \"open sesame\"}", "sip:alice@example.com"]
+        {
+            assert_ne!(mask(said, true), said);
+            assert_eq!(mask(said, false), said);
+        }
+        assert_eq!(mask("token=s3cr3t", false), "token=***");
     }
 }

@@ -2,6 +2,7 @@
 //! directory. One thread writes ([`Store`]), anybody may read meanwhile ([`Reader`]).
 
 mod convert;
+mod counted;
 mod filter;
 mod forget;
 mod keep;
@@ -61,6 +62,11 @@ pub enum StoreError {
         /// The newest version that is known.
         known: i64,
     },
+    /// What was deleted is still in the file.
+    #[error(
+        "everything was deleted, but somebody reads the store: what they see is still in its files; end them (`incidents tail`, a copy that is being made) and forget again"
+    )]
+    Read,
     /// One record can't be written or read; the others can.
     #[error("expected a record as this twiml-guard writes it: {0}")]
     Record(String),

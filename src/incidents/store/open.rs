@@ -1,9 +1,9 @@
 //! Opening: the folder, the file, what is damaged.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
 };
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,8 @@ use super::{StoreError, schema};
 
 /// The file's name in the state directory.
 pub const FILE: &str = "incidents.db";
+/// How a database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(2);
 /// Pages of the write-ahead log after which it is folded into the file, and its bytes at rest.
@@ -47,20 +49,64 @@ fn is_ours_alone(folder: &Path) -> bool {
     })
 }
 
+/// A store that is open for writing.
+#[derive(Debug)]
+pub(super) struct Writable {
+    pub(super) connection: Connection,
+    /// To look at what is written to. Closed after the connection: a process that closes any handle
+    /// of a file loses its locks on it.
+    file: File,
+}
+
+/// What became of the file that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is there.
+    Fine,
+    /// Another file, or none, is in its place.
+    Gone,
+    /// Somebody wrote over it.
+    Overwritten,
+}
+
+impl Writable {
+    /// What became of the file, which should be at this path.
+    pub(super) fn standing(&self, path: &Path) -> Standing {
+        let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+        let (own, there) = (self.file.metadata().map(identity), fs::metadata(path).map(identity));
+        let mut head = [0; MAGIC.len()];
+        match (own, there) {
+            (Ok(own), Ok(there)) if own != there => Standing::Gone,
+            (_, Err(error)) if error.kind() == io::ErrorKind::NotFound => Standing::Gone,
+            // What can't be looked at shows itself when it is written to.
+            _ => match self.file.read_at(&mut head, 0) {
+                Ok(read) if read < MAGIC.len() || head != *MAGIC => Standing::Overwritten,
+                _ => Standing::Fine,
+            },
+        }
+    }
+}
+
 /// Opens the store for writing: made if it is not there, brought to this version if it is older.
 /// Damage shows itself in use, or in [`quick_check`].
-pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn for_writing(path: &Path) -> Result<Writable, StoreError> {
     if let Some(folder) = path.parent() {
         prepare_folder(folder)?;
     }
     // SQLite gives its other files the mode of this one.
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .create(true)
+        .read(true)
         .append(true)
         .mode(0o600)
         .open(path)
         .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+    if file.metadata().is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {
+        // A copy that somebody put there; where it is not ours it stays as it is.
+        let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // Declared after `file`, and so closed before it, where something fails.
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY)?;
     schema::check(&db)?;
@@ -70,7 +116,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
     db.pragma_update(None, "journal_size_limit", WAL_BYTES)?;
-    Ok(db)
+    Ok(Writable { connection: db, file })
 }
 
 /// Reads the whole file: slow where it is large.
@@ -129,9 +175,4 @@ pub(super) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
         }
     }
     Ok(aside)
-}
-
-/// Which file a path names: device and inode.
-pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }

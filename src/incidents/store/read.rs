@@ -208,19 +208,6 @@ impl Reader {
     }
 }
 
-impl From<Connection> for Reader {
-    /// Reads through an open connection of this version.
-    fn from(db: Connection) -> Self {
-        Self { db, version: schema::VERSION }
-    }
-}
-
-impl From<Reader> for Connection {
-    fn from(reader: Reader) -> Self {
-        reader.db
-    }
-}
-
 fn limit_of(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

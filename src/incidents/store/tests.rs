@@ -229,7 +229,7 @@ fn the_oldest_go_first_and_space_is_given_back() {
     offer(&store, incidents(4_000, 7));
     finish(handle);
     let path = folder.path().join(FILE);
-    let mut db = open::for_writing(&path).unwrap();
+    let mut db = open::for_writing(&path).unwrap().connection;
     let before = keep::on_disk(&path);
     let small = Keep { age: Duration::from_hours(1), bytes: 1024 };
     assert_eq!(keep::retain(&mut db, KEEP, clock::now_ms()).unwrap(), 0);

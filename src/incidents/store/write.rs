@@ -1,20 +1,80 @@
 //! What is written, as statements.
 
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use uuid::Uuid;
 
 use super::StoreError;
 use super::convert::{list, number, pack, sid_to_blob, signed};
-use super::queue::NewIncident;
+use super::counted::Counted;
+use super::queue::{Item, NewIncident};
 use super::read::Traffic;
-
 use crate::incidents::outbreak::Outbreak;
 
-/// Writes one incident under its outbreak.
-pub(super) fn incident(db: &Transaction<'_>, new: &NewIncident) -> Result<(), StoreError> {
-    let key = outbreak(db, &new.outbreak)?;
+/// Writes all of it or nothing.
+pub(super) fn all<'i>(
+    db: &mut Connection,
+    items: impl Iterator<Item = &'i Item> + Clone,
+    counted: &mut Counted,
+) -> Result<(), StoreError> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let keys = outbreaks(&transaction, items.clone(), counted)?;
+    for item in items {
+        match item {
+            Item::Incident(new) => {
+                if let Some(key) = keys.get(&new.outbreak.id) {
+                    incident(&transaction, new, *key)?;
+                }
+            }
+            Item::Outbreak(_) => {}
+            Item::Traffic(minutes) => {
+                for minute in minutes {
+                    traffic(&transaction, minute)?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Writes how each outbreak stands after all items; gives their keys.
+fn outbreaks<'i>(
+    db: &Transaction<'_>,
+    items: impl Iterator<Item = &'i Item>,
+    counted: &mut Counted,
+) -> Result<HashMap<Uuid, i64>, StoreError> {
+    let mut latest: Vec<&Outbreak> = Vec::new();
+    let mut places = HashMap::new();
+    for item in items {
+        let standing = match item {
+            Item::Incident(new) => &new.outbreak,
+            Item::Outbreak(outbreak) => outbreak,
+            Item::Traffic(_) => continue,
+        };
+        let place = *places.entry(standing.id).or_insert(latest.len());
+        match latest.get_mut(place) {
+            Some(known) => *known = standing,
+            None => latest.push(standing),
+        }
+    }
+    latest.into_iter().map(|standing| Ok((standing.id, outbreak(db, standing, counted)?))).collect()
+}
+
+/// Writes one incident under the outbreak with this key.
+fn incident(db: &Transaction<'_>, new: &NewIncident, key: i64) -> Result<(), StoreError> {
     if let Some(caller) = new.new_caller {
-        db.prepare_cached("INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)")?
+        let added = db
+            .prepare_cached(
+                "INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)",
+            )?
             .execute(params![key, signed(caller)])?;
+        if added == 0 {
+            // Another guard counted them.
+            db.prepare_cached("UPDATE outbreak SET callers = callers - 1 WHERE key = ?")?
+                .execute([key])?;
+        }
     }
     let row = &new.row;
     let inserted = db
@@ -49,14 +109,22 @@ pub(super) fn incident(db: &Transaction<'_>, new: &NewIncident) -> Result<(), St
     Ok(())
 }
 
-/// Writes how an outbreak stands; gives its key.
-pub(super) fn outbreak(db: &Transaction<'_>, outbreak: &Outbreak) -> Result<i64, StoreError> {
+/// Writes how an outbreak stands; gives its key. Counts grow by what is new, whoever else counts
+/// there; who saw it last says whether it is closed.
+fn outbreak(
+    db: &Transaction<'_>,
+    outbreak: &Outbreak,
+    counted: &mut Counted,
+) -> Result<i64, StoreError> {
+    let growth = counted.growth(outbreak);
     let key = db
         .prepare_cached(
             "INSERT INTO outbreak(id, route, cause, codes, since_ms, last_ms, closed_ms, reopened, count, callers, observed)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes, last_ms = excluded.last_ms, closed_ms = excluded.closed_ms,
-                reopened = excluded.reopened, count = excluded.count, callers = excluded.callers, observed = excluded.observed
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes,
+                closed_ms = CASE WHEN excluded.last_ms >= last_ms THEN excluded.closed_ms ELSE closed_ms END,
+                last_ms = max(last_ms, excluded.last_ms), reopened = max(reopened, excluded.reopened),
+                count = count + ?12, callers = callers + ?13, observed = observed + ?14
              RETURNING key",
         )?
         .query_row(
@@ -72,6 +140,9 @@ pub(super) fn outbreak(db: &Transaction<'_>, outbreak: &Outbreak) -> Result<i64,
                 number(outbreak.count),
                 number(outbreak.callers),
                 number(outbreak.observed),
+                number(growth.count),
+                number(growth.callers),
+                number(growth.observed),
             ],
             |row| row.get(0),
         )?;
@@ -79,7 +150,7 @@ pub(super) fn outbreak(db: &Transaction<'_>, outbreak: &Outbreak) -> Result<i64,
 }
 
 /// Adds to what became of the answers of a minute and a route.
-pub(super) fn traffic(db: &Transaction<'_>, traffic: &Traffic) -> Result<(), StoreError> {
+fn traffic(db: &Transaction<'_>, traffic: &Traffic) -> Result<(), StoreError> {
     let known: Option<Vec<u8>> = db
         .prepare_cached("SELECT upstream FROM traffic WHERE minute = ? AND route = ?")?
         .query_row(params![number(traffic.minute), traffic.route], |row| row.get(0))

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
-
+use super::counted::Counted;
 use super::keep::{Keep, on_disk, retain};
+use super::open::{Standing, Writable};
 use super::queue::{Item, Message};
 use super::read::Reader;
 use super::{StoreError, open, write};
@@ -37,7 +37,9 @@ pub(super) struct Writer {
     path: PathBuf,
     keep: Keep,
     metrics: Metrics,
-    db: Option<Db>,
+    db: Option<Writable>,
+    /// What was written of outbreaks' counts.
+    counted: Counted,
     /// Why nothing can be written, once said.
     fault: Option<String>,
     /// Whether the file was not read through since it was opened.
@@ -51,12 +53,6 @@ pub(super) struct Writer {
     started: (Instant, u64),
 }
 
-struct Db {
-    connection: Connection,
-    /// Which file it was when it was opened.
-    identity: Option<(u64, u64)>,
-}
-
 impl Writer {
     /// Opens the store in a folder if it can be now; gives outbreaks to go on with.
     pub(super) fn open(folder: &Path, keep: Keep, metrics: Metrics) -> (Self, Vec<Earlier>) {
@@ -65,6 +61,7 @@ impl Writer {
             keep,
             metrics,
             db: None,
+            counted: Counted::default(),
             fault: None,
             unchecked: false,
             waiting: VecDeque::new(),
@@ -74,6 +71,9 @@ impl Writer {
         };
         writer.reopen();
         let known = writer.known();
+        for (outbreak, _) in &known {
+            writer.counted.growth(outbreak);
+        }
         (writer, known)
     }
 
@@ -145,14 +145,19 @@ impl Writer {
 
     /// Writes what waits, as far as possible.
     fn flush(&mut self) {
+        self.mind_the_file();
         if self.db.is_none() {
             self.reopen();
         }
         while !self.waiting.is_empty() {
             let Some(db) = &mut self.db else { return };
             let batch = self.waiting.len().min(BATCH);
-            match write_all(&mut db.connection, self.waiting.iter().take(batch)) {
+            // What is not committed is not counted.
+            let mut counted = self.counted.clone();
+            let items = self.waiting.iter().take(batch);
+            match write::all(&mut db.connection, items, &mut counted) {
                 Ok(()) => {
+                    self.counted = counted;
                     let written = self.waiting.drain(..batch);
                     let whole =
                         |item: &Item| matches!(item, Item::Incident(new) if new.record.is_some());
@@ -175,19 +180,22 @@ impl Writer {
         let Some(db) = &mut self.db else { return };
         let items: Vec<Item> = self.waiting.drain(..batch).collect();
         for item in items {
-            if let Err(error) = write_all(&mut db.connection, std::iter::once(&item)) {
+            let mut counted = self.counted.clone();
+            let written = write::all(&mut db.connection, std::iter::once(&item), &mut counted);
+            if let Err(error) = written {
                 self.lost += 1;
                 self.metrics.not_stored(1);
                 tracing::error!(error = %error, "an incident can't be stored");
+            } else {
+                self.counted = counted;
             }
         }
     }
 
     fn reopen(&mut self) {
         match open::for_writing(&self.path) {
-            Ok(connection) => {
-                let identity = open::identity(&self.path);
-                self.db = Some(Db { connection, identity });
+            Ok(db) => {
+                self.db = Some(db);
                 self.unchecked = true;
                 self.metrics.store_up(true);
             }
@@ -205,31 +213,43 @@ impl Writer {
 
     /// Outbreaks to go on with.
     fn known(&mut self) -> Vec<Earlier> {
-        let Some(Db { connection, identity }) = self.db.take() else { return Vec::new() };
+        if self.db.is_none() {
+            return Vec::new();
+        }
         let day = u64::try_from(REMEMBERED.as_millis()).unwrap_or(u64::MAX);
-        let reader = Reader::from(connection);
-        let known = reader.to_go_on_with(clock::now_ms().saturating_sub(day));
-        self.db = Some(Db { connection: reader.into(), identity });
+        let since_ms = clock::now_ms().saturating_sub(day);
+        let known = Reader::open(&self.path).and_then(|reader| reader.to_go_on_with(since_ms));
         known.unwrap_or_else(|error| {
             self.failed(&error);
             Vec::new()
         })
     }
 
-    /// Whether the file is still the one that is written to; somebody may have removed it.
+    /// Looks after the file: whether it is there, can be opened again, is sound.
     fn look(&mut self) {
-        match &self.db {
-            Some(db) if open::identity(&self.path) != db.identity => {
-                self.db = None;
-                tracing::warn!(path = %self.path.display(), "the store was moved or removed; a new one is made");
-                self.reopen();
-            }
-            Some(_) => self.metrics.store_bytes(on_disk(&self.path)),
-            None if !self.waiting.is_empty() || self.fault.is_some() => self.flush(),
-            None => {}
+        self.mind_the_file();
+        if self.db.is_none() {
+            self.flush();
+        } else {
+            self.metrics.store_bytes(on_disk(&self.path));
         }
         if self.unchecked {
             self.check();
+        }
+    }
+
+    /// Lets go of a file that somebody removed or wrote over.
+    fn mind_the_file(&mut self) {
+        match self.db.as_ref().map(|db| db.standing(&self.path)) {
+            Some(Standing::Gone) => {
+                self.db = None;
+                tracing::warn!(path = %self.path.display(), "the store was moved or removed; a new one is made");
+            }
+            Some(Standing::Overwritten) => {
+                let damage = "expected a database, found that something else was written over it";
+                self.failed(&StoreError::Damaged(damage.to_owned()));
+            }
+            Some(Standing::Fine) | None => {}
         }
     }
 
@@ -259,8 +279,13 @@ impl Writer {
     fn failed(&mut self, error: &StoreError) {
         self.metrics.store_up(false);
         let damaged = matches!(error, StoreError::Damaged(_));
+        let standing = self.db.as_ref().map(|db| db.standing(&self.path));
         if damaged || !matches!(error, StoreError::Sqlite(error) if is_passing(error)) {
             self.db = None;
+        }
+        if damaged && standing == Some(Standing::Gone) {
+            // Another guard put it aside: what is there now is a new one.
+            return;
         }
         if damaged {
             match open::set_aside(&self.path, clock::now_ms()) {
@@ -291,27 +316,4 @@ fn is_about_data(error: &rusqlite::Error) -> bool {
 fn is_passing(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
-}
-
-/// Writes all of it or nothing.
-fn write_all<'i>(
-    db: &mut Connection,
-    items: impl Iterator<Item = &'i Item>,
-) -> Result<(), StoreError> {
-    let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    for item in items {
-        match item {
-            Item::Incident(new) => write::incident(&transaction, new)?,
-            Item::Outbreak(outbreak) => {
-                write::outbreak(&transaction, outbreak)?;
-            }
-            Item::Traffic(traffic) => {
-                for traffic in traffic {
-                    write::traffic(&transaction, traffic)?;
-                }
-            }
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }

@@ -1,0 +1,413 @@
+//! What a request told: values and numbers that a backend may repeat in any spelling.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+
+use super::{MASK, Redaction, is_secret_name};
+use crate::config::Capture;
+use crate::twilio::Params;
+
+/// Fewest characters of a value that is looked for: shorter ones are choices of a menu, and stand
+/// in any text by chance.
+const SHORTEST: usize = 4;
+/// Fewest characters of a cookie's value that is looked for.
+const SHORTEST_COOKIE: usize = 6;
+/// Most values of each kind.
+const MOST: usize = 32;
+/// Digits at the end of a number by which it is known, with or without its country's code.
+const TAIL: usize = 7;
+/// Digits that are left of it.
+const LEFT: usize = 4;
+/// Most characters, tags counted as one, between two digits of a number.
+const MAX_GAP: usize = 8;
+/// Longest tag between two digits.
+const MAX_TAG: usize = 256;
+
+/// Values of one request that are nobody's business.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Credentials and configured parameters: masked always.
+    secrets: Vec<String>,
+    /// What was keyed, spoken or written.
+    private: Vec<String>,
+    /// The last digits of telephones' numbers.
+    tails: Vec<String>,
+}
+
+impl Known {
+    /// What these parameters and headers tell.
+    pub(super) fn of<'h>(
+        redaction: &Redaction,
+        params: &Params,
+        headers: impl Iterator<Item = &'h HeaderMap>,
+    ) -> Self {
+        let mut known = Self::default();
+        for (name, value) in params.iter() {
+            if redaction.is_secret(name) {
+                add(&mut known.secrets, value, SHORTEST);
+            } else if Redaction::is_private(name) {
+                add(&mut known.private, value, SHORTEST);
+            } else if let Some(digits) = telephone(value) {
+                let tail = digits.get(digits.len() - TAIL..).unwrap_or_default();
+                add(&mut known.tails, tail, TAIL);
+            } else if let Some(user) = sip_user(value) {
+                add(&mut known.private, user, SHORTEST);
+            }
+        }
+        for (name, value) in headers.flatten().filter(|(name, _)| is_secret_name(name.as_str())) {
+            let Ok(value) = value.to_str() else { continue };
+            match name.as_str() {
+                "cookie" => {
+                    let values = value.split(';').filter_map(|cookie| cookie.split_once('='));
+                    values.for_each(|(_, own)| add(&mut known.secrets, own, SHORTEST_COOKIE));
+                }
+                "authorization" | "proxy-authorization" => known.add_authorization(value),
+                _ => add(&mut known.secrets, value, SHORTEST_COOKIE),
+            }
+        }
+        known
+    }
+
+    fn add_authorization(&mut self, value: &str) {
+        let credentials = value.split_once(' ').map_or(value, |(_, credentials)| credentials);
+        add(&mut self.secrets, credentials, SHORTEST_COOKIE);
+        let decoded =
+            STANDARD.decode(credentials.trim()).ok().and_then(|b| String::from_utf8(b).ok());
+        if let Some((_, password)) = decoded.as_deref().and_then(|pair| pair.split_once(':')) {
+            add(&mut self.secrets, password, SHORTEST);
+        }
+    }
+
+    /// The text with the values masked, however they are escaped; `None` where there are none.
+    pub(super) fn mask_values(&self, text: &str, capture: Capture) -> Option<String> {
+        let private = if capture == Capture::Full { &[] } else { self.private.as_slice() };
+        if self.secrets.is_empty() && private.is_empty() {
+            return None;
+        }
+        let mut spans = Vec::new();
+        for plain in readings(text) {
+            for value in self.secrets.iter().chain(private) {
+                let found = plain.text.match_indices(value.as_str());
+                spans.extend(found.filter_map(|(at, value)| plain.span(at, at + value.len())));
+            }
+        }
+        replaced(text, spans, |_| MASK.to_owned())
+    }
+
+    /// The text with the digits of numbers masked that something stands between: markup, escapes.
+    /// `None` where there are none.
+    pub(super) fn mask_numbers(&self, text: &str) -> Option<String> {
+        let digits = text.bytes().filter(u8::is_ascii_digit).count();
+        if self.tails.is_empty() || digits < TAIL {
+            return None;
+        }
+        let mut spans = Vec::new();
+        for plain in readings(text) {
+            let digits = Digits::of(&plain.text);
+            for tail in &self.tails {
+                let found = digits.values.match_indices(tail.as_str());
+                for (at, _) in found.filter(|(at, _)| digits.belong_together(*at..at + TAIL)) {
+                    let first = digits.first_of_group(at);
+                    let places = digits.places.get(first..at + TAIL - LEFT).unwrap_or_default();
+                    spans.extend(places.iter().filter_map(|&(at, _)| plain.span(at, at + 1)));
+                }
+            }
+        }
+        replaced(text, spans, |_| "*".to_owned())
+    }
+}
+
+fn add(values: &mut Vec<String>, value: &str, shortest: usize) {
+    let value = value.trim();
+    if value.chars().count() < shortest || values.len() >= MOST {
+        return;
+    }
+    let value = Plain::bytewise(value);
+    if !values.contains(&value) {
+        values.push(value);
+    }
+}
+
+/// The digits of a value that is a telephone's number, in any of Twilio's spellings.
+fn telephone(value: &str) -> Option<String> {
+    let number = value.rsplit_once(':').map_or(value, |(_, number)| number);
+    let number = number.split('@').next()?;
+    let fits = number.chars().all(|c| c.is_ascii_digit() || " +-.()".contains(c));
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    (fits && (TAIL..=15).contains(&digits.len())).then_some(digits)
+}
+
+/// The user of a SIP address.
+fn sip_user(value: &str) -> Option<&str> {
+    let rest = value.strip_prefix("sip:").or_else(|| value.strip_prefix("sips:"))?;
+    Some(rest.split_once('@')?.0)
+}
+
+/// The text as it is, and with escapes undone once and twice where that makes a difference.
+fn readings(text: &str) -> Vec<Plain> {
+    let mut readings = vec![Plain::from(text)];
+    for _ in 0..2 {
+        let Some(next) = readings.last().and_then(Plain::unescaped) else { break };
+        readings.push(next);
+    }
+    readings
+}
+
+/// Replaces spans, of which some may overlap.
+fn replaced(
+    text: &str,
+    mut spans: Vec<(usize, usize)>,
+    with: impl Fn(&str) -> String,
+) -> Option<String> {
+    if spans.is_empty() {
+        return None;
+    }
+    spans.sort_unstable();
+    let (mut masked, mut copied) = (String::with_capacity(text.len()), 0);
+    for (start, end) in spans {
+        if start >= copied {
+            masked.push_str(text.get(copied..start).unwrap_or_default());
+            masked.push_str(&with(text.get(start..end).unwrap_or_default()));
+        }
+        copied = copied.max(end);
+    }
+    masked.push_str(text.get(copied..).unwrap_or_default());
+    Some(masked)
+}
+
+/// A reading of a text: each of its bytes as one character (bytes from 0x80 on as U+0080 and
+/// following), with the place in the text that it was read from.
+struct Plain {
+    text: String,
+    /// For each byte of `text`: where what it was read from starts and ends.
+    from: Vec<(u32, u32)>,
+}
+
+impl From<&str> for Plain {
+    fn from(text: &str) -> Self {
+        let mut plain = Self { text: String::with_capacity(text.len()), from: Vec::new() };
+        // UTF-16 that was read as something else is full of NULs.
+        for (at, c) in text.char_indices().filter(|(_, c)| *c != '\0') {
+            // A character is masked as a whole.
+            let span = (at, at + c.len_utf8());
+            let mut buffer = [0; 4];
+            c.encode_utf8(&mut buffer).bytes().for_each(|byte| plain.push(byte, span));
+        }
+        plain
+    }
+}
+
+impl Plain {
+    /// A text's bytes, each as one character.
+    fn bytewise(text: &str) -> String {
+        text.bytes().map(|byte| if byte == b'+' { ' ' } else { char::from(byte) }).collect()
+    }
+
+    fn push(&mut self, byte: u8, (start, end): (usize, usize)) {
+        // A form's blank is a plus.
+        let c = if byte == b'+' { ' ' } else { char::from(byte) };
+        self.text.push(c);
+        let place = |at| u32::try_from(at).unwrap_or(u32::MAX);
+        self.from.extend(std::iter::repeat_n((place(start), place(end)), c.len_utf8()));
+    }
+
+    /// The place in the original of a piece of this reading.
+    fn span(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let place = |at| usize::try_from(at).ok();
+        let first = self.from.get(start)?.0;
+        let last = self.from.get(end.checked_sub(1)?)?.1;
+        Some((place(first)?, place(last)?))
+    }
+
+    /// The same with escapes undone: `%2B`, `&amp;`, `&#43;`, `\u002b`, `\x2b`, `\"`; `None` where there
+    /// are none.
+    fn unescaped(&self) -> Option<Self> {
+        if !self.text.contains(['%', '&', '\\']) {
+            return None;
+        }
+        let mut plain = Self { text: String::with_capacity(self.text.len()), from: Vec::new() };
+        let (mut at, mut found) = (0, false);
+        while let Some(c) = self.text.get(at..).and_then(|rest| rest.chars().next()) {
+            let rest = self.text.get(at..).unwrap_or_default();
+            let escaped = escape(rest);
+            found |= escaped.is_some();
+            let (read, length) = escaped.unwrap_or((c, c.len_utf8()));
+            let span = self.span(at, at + length)?;
+            let is_byte = rest.starts_with('%') || rest.starts_with("\\x");
+            if escaped.is_some() && !read.is_ascii() && !is_byte {
+                let mut buffer = [0; 4];
+                read.encode_utf8(&mut buffer).bytes().for_each(|byte| plain.push(byte, span));
+            } else {
+                // Below U+0100 here: a byte.
+                plain.push(u8::try_from(u32::from(read)).unwrap_or(b'?'), span);
+            }
+            at += length;
+        }
+        found.then_some(plain)
+    }
+}
+
+/// The character that an escape at the start stands for, and the escape's length.
+fn escape(rest: &str) -> Option<(char, usize)> {
+    let hex = |digits: Option<&str>| {
+        let digits = digits.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        char::from_u32(u32::from_str_radix(digits, 16).ok()?)
+    };
+    let mut bytes = rest.bytes();
+    match (bytes.next()?, bytes.next()) {
+        (b'%', _) => Some((hex(rest.get(1..3))?, 3)),
+        (b'\\', Some(b'x')) => Some((hex(rest.get(2..4))?, 4)),
+        (b'\\', Some(b'u')) => Some((hex(rest.get(2..6))?, 6)),
+        (b'\\', Some(quoted @ (b'"' | b'\'' | b'\\' | b'/'))) => Some((char::from(quoted), 2)),
+        (b'&', _) => {
+            let end = rest.bytes().take(10).position(|byte| byte == b';')?;
+            let read = match rest.get(1..end)? {
+                "amp" => '&',
+                "lt" => '<',
+                "gt" => '>',
+                "quot" => '"',
+                "apos" => '\'',
+                "nbsp" => ' ',
+                "plus" => '+',
+                name => {
+                    let digits = name.strip_prefix('#')?;
+                    match digits.strip_prefix(['x', 'X']) {
+                        Some(digits) => hex(Some(digits))?,
+                        None => char::from_u32(digits.parse().ok()?)?,
+                    }
+                }
+            };
+            Some((read, end + 1))
+        }
+        _ => None,
+    }
+}
+
+/// The digits of a text and where they stand.
+struct Digits {
+    values: String,
+    /// Place, and whether little enough stands between this digit and the one before.
+    places: Vec<(usize, bool)>,
+}
+
+impl Digits {
+    fn of(text: &str) -> Self {
+        let mut digits = Self { values: String::new(), places: Vec::new() };
+        let (mut at, mut gap) = (0, usize::MAX);
+        while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+            let mut length = c.len_utf8();
+            if c.is_ascii_digit() {
+                digits.values.push(c);
+                digits.places.push((at, gap <= MAX_GAP));
+                gap = 0;
+            } else if c.is_ascii_alphabetic() {
+                gap = usize::MAX;
+            } else {
+                length = tag(text.as_bytes().get(at..).unwrap_or_default()).unwrap_or(length);
+                gap = gap.saturating_add(1);
+            }
+            at += length;
+        }
+        digits
+    }
+
+    fn belong_together(&self, range: std::ops::Range<usize>) -> bool {
+        let after_first = range.start + 1..range.end;
+        self.places.get(after_first).is_some_and(|places| places.iter().all(|(_, near)| *near))
+    }
+
+    /// The first digit of those before this one that belong to it, as far as a number goes.
+    fn first_of_group(&self, at: usize) -> usize {
+        let earlier = (0..8).take_while(|back| {
+            at.checked_sub(*back).and_then(|at| self.places.get(at)).is_some_and(|(_, near)| *near)
+        });
+        at.saturating_sub(earlier.count())
+    }
+}
+
+/// The length of a tag at the start.
+fn tag(rest: &[u8]) -> Option<usize> {
+    let is_tag = rest.first() == Some(&b'<')
+        && rest.get(1).is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, b'/' | b'!'));
+    let end = is_tag.then(|| rest.iter().take(MAX_TAG).position(|c| *c == b'>'))??;
+    Some(end + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: &[u8] = b"From=%2B15550167823&Digits=778899&SpeechResult=%D7%A9%D7%9C%D7%95%D7%9D+%22a%26b%22+it%27s&CallStatus=ringing&pass=f%2Boo";
+
+    fn knowing() -> Redaction {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("authorization", "Basic YWxpY2U6czNjcjN0"),
+            ("cookie", "theme=dark; sid=s3cr3t-sid"),
+            ("x-twilio-signature", "c2lnbmF0dXJl"),
+            ("x-trace", "abcdefgh"),
+        ] {
+            headers.append(name, value.parse().unwrap());
+        }
+        Redaction::default().knowing(&Params::from_form(FORM), [&headers])
+    }
+
+    #[test]
+    fn private_values_are_found_in_any_spelling() {
+        for text in [
+            "said שלום \"a&b\" it's.",
+            "said %D7%A9%D7%9C%D7%95%D7%9D+%22a%26b%22+it%27s.",
+            "said %d7%a9%d7%9c%d7%95%d7%9d%20%22a%26b%22%20it's.",
+            "said שלום &quot;a&amp;b&quot; it&#39;s.",
+            "said שלום &#34;a&#38;b&#34; it&#x27;s.",
+            r#"said \u05e9\u05dc\u05d5\u05dd \"a\u0026b\" it's."#,
+            r"said \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d \x22a&b\x22 it\'s.",
+            "said %25D7%25A9%25D7%259C%25D7%2595%25D7%259D%2520%2522a%2526b%2522%2520it%2527s.",
+        ] {
+            assert_eq!(knowing().text(text), "said ***.", "{text}");
+        }
+    }
+
+    #[test]
+    fn credentials_are_found_where_they_have_no_name() {
+        let text = "YWxpY2U6czNjcjN0 s3cr3t s3cr3t-sid c2lnbmF0dXJl f+oo abcdefgh dark";
+        for capture in [Capture::Masked, Capture::Full] {
+            let shown = knowing().with(capture).text(text);
+            assert_eq!(shown, "*** *** *** *** *** abcdefgh dark");
+        }
+        assert_eq!(knowing().with(Capture::Full).text("keyed 778899"), "keyed 778899");
+        assert_eq!(knowing().text("keyed 778899"), "keyed ***");
+    }
+
+    #[test]
+    fn numbers_are_found_with_anything_between_their_digits() {
+        for (text, masked) in [
+            ("<b>555</b>-<b>016</b>-<b>7823</b>", "<b>***</b>-<b>***</b>-<b>7823</b>"),
+            ("555/016/7823", "***/***/7823"),
+            ("1_555_016_7823", "*_***_***_7823"),
+            ("555&nbsp;016&#45;7823", "***&nbsp;***&#45;7823"),
+            ("555%2D016%2D7823", "***%2D***%2D7823"),
+            ("&#53;&#53;&#53;&#48;&#49;&#54;7823", "******7823"),
+            (
+                "['5', '5', '5', '0', '1', '6', '7', '8', '2', '3']",
+                "['*', '*', '*', '*', '*', '*', '7', '8', '2', '3']",
+            ),
+            ("15550167823px", "*******7823px"),
+            ("016, 7823", "***, 7823"),
+        ] {
+            assert_eq!(knowing().text(text), masked);
+        }
+        for same in ["016 and 7823", "line 16: 7823", "<b>0167</b> x <b>823</b>"] {
+            assert_eq!(knowing().text(same), same);
+        }
+    }
+
+    #[test]
+    fn what_twilio_says_stays() {
+        let redaction =
+            Redaction::default().knowing(&Params::from_form(b"SpeechResult=ringing"), []);
+        assert_eq!(redaction.param("CallStatus", "ringing"), "ringing");
+        assert_eq!(redaction.param("Said", "ringing"), "***");
+    }
+}
