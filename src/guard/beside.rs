@@ -151,12 +151,12 @@ fn is_logged(line: &str) -> bool {
 fn tells_of_failure(line: &str) -> bool {
     let line = line.trim();
     let line = line.trim_start_matches('[');
-    let states = line.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("status:"));
-    let status = match line.get(7..).filter(|_| states) {
-        Some(status) => status.split_whitespace().next(),
+    let names_status = line.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("status:"));
+    let code = match line.get(7..).filter(|_| names_status) {
+        Some(rest) => rest.split_whitespace().next(),
         None => line.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1)),
     };
-    let failed = status.is_some_and(|code| code.starts_with(['3', '4', '5']));
+    let failed = code.is_some_and(|code| code.starts_with(['3', '4', '5']));
     let request = line.contains(" HTTP/") && !line.contains('"');
     // What a server logged of a request.
     let logged = line.rsplit_once("\" ").and_then(|(_, rest)| rest.split_whitespace().next());

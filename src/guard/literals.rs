@@ -174,7 +174,7 @@ mod tests {
         for around in ["['@']", "[b'@']", "('@', 200)", "('@',)", "{'twiml': '@'}"] {
             assert_eq!(bracketed(&around.replace('@', TWIML)).unwrap().inner, TWIML, "{around}");
         }
-        let hex: String = TWIML.bytes().map(|b| format!("{b:02x}")).collect();
+        let hex = TWIML.bytes().fold(String::new(), |hex, b| hex + &format!("{b:02x}"));
         assert_eq!(hexadecimal(&hex).unwrap().inner, TWIML);
     }
 

@@ -101,9 +101,8 @@ pub fn nested(text: &str) -> Option<Vec<Edit>> {
     let between = text.get(behind..)?.find("<Response")?;
     let inner = behind + between;
     let prolog = text.get(behind..inner)?.trim();
-    if !prolog.is_empty()
-        && !(prolog.starts_with("<?xml ") && prolog.find("?>")? + 2 == prolog.len())
-    {
+    let declares = prolog.starts_with("<?xml ") && prolog.find("?>") == prolog.len().checked_sub(2);
+    if !prolog.is_empty() && !declares {
         return None;
     }
     let rest = text.get(inner + 9..)?;

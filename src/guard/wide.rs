@@ -23,28 +23,25 @@ pub fn cesu(body: &[u8]) -> Option<String> {
     let mut rest = body;
     let mut pairs = 0;
     while let Some((&first, after)) = rest.split_first() {
-        match rest {
-            &[
-                0xed,
-                high @ 0xa0..=0xaf,
-                low @ 0x80..=0xbf,
-                0xed,
-                high2 @ 0xb0..=0xbf,
-                low2 @ 0x80..=0xbf,
-                ..,
-            ] => {
-                let unit = |high: u8, low: u8| {
-                    0xd000 | u32::from(high & 0x3f) << 6 | u32::from(low & 0x3f)
-                };
-                let c = 0x10000 + ((unit(high, low) - 0xd800) << 10) + (unit(high2, low2) - 0xdc00);
-                plain.extend_from_slice(char::from_u32(c)?.encode_utf8(&mut [0; 4]).as_bytes());
-                rest = rest.get(6..)?;
-                pairs += 1;
-            }
-            _ => {
-                plain.push(first);
-                rest = after;
-            }
+        if let &[
+            0xed,
+            high @ 0xa0..=0xaf,
+            low @ 0x80..=0xbf,
+            0xed,
+            high2 @ 0xb0..=0xbf,
+            low2 @ 0x80..=0xbf,
+            ..,
+        ] = rest
+        {
+            let unit =
+                |high: u8, low: u8| 0xd000 | u32::from(high & 0x3f) << 6 | u32::from(low & 0x3f);
+            let c = 0x10000 + ((unit(high, low) - 0xd800) << 10) + (unit(high2, low2) - 0xdc00);
+            plain.extend_from_slice(char::from_u32(c)?.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = rest.get(6..)?;
+            pairs += 1;
+        } else {
+            plain.push(first);
+            rest = after;
         }
     }
     if pairs == 0 {

@@ -8,6 +8,18 @@ use crate::guard::finding::Grade;
 use crate::guard::twiml::chars::{is_blank, name_len};
 use crate::guard::twiml::grammar;
 
+/// What stood in braces.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Braced {
+    /// A number, which is quoted now.
+    Number,
+    /// A quoted value, still to be read; behind it the other brace.
+    Quoted {
+        /// Where what follows the brace begins.
+        end: usize,
+    },
+}
+
 impl<'t> Mender<'t> {
     /// Commas, semicolons, colons, pipes and ampersands between two attributes, where XML wants a blank. Whether
     /// there were any.
@@ -111,7 +123,7 @@ impl<'t> Mender<'t> {
 
     /// At a brace around a quoted value or a number, as JSX writes them: goes to the quote, and gives where the other
     /// brace stands; behind a number.
-    pub(super) fn braces(&mut self) -> Option<Option<usize>> {
+    pub(super) fn braces(&mut self) -> Option<Braced> {
         let rest = self.rest();
         let inner = rest.strip_prefix('{')?;
         let len = inner.find('}')?;
@@ -122,7 +134,7 @@ impl<'t> Mender<'t> {
             self.edit(cause, Grade::Inferred, self.at..self.at + 1, "\"");
             self.edit(cause, Grade::Inferred, end..end + 1, "\"");
             self.at = end + 1;
-            return Some(None);
+            return Some(Braced::Number);
         }
         let quote = inner.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let value = inner.get(1..)?.find(quote)?;
@@ -135,6 +147,6 @@ impl<'t> Mender<'t> {
         self.edit(cause, Grade::Inferred, self.at..self.at + 1, "");
         self.edit(cause, Grade::Inferred, close..close + 1, "");
         self.at += 1;
-        Some(Some(close + 1))
+        Some(Braced::Quoted { end: close + 1 })
     }
 }

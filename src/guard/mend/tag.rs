@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Mender;
+use super::signs::Braced;
 use crate::guard::causes::document as causes;
 use crate::guard::finding::Grade;
 use crate::guard::twiml::chars::{is_blank, name_len};
@@ -122,7 +123,7 @@ impl Mender<'_> {
         if first == '{'
             && let Some(braced) = self.braces()
         {
-            if let Some(end) = braced {
+            if let Braced::Quoted { end } = braced {
                 self.value(element)?;
                 self.at = end;
             }
