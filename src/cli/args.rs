@@ -50,6 +50,12 @@ pub enum Command {
     Incidents(Box<IncidentsArgs>),
     /// Show or switch what the running guard does with answers, until it restarts.
     Mode(ModeArgs),
+    /// Try the webhooks of the configuration.
+    Notify {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: NotifyCommand,
+    },
     /// Check, print or describe the configuration.
     Config {
         /// Which of them.
@@ -210,6 +216,13 @@ pub enum ModeWord {
     Observe,
     /// Whatever is configured.
     Reset,
+}
+
+/// What to do with webhooks.
+#[derive(Debug, Subcommand)]
+pub enum NotifyCommand {
+    /// Post a test message to each `[[notify]]`; exit code 1 if one does not take it.
+    Test(ServeArgs),
 }
 
 /// What to do with the configuration.

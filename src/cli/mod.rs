@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod incidents;
 mod mode;
+mod notify;
 pub mod output;
 mod serve;
 mod text;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, ConfigCommand};
+use args::{Cli, Command, ConfigCommand, NotifyCommand};
 pub use exit::Exit;
 
 /// Runs the command that the process was started with.
@@ -40,6 +41,7 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Incidents(args)) => incidents::run(&args),
         Some(Command::Mode(args)) => mode::run(&args),
+        Some(Command::Notify { command: NotifyCommand::Test(args) }) => notify::test(&args),
         Some(Command::Config { command }) => match command {
             ConfigCommand::Check(args) => config_command::check(&args),
             ConfigCommand::Print(args) => config_command::print(&args),

@@ -58,7 +58,7 @@ enum ServeError {
 fn serve(config: Config) -> Result<(), ServeError> {
     let log = telemetry::init(config.log);
     for warning in &config.otlp.warnings {
-        tracing::warn!("{warning}");
+        tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
     }
     let metrics = instruments()?;
     metrics.config_loaded();

@@ -265,6 +265,7 @@ pub static NOTIFY_KEYS: &[Key] = &[
         None,
         "changes of an outbreak that are told; all if not given",
     ),
+    key("warnings", Kind::Flag, Some("false"), "tell of what Twilio accepts all the same, too"),
     key("per_minute", Kind::Count(1, 600), Some("10"), "most messages in a minute"),
     key("timeout", span(100, 60_000), Some("10s"), "time for one attempt to post"),
 ];

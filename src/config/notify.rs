@@ -19,6 +19,8 @@ pub struct Notify {
     pub format: NotifyFormat,
     /// The changes that are told, by name; `None`: all.
     pub on: Option<Vec<String>>,
+    /// Whether outbreaks of what Twilio accepts all the same are told, too.
+    pub warnings: bool,
     /// Most messages in a minute.
     pub per_minute: usize,
     /// Time for one attempt.
@@ -99,6 +101,7 @@ fn one(entries: &Entries) -> Result<Notify, (&'static str, String)> {
         url,
         format,
         on: own.list("on"),
+        warnings: own.flag("warnings").unwrap_or(false),
         per_minute: own.count("per_minute").unwrap_or(10),
         timeout: own.duration("timeout").unwrap_or(Duration::from_secs(10)),
     })

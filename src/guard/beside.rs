@@ -52,6 +52,9 @@ const LEADING: [&str; 11] = [
     "not",
 ];
 
+/// The same in any line before the document.
+const FAILED: [&str; 4] = ["failed", "cannot", "unable", "couldn't"];
+
 /// Why the text on one side of a document makes it a quotation; `None` for what may be dropped.
 pub fn quotes(part: &str) -> Option<String> {
     let lower = part.to_lowercase();
@@ -62,20 +65,46 @@ pub fn quotes(part: &str) -> Option<String> {
     if let Some(line) = part.lines().find(|line| tells_of_failure(line)) {
         return Some(format!("beside `{}`", words::first_line(line)));
     }
+    if is_left_over(part) {
+        return None;
+    }
     twiml_beside(part).map(|name| format!("beside another `{name}`"))
+}
+
+/// A text without the source of PHP that it begins with, where that only prepares what follows: it was not run, and
+/// decides nothing.
+pub fn without_source(part: &str) -> &str {
+    const DECISIONS: [&str; 8] =
+        ["if", "else", "for", "while", "switch", "function", "echo", "return"];
+    let text = part.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    let short = || text.strip_prefix("<?").filter(|rest| rest.starts_with(char::is_whitespace));
+    let Some(source) = text.strip_prefix("<?php").or_else(short) else { return part };
+    let (source, rest) = source.split_once("?>").unwrap_or((source, ""));
+    let decides = source.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        DECISIONS.contains(&word.trim_start_matches("end")) || word.starts_with("foreach")
+    });
+    let says_nothing = source.trim().is_empty() || text.contains("?>");
+    let empty = source.trim().trim_end_matches(';').trim() == "echo ''";
+    if (!decides || empty) && says_nothing { rest } else { part }
+}
+
+/// Whether what follows `<Response` is how a client of HTTP prints an answer that succeeded: `<Response [200]>`.
+pub fn is_printed_status(after: &str) -> bool {
+    after.trim_start().strip_prefix("[2").is_some_and(|rest| {
+        rest.get(2..).is_some_and(|end| end.starts_with("]>"))
+            && rest.bytes().take(2).all(|b| b.is_ascii_digit())
+    })
+}
+
+/// A text without the answer printed so that it begins with.
+pub fn without_printed_status(part: &str) -> &str {
+    let printed =
+        part.trim_start().strip_prefix("<Response").filter(|after| is_printed_status(after));
+    printed.and_then(|after| after.split_once('>')).map_or(part, |(_, rest)| rest)
 }
 
 /// Why what is said just before a document makes it a quotation.
 pub fn introduces(before: &str) -> Option<String> {
-    // A notice of PHP names whatever the backend's sources hold.
-    let is_notice = |line: &str| line.contains(" on line ") || line.contains(['<', '>']);
-    let says = |line: &str, words: &[&str]| {
-        let said = |word: &str| {
-            let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-            words.contains(&word.as_str())
-        };
-        !is_notice(line) && line.split_whitespace().any(said)
-    };
     let told = before.trim_end();
     let told = told.rsplit_once("\n```").map_or(told, |(told, _)| told).trim_end();
     let paragraph = told.rsplit("\n\n").next().unwrap_or_default();
@@ -85,9 +114,26 @@ pub fn introduces(before: &str) -> Option<String> {
     let line = line.or_else(|| told.lines().last().filter(|line| line.ends_with(':')));
     let line = line.unwrap_or_default();
     let leading = says(line, &LEADING) || matches!(line.trim(), "+" | "-") || is_logged(line);
-    let shell = before.lines().find(|line| line.starts_with("$ "));
-    let seen = spoken.or(leading.then_some(line)).or(shell)?;
+    let shell = before.lines().find(|line| line.starts_with("$ ") || line.starts_with("@@ -"));
+    let failed = before.lines().find(|line| says(line, &FAILED));
+    let seen = spoken.or(leading.then_some(line)).or(shell).or(failed)?;
     Some(format!("behind `{}`", words::first_line(seen)))
+}
+
+/// Whether a line has one of the words, and is no notice: that names whatever the backend's sources hold.
+fn says(line: &str, words: &[&str]) -> bool {
+    let is_notice =
+        line.contains(" on line ") || line.contains("Warning: ") || line.contains(['<', '>']);
+    let said = |word: &str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        words.contains(&word.as_str())
+    };
+    !is_notice && line.split_whitespace().any(said)
+}
+
+/// Whether a line says what is done with what follows it.
+pub fn leads(line: &str) -> bool {
+    says(line, &LEADING)
 }
 
 /// Whether a line is one of a log: it begins with a date or a level.
@@ -105,12 +151,16 @@ fn is_logged(line: &str) -> bool {
 fn tells_of_failure(line: &str) -> bool {
     let line = line.trim();
     let line = line.trim_start_matches('[');
-    let status = match line.strip_prefix("Status:") {
-        Some(status) => status.split_whitespace().next(),
+    let names_status = line.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("status:"));
+    let code = match line.get(7..).filter(|_| names_status) {
+        Some(rest) => rest.split_whitespace().next(),
         None => line.strip_prefix("HTTP/").and_then(|rest| rest.split_whitespace().nth(1)),
     };
-    let failed = status.is_some_and(|code| code.starts_with(['3', '4', '5']));
+    let failed = code.is_some_and(|code| code.starts_with(['3', '4', '5']));
     let request = line.contains(" HTTP/") && !line.contains('"');
+    // What a server logged of a request.
+    let logged = line.rsplit_once("\" ").and_then(|(_, rest)| rest.split_whitespace().next());
+    let failed = failed || logged.is_some_and(|code| code.len() == 3 && code.starts_with('5'));
     let word = line
         .split(|c: char| c.is_whitespace() || matches!(c, ':' | ';' | '(' | ')' | ']'))
         .find(|w| !w.is_empty());
@@ -148,8 +198,11 @@ pub fn holds_as_string(before: &str, after: &str, document: &str) -> Option<Stri
 /// Why what stands before each line of a document makes it a comment, a quotation or a listing.
 pub fn marks_lines(before: &str, document: &str) -> Option<String> {
     const COMMENTS: [&str; 11] = ["#", "//", ";", "--", "%", ">", "/*", "*", "|", "rem", "'"];
-    let mark = before.rsplit('\n').next().unwrap_or_default().trim();
-    let comments = COMMENTS.iter().any(|comment| mark.eq_ignore_ascii_case(comment));
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    let mark = line.trim();
+    // A lone sign that touches the document is what a program printed too much.
+    let apart = mark.len() > 1 || mark == "#" || line.ends_with(char::is_whitespace);
+    let comments = apart && COMMENTS.iter().any(|comment| mark.eq_ignore_ascii_case(comment));
     let shape = |text: &str| -> Vec<char> {
         text.chars()
             .map(|c| if c.is_ascii_digit() { '0' } else { c })
@@ -157,12 +210,28 @@ pub fn marks_lines(before: &str, document: &str) -> Option<String> {
             .collect()
     };
     let mut lines = document.trim_end().lines().skip(1).peekable();
+    // A `<` begins every line of a document.
     let repeated = !mark.is_empty()
+        && mark != "<"
         && lines.peek().is_some()
         && lines.all(|line| shape(line.trim_start()) == shape(mark));
     let opened = before.trim_end().ends_with("/*");
     (comments || repeated || opened)
         .then(|| format!("behind `{}`", words::first_line(before.trim())))
+}
+
+/// Whether a text is nothing but end tags: what they would end is ended already.
+pub fn is_left_over(part: &str) -> bool {
+    let mut rest = part.trim();
+    while let Some(tag) = rest.strip_prefix("</") {
+        let Some(after) =
+            tag.get(name_len(tag)..).and_then(|after| after.trim_start().strip_prefix('>'))
+        else {
+            return false;
+        };
+        rest = after.trim_start();
+    }
+    rest.is_empty()
 }
 
 /// The name of a tag of TwiML, as markup or escaped: another document, or a piece of one.
@@ -172,6 +241,7 @@ fn twiml_beside(part: &str) -> Option<&str> {
     raw.chain(escaped).find_map(|at| {
         let inner = part.get(at..)?.trim_start_matches('/');
         let name = inner.get(..name_len(inner))?;
+
         let root = name.eq_ignore_ascii_case("response")
             || name.starts_with('R')
                 && !name.starts_with("Response")

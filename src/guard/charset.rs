@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::finding::Grade;
-use super::unlabelled::evident;
+use super::unlabelled::{contradicts, evident, hebrew_of_dos, is_inverted};
+use super::wide::{cesu, utf32};
 
 /// A body as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +31,22 @@ pub struct Undecodable {
 
 /// Decodes a body, given the charset parameter of its Content-Type.
 pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Undecodable> {
+    if let Some(text) = utf32(body) {
+        let text = Cow::Owned(text);
+        return Ok(Text { text, marks: 0, transcoded: Some(("UTF-32", Grade::Lossless)) });
+    }
     if let Some(encoding) = wide(body) {
+        // A line end of one byte behind characters of two.
+        let odd = !body.len().is_multiple_of(2)
+            && body.last().is_some_and(|b| matches!(b, b'\n' | b'\r' | b' ' | 0));
+        let body = body.get(..body.len() - usize::from(odd)).unwrap_or(body);
         return whole(body, encoding, Grade::Lossless)
             .map(|text| Text { marks: usize::from(Encoding::for_bom(body).is_some()), ..text });
     }
-    let mut rest = body;
-    let mut marks = 0;
+    // The mark of another encoding before text of single bytes.
+    let untrue = body.strip_prefix(b"\xff\xfe").or_else(|| body.strip_prefix(b"\xfe\xff"));
+    let mut rest = untrue.unwrap_or(body);
+    let mut marks = usize::from(untrue.is_some());
     while let Some(after) = rest.strip_prefix(b"\xef\xbb\xbf") {
         rest = after;
         marks += 1;
@@ -49,9 +60,27 @@ pub fn decode<'b>(body: &'b [u8], charset: Option<&str>) -> Result<Text<'b>, Und
     if let Ok(text) = std::str::from_utf8(rest) {
         return Ok(Text { text: Cow::Borrowed(text), marks, transcoded: None });
     }
+    if let Some(text) = cesu(rest) {
+        let text = Cow::Owned(text);
+        return Ok(Text { text, marks, transcoded: Some(("CESU-8", Grade::Lossless)) });
+    }
+    if let Some(text) = hebrew_of_dos(rest) {
+        let text = Cow::Owned(text);
+        return Ok(Text { text, marks, transcoded: Some(("IBM862", Grade::Inferred)) });
+    }
+    let unknown = |label: &str| Encoding::for_label(label.trim().as_bytes()).is_none();
+    if charset.is_some_and(unknown) || declared.is_some_and(unknown) {
+        return Err(broken(rest));
+    }
     let stated = charset.and_then(single_byte);
     let declared = declared.and_then(single_byte);
     let (encoding, grade) = match (stated, declared) {
+        // What servers say of whatever they send, of words that no western language has.
+        (Some(stated), None) | (None, Some(stated))
+            if stated == WINDOWS_1252 && contradicts(rest).is_some() =>
+        {
+            (contradicts(rest).unwrap_or(stated), Grade::Inferred)
+        }
         (Some(stated), Some(declared)) if stated != declared => (stated, Grade::Inferred),
         (Some(encoding), _) | (None, Some(encoding)) => (encoding, Grade::Lossless),
         (None, None) => match evident(rest) {
@@ -102,6 +131,7 @@ pub fn is_utf8(label: &str) -> bool {
 /// UTF-16, by its mark or by two characters of markup; a lone NUL before a document is junk.
 fn wide(body: &[u8]) -> Option<&'static Encoding> {
     match body {
+        [0xff, 0xfe, b'<', next, ..] | [0xfe, 0xff, b'<', next, ..] if *next != 0 => None,
         [0xff, 0xfe, ..] | [b'<', 0, _, 0, ..] => Some(UTF_16LE),
         [0xfe, 0xff, ..] | [0, b'<', 0, _, ..] => Some(UTF_16BE),
         _ => None,
@@ -166,6 +196,10 @@ fn is_lone_latin(body: &[u8]) -> bool {
             at.checked_sub(1).and_then(|i| body.get(i)).is_some_and(u8::is_ascii_alphabetic);
         let after = body.get(at + run).is_some_and(u8::is_ascii_alphabetic);
         // Icelandic alone has the letters that Turkish, Czech and others have other ones for.
+        if is_inverted(body, at) || run == 1 && is_word(body, at) {
+            at += run;
+            continue;
+        }
         let elsewhere = [0xd0, 0xd7, 0xdd, 0xde, 0xf0, 0xf7, 0xfd, 0xfe];
         let letters = bytes.iter().all(|b| *b >= 0xc0 && !elsewhere.contains(b));
         if run > 2 || !letters || !(before || after) || std::str::from_utf8(bytes).is_ok() {
@@ -174,6 +208,15 @@ fn is_lone_latin(body: &[u8]) -> bool {
         at += run;
     }
     true
+}
+
+/// `è` or `é` as a word of its own.
+fn is_word(body: &[u8], at: usize) -> bool {
+    let blank = |byte: Option<&u8>| byte == Some(&b' ');
+    matches!(body.get(at), Some(0xe8 | 0xe9))
+        && at.checked_sub(1).is_some_and(|before| blank(body.get(before)))
+        && blank(body.get(at + 1))
+        && body.get(at + 2).is_some_and(u8::is_ascii_alphabetic)
 }
 
 /// The first byte that is no UTF-8, for the record.
@@ -206,6 +249,10 @@ mod tests {
         assert_eq!(text(&le, None), "<a>שלום</a>");
         let be: Vec<u8> = "\u{feff}<a/>".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(text(&be, None), "<a/>");
+        let odd = [be.as_slice(), b"\n"].concat();
+        assert_eq!(text(&odd, None), "<a/>");
+        assert_eq!(text("\u{feff}<a>é</a>".as_bytes(), None), "<a>é</a>");
+        assert_eq!(text(&[b"\xff\xfe", "<a>é</a>".as_bytes()].concat(), None), "<a>é</a>");
     }
 
     #[test]
@@ -218,12 +265,16 @@ mod tests {
         assert_eq!(text("é".as_bytes(), Some("iso-8859-1")), "é");
         assert_eq!(text(b"\x1b$B$3\x1b(B", Some("ISO-2022-JP")), "こ");
         assert!(decode(b"+BdE-", Some("utf-7")).is_err());
+        assert!(decode(b"caf\x82", Some("ibm437")).is_err());
+        assert_eq!(text(b"\xf9\xec\xe5\xed", Some("iso-8859-1")), "שלום");
     }
 
     #[test]
     fn without_a_label_only_lone_latin_letters_have_one_reading() {
         assert_eq!(text(b"caf\xe9 ol\xe9", None), "café olé");
-        assert!(decode(b"\xf9\xec\xe5\xed", None).is_err());
+        assert_eq!(text(b"\xf9\xec\xe5\xed", None), "שלום");
+        assert_eq!(text(b"<a>\xa1Hola!</a>", None), "<a>¡Hola!</a>");
+        assert_eq!(text(b"Tutto \xe8 a posto", None), "Tutto è a posto");
         assert!(decode(b"a \xff b", Some("utf-8")).is_err());
         assert!(decode(b"Te\xfeekk\xfcrler", None).is_err());
     }

@@ -2,12 +2,17 @@
 
 use encoding_rs::WINDOWS_1252;
 
+use super::unlabelled::hebrew_in_latin;
+
 /// Fewer sequences than this could be what was meant.
 const MIN_SEQUENCES: usize = 2;
 
 /// What a text was before it was encoded once too often, as often as that shows. `None` unless every
 /// single character that is not ASCII is part of such a sequence.
 pub fn undoubled(text: &str) -> Option<String> {
+    if let Some(hebrew) = hebrew_in_latin(text) {
+        return Some(hebrew);
+    }
     let mut once = undo(text)?;
     // Each round leaves half of the other characters at most.
     while let Some(more) = undo(&once) {
@@ -28,7 +33,31 @@ fn undo(text: &str) -> Option<String> {
     }
     let undone = String::from_utf8(bytes).ok()?;
     let sequences = undone.chars().filter(|&c| !c.is_ascii() && is_telling(c)).count();
-    (sequences >= MIN_SEQUENCES && is_within_words(text)).then_some(undone)
+    let enough = sequences >= MIN_SEQUENCES && is_within_words(text) || is_certain(text);
+    enough.then_some(undone)
+}
+
+/// Whether a capital `Ã` or `Â` stands where none can: behind a small letter of ASCII, or before an inverted mark that begins
+/// a word.
+fn is_certain(text: &str) -> bool {
+    let mut before = ' ';
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        let mut next = rest.clone();
+        let sign = next.next().unwrap_or(' ');
+        let behind = matches!(c, 'Ã' | 'Â')
+            && before.is_ascii_lowercase()
+            && !sign.is_ascii()
+            && !sign.is_alphabetic();
+        let inverted = c == 'Â'
+            && matches!(sign, '¡' | '¿')
+            && next.next().is_some_and(|c| c.is_ascii_alphabetic());
+        if behind || inverted {
+            return true;
+        }
+        before = c;
+    }
+    false
 }
 
 /// Whether a character that is not ASCII stands in a word, as damage does: beside an ASCII letter,

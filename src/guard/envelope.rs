@@ -16,6 +16,29 @@ pub fn is_field(name: &str) -> bool {
     FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
+/// What holds an object of its own with the document, beside the usual fields.
+const GROUPS: [&str; 7] = ["attributes", "voice", "call", "sms", "reply", "answer", "twilio"];
+
+/// The one item of a list that is a document, or holds one: of several, the others are a status and headers, as
+/// Flask's views return them.
+pub fn only_one(items: Vec<Value>) -> Option<Value> {
+    let plain = |value: &Value| match value {
+        Value::Null => true,
+        Value::Number(code) => code.as_u64().is_some_and(|code| (200..300).contains(&code)),
+        Value::Object(headers) => {
+            headers.iter().all(|(name, value)| value.is_string() && !tells_of_fault(name, value))
+        }
+        _ => false,
+    };
+    let (mut documents, others): (Vec<_>, Vec<_>) =
+        items.into_iter().take(MAX_ITEMS).partition(mentions_twiml);
+    let document = documents.pop().filter(|_| documents.is_empty())?;
+    others.iter().all(plain).then_some(document)
+}
+
+/// Longer lists than this are somebody's data.
+const MAX_ITEMS: usize = 4;
+
 /// Objects within objects are looked into this far.
 const MAX_DEPTH: usize = 3;
 
@@ -35,7 +58,8 @@ fn field(value: &Value, depth: usize) -> Option<String> {
     };
     let mut holders = object.iter().filter(|(name, value)| holds(name, value));
     let (name, holder) = holders.next()?;
-    if holders.next().is_some() || !is_field(name) {
+    let grouped = holder.is_object() && GROUPS.iter().any(|group| name.eq_ignore_ascii_case(group));
+    if holders.next().is_some() || !is_field(name) && !grouped {
         return None;
     }
     if object.iter().any(|(other, value)| other != name && tells_of_fault(other, value)) {
@@ -73,7 +97,7 @@ fn is_base64_body(object: &Map<String, Value>) -> bool {
 
 /// Whether a field beside the document says that something failed, or that the document is one that
 /// was recorded or only shown.
-fn tells_of_fault(name: &str, value: &Value) -> bool {
+pub fn tells_of_fault(name: &str, value: &Value) -> bool {
     const FAULTS: [&str; 5] = ["error", "exception", "trace", "fault", "fail"];
     const OUTCOMES: [&str; 5] = ["success", "successful", "succeeded", "ok", "valid"];
     const STATES: [&str; 9] = [

@@ -4,6 +4,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::media::ContentType;
 use super::twiml::XmlFault;
+use crate::twilio::Slot;
 
 /// A body that holds no TwiML document to deliver; causes look at it in the catalogue's order and
 /// the first that fits names it.
@@ -17,6 +18,8 @@ pub struct Foreign<'a> {
     pub headers: &'a HeaderMap,
     /// The answer's status.
     pub status: StatusCode,
+    /// What Twilio does with the answer.
+    pub slot: Slot,
     /// How many `<Response` roots there are.
     pub roots: usize,
     /// Why the one document is a quotation.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::beside;
-use super::pages::visible_text;
-use super::twiml::chars::{is_blank, name_len};
+use super::page_around::{carries, enclosing, open_elements};
+use super::twiml::chars::is_blank;
 
 /// Where the document of a body is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,7 @@ pub fn locate(text: &str) -> Located {
         },
     };
     let before = without_torn_declaration(text.get(..start).unwrap_or_default());
+    let before = beside::without_printed_status(beside::without_source(before));
     let after = text.get(behind..).unwrap_or_default();
     match surroundings(before, after, text.get(start..end).unwrap_or_default()) {
         Surroundings::Droppable { wrapped } => {
@@ -69,7 +70,8 @@ fn roots<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> {
         tags.filter(move |at| text.get(at + 1..).is_some_and(|rest| rest.starts_with(name)));
     named.filter(|at| {
         text.get(at + 9..).is_some_and(|after| {
-            after.is_empty() || after.starts_with(|c: char| is_blank(c) || matches!(c, '>' | '/'))
+            let opens = after.starts_with(|c: char| is_blank(c) || matches!(c, '>' | '/'));
+            after.is_empty() || opens && !beside::is_printed_status(after)
         })
     })
 }
@@ -200,7 +202,16 @@ fn end_of_root(text: &str, root: usize) -> (usize, bool) {
         let after = rest.get(found + 10..).unwrap_or_default();
         let blanks = after.len() - after.trim_start_matches(is_blank).len();
         if after.get(blanks..).is_some_and(|after| after.starts_with('>')) {
-            return (root + found + 10 + blanks + 1, true);
+            let end = found + 10 + blanks + 1;
+            // Of several in a row, with nothing but end tags between, the first one ends it.
+            let before = rest.get(..found).unwrap_or_default();
+            let first = before.rfind("</Response>").map(|at| at + 11);
+            let first = first.filter(|&first| {
+                before
+                    .get(first..)
+                    .is_some_and(|tags| !tags.trim().is_empty() && beside::is_left_over(tags))
+            });
+            return (root + first.unwrap_or(end), true);
         }
     }
     (text.len(), false)
@@ -247,119 +258,20 @@ fn surroundings(before: &str, after: &str, document: &str) -> Surroundings {
     }
 }
 
-/// The open elements that say what the document inside them is.
-fn enclosing(open: &[String]) -> Vec<&str> {
-    let plain = |name: &&str| !matches!(*name, "p" | "li" | "b" | "font");
-    open.iter().map(String::as_str).filter(plain).collect()
-}
-
-/// Whether elements only carry what stands inside them: a page that shows nothing else, or the
-/// envelope of a web service.
-fn carries(before: &str, after: &str, enclosing: &[&str]) -> bool {
-    let page = enclosing.iter().all(|name| matches!(*name, "html" | "body" | "pre"));
-    (page || is_envelope(before, after, enclosing))
-        && [before, after]
-            .iter()
-            .all(|part| visible_text(part).is_empty() && !beside::shows_more(part))
-}
-
-/// Whether markup around a text only carries it.
-pub fn only_carries(before: &str, after: &str) -> bool {
-    [before, after].iter().all(|part| beside::quotes(part).is_none())
-        && open_elements(before).is_ok_and(|open| carries(before, after, &enclosing(&open)))
-}
-
-/// Whether the elements around a document are what carries an answer of a web service: a SOAP
-/// envelope that tells of no fault, or ASP.NET's `<string>`.
-fn is_envelope(before: &str, after: &str, enclosing: &[&str]) -> bool {
-    let told = |text: &str| {
-        let lower = text.to_ascii_lowercase();
-        ["fault", "error", "exception"].iter().any(|word| lower.contains(word))
-    };
-    let tags = before.split('<').skip(1);
-    let root =
-        tags.map(|tag| tag.get(..name_len(tag)).unwrap_or_default()).find(|name| !name.is_empty());
-    let local = root.and_then(|name| name.rsplit(':').next()).unwrap_or_default();
-    let soap = local == "Envelope" && enclosing.len() > 1;
-    let ends = after.trim_end().ends_with('>');
-    ends && (soap || matches!(enclosing, ["string"])) && !told(before) && !told(after)
-}
-
 /// Whether words stand on both sides in the document's own lines: a text that speaks of it. What a
 /// program prints stands before or behind, or in lines of its own.
 fn is_in_a_sentence(before: &str, after: &str) -> bool {
     let has_words = |line: &str| !line.contains(['<', '>']) && line.split_whitespace().any(is_word);
+    let goes_on = after.trim_start().starts_with(char::is_lowercase);
+    let led = before.trim_end().rsplit('\n').next().filter(|line| beside::leads(line));
     has_words(before.rsplit('\n').next().unwrap_or_default())
         && has_words(after.split('\n').next().unwrap_or_default())
+        || goes_on && led.is_some_and(has_words)
 }
 
 fn is_word(text: &str) -> bool {
     let word = text.trim_matches(|c: char| !c.is_alphanumeric());
     word.chars().count() > 1 && word.chars().all(char::is_alphabetic)
-}
-
-/// HTML elements that `before` leaves open, outermost first; an unclosed comment, script or
-/// attribute value swallows the document.
-fn open_elements(before: &str) -> Result<Vec<String>, &'static str> {
-    let lower = before.to_ascii_lowercase();
-    let mut open: Vec<String> = Vec::new();
-    let mut rest = lower.as_str();
-    while let Some(at) = rest.find('<') {
-        rest = rest.get(at..).unwrap_or_default();
-        let (end, what) = if rest.starts_with("<!--") {
-            ("-->", "a comment")
-        } else if rest.starts_with("<![cdata[") {
-            ("]]>", "a CDATA section")
-        } else if rest.starts_with("<script") {
-            ("</script>", "<script>")
-        } else if rest.starts_with("<style") {
-            ("</style>", "<style>")
-        } else if rest.starts_with("<textarea") {
-            ("</textarea>", "<textarea>")
-        } else if rest.starts_with(|_| true)
-            && rest.get(1..2).is_some_and(|next| {
-                next.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'))
-            })
-        {
-            (">", "a tag")
-        } else {
-            rest = rest.get(1..).unwrap_or_default();
-            continue;
-        };
-        let Some(close) = rest.find(end) else { return Err(what) };
-        let tag = rest.get(..close).unwrap_or_default();
-        rest = rest.get(close + end.len()..).unwrap_or_default();
-        if end == ">" {
-            note_tag(&mut open, tag);
-        }
-    }
-    Ok(open)
-}
-
-fn note_tag(open: &mut Vec<String>, tag: &str) {
-    const VOID: [&str; 12] = [
-        "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr",
-    ];
-    let inner = tag.get(1..).unwrap_or_default();
-    if inner.starts_with(['!', '?']) || inner.ends_with('/') {
-        return;
-    }
-    let name = |text: &str| {
-        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    match inner.strip_prefix('/') {
-        Some(closing) => {
-            let closing = name(closing);
-            if let Some(at) = open.iter().rposition(|element| *element == closing) {
-                open.truncate(at);
-            }
-        }
-        None if VOID.contains(&name(inner).as_str()) => {}
-        None => open.push(name(inner)),
-    }
 }
 
 #[cfg(test)]
@@ -410,7 +322,8 @@ mod tests {
             ("Traceback (most recent call last):\n", ""),
             ("", "<b>Fatal error</b>: Uncaught"),
             ("<a title=\"", "\">"),
-            ("<div>", "</div>"),
+            ("<div style=\"display:none\">", "</div>"),
+            ("<html><head><title>Example</title></head><body>", "</body></html>"),
         ] {
             let text = format!("{before}{DOCUMENT}{after}");
             assert!(matches!(locate(&text), Located::Quoted(_)), "{text}");

@@ -6,8 +6,9 @@ use super::finding::{Finding, Grade};
 use super::locate::{Located, Place, locate};
 use super::mend::{Ending, cut_in_root_end, mend};
 use super::pages::visible_text;
-use super::respell::respelt;
-use super::twiml::chars::{is_blank, name_len};
+use super::root::{nested, respelt};
+use super::rootless::{behind_notices, within_root, without_root};
+use super::twiml::chars::is_blank;
 use super::twiml::grammar;
 use super::twiml::{self, Document, XmlFault};
 use super::unwrap::{Unwrapped, unwrap, unwrap_behind_lines};
@@ -61,6 +62,13 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
             let root =
                 document.root().map(|root| root.name_in(text).to_owned()).unwrap_or_default();
             if is_meant(&document, text) && document.doctype.is_none() {
+                let doubled = !circumstances.whole_only && nested(text).is_some();
+                if doubled && let Some(recovered) = respelt(text, circumstances) {
+                    return recovered;
+                }
+                if let Some(recovered) = within_root(text, &document, circumstances) {
+                    return recovered;
+                }
                 return Recovered::Document {
                     text: text.to_owned(),
                     document,
@@ -96,7 +104,8 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
     }
     let place = match locate(text) {
         Located::Nowhere => {
-            if let Some(recovered) = without_root(text, circumstances) {
+            let rootless = without_root(text, circumstances);
+            if let Some(recovered) = rootless.or_else(|| behind_notices(text, circumstances)) {
                 return recovered;
             }
             nothing.roots = 0;
@@ -161,47 +170,6 @@ fn is_meant(document: &Document, text: &str) -> bool {
         && verbs.all(|rule| rule.is_some_and(|rule| grammar::allows("Response", rule.name)))
 }
 
-/// Verbs without the root around them, and nothing else: one is put around.
-fn without_root(text: &str, circumstances: Circumstances) -> Option<Recovered> {
-    let verbs = without_declaration(text).trim_start_matches('\u{feff}');
-    let begins = verbs.trim_start().strip_prefix('<').is_some_and(|inner| {
-        let name = inner.get(..name_len(inner)).unwrap_or_default();
-        grammar::allows("Response", name)
-    });
-    if circumstances.whole_only || circumstances.ending == Ending::Unsure || !begins {
-        return None;
-    }
-    let rooted = format!("<Response>{verbs}</Response>");
-    let edits = mend(&rooted, Ending::Unsure)?;
-    // The root's end tag is not the backend's: it says nothing about where the verbs had to end.
-    if edits.iter().any(|edit| edit.cause.is(&causes::end_tag_missing::CAUSE)) {
-        return None;
-    }
-    let mended = edit::apply(&rooted, &edits);
-    let document = twiml::read(&mended).ok()?;
-    let root = document.root()?;
-    let only_verbs =
-        document.verbs().all(|verb| grammar::allows("Response", verb.name_in(&mended)))
-            && root
-                .texts
-                .iter()
-                .all(|span| mended.get(span.clone()).is_some_and(|text| text.trim().is_empty()));
-    let missing = Finding::new(&causes::root_missing::CAUSE, super::words::first_line(text))
-        .at(text.as_bytes(), 0)
-        .repaired(Grade::Inferred);
-    let inner = edit::findings(&rooted, &edits);
-    let inner = inner.into_iter().map(|finding| Finding { place: None, ..finding });
-    let findings = std::iter::once(missing).chain(inner).collect();
-    only_verbs.then_some(Recovered::Document { text: mended, document, findings })
-}
-
-/// A text without the declaration that it begins with.
-fn without_declaration(text: &str) -> &str {
-    let trimmed = text.trim_start();
-    let declared = trimmed.strip_prefix("<?xml ").and_then(|rest| rest.split_once("?>"));
-    declared.map_or(text, |(_, rest)| rest.strip_prefix(['\r', '\n']).unwrap_or(rest))
-}
-
 /// Whether a text is JSON that carries TwiML somewhere: that is somebody's data.
 fn speaks_in_json(text: &str) -> bool {
     let text = text.trim();
@@ -233,7 +201,7 @@ fn taken_out(inner: Recovered, unwrapped: &Unwrapped, text: &str, nothing: Nothi
 }
 
 /// Whether words stood beside a document.
-fn has_words_beside(findings: &[Finding]) -> bool {
+pub fn has_words_beside(findings: &[Finding]) -> bool {
     findings
         .iter()
         .filter(|finding| {
@@ -320,7 +288,7 @@ fn around_findings(text: &str, place: &Place) -> Vec<Finding> {
     findings
 }
 
-fn shifted(mut finding: Finding, text: &str, by: usize) -> Finding {
+pub fn shifted(mut finding: Finding, text: &str, by: usize) -> Finding {
     if let Some(place) = finding.place {
         finding = finding.at(text.as_bytes(), place.offset + by);
     }

@@ -1,32 +1,15 @@
-//! The root's own tags where they are misspelt, lost their first character or hold blanks.
+//! The edits of the root's own tags where they are misspelt, lost their first characters or hold blanks.
 
 use super::causes::document as causes;
-use super::edit::{self, Edit};
-use super::finding::{Finding, Grade};
+use super::edit::Edit;
+use super::finding::Grade;
 use super::mend::is_nearly;
-use super::recover::{Circumstances, Recovered, recover};
 use super::twiml::chars::{is_blank, name_len};
-use super::twiml::{Document, grammar};
-
-/// A document whose root's own tags are misspelt or torn, and which holds nothing but verbs.
-pub fn respelt(text: &str, circumstances: Circumstances) -> Option<Recovered> {
-    let edits = respell(text)?;
-    let named = edit::apply(text, &edits);
-    let inside = Circumstances { wrappings: 0, ..circumstances };
-    let Recovered::Document { text: inner, document, findings } = recover(&named, inside) else {
-        return None;
-    };
-    if !holds_verbs_only(&document, &inner) {
-        return None;
-    }
-    let inner_findings = findings.into_iter().map(|finding| Finding { place: None, ..finding });
-    let findings = edit::findings(text, &edits).into_iter().chain(inner_findings).collect();
-    Some(Recovered::Document { text: inner, document, findings })
-}
+use super::twiml::grammar;
 
 /// The edits that give a text its root `Response`, if the text begins and ends with what can only
 /// be meant as that root's tags. Whether it holds TwiML is to be seen afterwards.
-fn respell(text: &str) -> Option<Vec<Edit>> {
+pub fn respell(text: &str) -> Option<Vec<Edit>> {
     let edit = |cause, span: std::ops::Range<usize>, with: &str| {
         let evidence = text.get(span.start..).unwrap_or_default().chars().take(60).collect();
         Edit { cause, grade: Grade::Inferred, span, with: with.to_owned(), evidence }
@@ -51,7 +34,7 @@ fn respell(text: &str) -> Option<Vec<Edit>> {
     let start = text.len() - named.len();
     let bounded = named
         .get(name.len()..)?
-        .starts_with(|c| is_blank(c) || c == '>' && (inner.is_some() || name == "Response"));
+        .starts_with(|c| is_blank(c) || c == '>' && (inner.is_some() || is_tail(name)));
     if !bounded || !is_root(name) {
         return None;
     }
@@ -101,23 +84,26 @@ fn end_tag(
     Some(edits)
 }
 
-/// `Response`, or a slip of it that is no name of TwiML. Words made from it are others.
+/// `Response`, a slip of it that is no name of TwiML, or a name that stands for it.
 fn is_root(name: &str) -> bool {
     name == "Response"
         || !name.eq_ignore_ascii_case("Response")
             && !name.starts_with("Response")
             && grammar::ignoring_case(name).is_none()
             && is_nearly(name, "Response")
+        || stands_for_root(name)
 }
 
-/// Whether a document has verbs, and all of them may stand below `Response`.
-fn holds_verbs_only(document: &Document, text: &str) -> bool {
-    let mut verbs = document.verbs().peekable();
-    verbs.peek().is_some()
-        && verbs.all(|verb| grammar::allows("Response", verb.name_in(text)))
-        && document.root().is_some_and(|root| {
-            root.texts
-                .iter()
-                .all(|span| text.get(span.clone()).is_some_and(|t| t.trim().is_empty()))
-        })
+/// Whether a name is what is left of the root's behind its first characters.
+fn is_tail(name: &str) -> bool {
+    name.len() > 4 && "Response".ends_with(name)
+}
+
+/// Whether a name is one that people give a document of TwiML in place of its root's.
+fn stands_for_root(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let told = ["error", "fault", "exception", "rest"].iter().any(|word| lower.contains(word));
+    let made = lower.contains("twiml")
+        || lower.len() > 8 && (lower.ends_with("response") || lower == "responses");
+    !told && (made || matches!(lower.as_str(), "xml" | "root" | "twilio" | "document" | "doc"))
 }

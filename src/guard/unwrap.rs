@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use super::causes::Cause;
 use super::causes::document as causes;
+use super::coding;
 use super::envelope;
-use super::locate::only_carries;
+use super::literals::{bracketed, byte_list, dump, escapes, hexadecimal, literal};
+use super::page_around::only_carries;
 use super::twiml::chars::name_len;
 use super::twiml::grammar;
 
@@ -32,16 +34,31 @@ pub fn unwrap(text: &str) -> Option<Unwrapped> {
     let first = text.chars().next()?;
     match first {
         '"' => json(text).or_else(|| escapes(text)),
-        '{' | '[' => json(text),
-        '<' => cdata(text).or_else(|| text_element(text)).or_else(|| escapes(text)),
+        '{' if text.starts_with("{&quot;") => {
+            found(&causes::wrapped_escaped::CAUSE, unescaped(text), text)
+        }
+        '{' | '[' => json(text).or_else(|| bracketed(text)).or_else(|| byte_list(text)),
+        '(' => bracketed(text),
+        '<' => cdata(text).or_else(|| text_element(text)).or_else(|| {
+            let begins = ["<?xml", "<!--", "<Response"].iter().any(|start| text.starts_with(start));
+            begins.then(|| escapes(text)).flatten()
+        }),
+        '\\' if text.starts_with("\\x3") => {
+            hexadecimal(text).or_else(|| literal(&format!("'{text}'")))
+        }
         '\\' => escapes(text).or_else(|| literal(&format!("'{text}'"))),
         '&' => escaped(text),
         '%' => url_encoded(text),
         'd' if text.starts_with("data:") => data_url(text),
         '\'' | 'b' | 'u' if text.ends_with(['\'', '"']) => literal(text),
-        _ => base64(text).or_else(|| form(text)),
+        's' if text.starts_with("string(") => dump(text),
+        '0' | '3' => hexadecimal(text).or_else(|| base64(text)),
+        _ => base64(text).or_else(|| form(text)).or_else(|| padded(text)),
     }
 }
+
+/// More than this does not come out of what is packed twice.
+const MAX_INFLATED: usize = 1 << 20;
 
 /// More lines than this are not printed before a wrapping.
 const MAX_LINES: usize = 40;
@@ -61,7 +78,7 @@ pub fn unwrap_behind_lines(text: &str) -> Option<Unwrapped> {
     if tail.starts_with('b') { literal(tail) } else { json(tail) }
 }
 
-fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> {
+pub(super) fn found(cause: &'static Cause, inner: String, text: &str) -> Option<Unwrapped> {
     looks_like_twiml(&inner).then(|| Unwrapped {
         cause,
         inner,
@@ -82,6 +99,10 @@ pub fn looks_like_twiml(text: &str) -> bool {
 /// A JSON string, or an object with the document in one of the usual fields and no word of a fault.
 fn json(text: &str) -> Option<Unwrapped> {
     let value: Value = serde_json::from_str(text).ok()?;
+    let value = match value {
+        Value::Array(items) => envelope::only_one(items)?,
+        value => value,
+    };
     let inner = match &value {
         Value::String(inner) => inner.clone(),
         Value::Object(_) => envelope::carried(&value)?,
@@ -95,6 +116,18 @@ fn json(text: &str) -> Option<Unwrapped> {
     let whole = value.is_string() || envelope::is_whole_answer(&value);
     let found = found(&causes::wrapped_in_json::CAUSE, inner, text)?;
     Some(Unwrapped { alone: !whole, ..found })
+}
+
+/// JSON or a literal as the argument of a function or class: `callback("…")`, `Markup('…')`.
+fn padded(text: &str) -> Option<Unwrapped> {
+    let (name, rest) = text.split_once('(')?;
+    let named = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'$'));
+    let argument = rest.trim_end().trim_end_matches(';').strip_suffix(')')?.trim();
+    if !named {
+        return None;
+    }
+    if argument.starts_with(['"', '{']) { json(argument) } else { literal(argument) }
 }
 
 fn cdata(text: &str) -> Option<Unwrapped> {
@@ -111,7 +144,7 @@ fn cdata(text: &str) -> Option<Unwrapped> {
 /// page of `<html><body><pre>` around it.
 fn text_element(text: &str) -> Option<Unwrapped> {
     let around = |part: &str| {
-        super::pages::visible_text(part).is_empty()
+        super::pages::visible_text(part).chars().all(|c| c == '\u{feff}')
             && !part.contains("<!--")
             && !part.contains("<script")
     };
@@ -162,21 +195,26 @@ fn escaped(text: &str) -> Option<Unwrapped> {
         if text.contains(number) { text.replace(number, name) } else { text }
     });
     let text = named.as_str();
-    let whole = text.starts_with("&lt;") || text.starts_with("&amp;lt;");
-    let ends = text.ends_with("&gt;") || text.ends_with("&amp;gt;");
+    let bare = text.strip_prefix("&quot;").and_then(|text| text.strip_suffix("&quot;"));
+    let bare = bare.unwrap_or(text);
+    let whole = bare.starts_with("&lt;") || bare.starts_with("&amp;lt;");
+    let ends = bare.ends_with("&gt;") || bare.ends_with("&amp;gt;") || bare.ends_with('>');
     if !whole || !ends || text.contains('<') {
         return None;
     }
-    let inner = text
-        .replace("&lt;", "<")
+    found(&causes::wrapped_escaped::CAUSE, unescaped(text), text)
+}
+
+/// A text with the escapes of HTML taken off once.
+fn unescaped(text: &str) -> String {
+    text.replace("&lt;", "<")
         .replace("&gt;", ">")
         .replace("&quot;", "\"")
         .replace("&#34;", "\"")
         .replace("&#39;", "'")
         .replace("&#x27;", "'")
         .replace("&apos;", "'")
-        .replace("&amp;", "&");
-    found(&causes::wrapped_escaped::CAUSE, inner, text)
+        .replace("&amp;", "&")
 }
 
 fn url_encoded(text: &str) -> Option<Unwrapped> {
@@ -190,47 +228,30 @@ fn url_encoded(text: &str) -> Option<Unwrapped> {
     found(&causes::wrapped_encoded::CAUSE, inner, text)
 }
 
-/// The one field of a form.
+/// The one field of a form that holds a document, where the others tell of no fault.
 fn form(text: &str) -> Option<Unwrapped> {
-    let (name, value) = text.split_once('=')?;
-    (envelope::is_field(name) && value.starts_with('%') && !value.contains('&'))
-        .then(|| url_encoded(value))
-        .flatten()
+    let mut fields = text.split('&').map(|field| field.split_once('=').unwrap_or((field, "")));
+    let is_document =
+        |value: &str| value.get(..3).is_some_and(|head| head.eq_ignore_ascii_case("%3c"));
+    let (documents, others): (Vec<_>, Vec<_>) =
+        fields.by_ref().take(MAX_LINES).partition(|(_, value)| is_document(value));
+    let sound = |(name, value): &(&str, &str)| {
+        let text = percent_decode_str(value).decode_utf8_lossy().into_owned();
+        !text.contains('<') && !envelope::tells_of_fault(name, &Value::String(text))
+    };
+    match documents.as_slice() {
+        [(name, value)]
+            if envelope::is_field(name) && others.iter().all(sound) && fields.next().is_none() =>
+        {
+            url_encoded(value)
+        }
+        _ => None,
+    }
 }
 
 fn data_url(text: &str) -> Option<Unwrapped> {
     let (head, data) = text.split_once(',')?;
     if head.ends_with(";base64") { base64(data) } else { url_encoded(data) }
-}
-
-/// What stands between the quotes of a string of JSON or JavaScript, where it lost one of them or
-/// both: escapes between its tags, where no document has any.
-fn escapes(text: &str) -> Option<Unwrapped> {
-    const MARKS: [&str; 6] = [">\\n", ">\\r\\n", "<\\/", "\\u003c", "\\u003C", "\\n<Response"];
-    let bare = text.strip_prefix('"').unwrap_or(text);
-    let bare = bare.strip_suffix('"').unwrap_or(bare);
-    // Escaped quotes of attributes alone are mended one by one.
-    let spoken = || bare.split('>').any(|part| part.split('<').next().unwrap_or("").contains('\\'));
-    let between_tags = MARKS.iter().any(|mark| bare.contains(mark));
-    if !between_tags && (!bare.contains("=\\\"") || !spoken()) {
-        return None;
-    }
-    let mut quoted = String::with_capacity(bare.len() + 2);
-    quoted.push('"');
-    let mut escape = false;
-    for c in bare.chars() {
-        match c {
-            '"' if !escape => quoted.push_str("\\\""),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            _ => quoted.push(c),
-        }
-        escape = c == '\\' && !escape;
-    }
-    quoted.push('"');
-    let inner: String = serde_json::from_str(&quoted).ok()?;
-    found(&causes::wrapped_in_literal::CAUSE, inner, text)
 }
 
 /// The document that a text is in base64.
@@ -252,60 +273,18 @@ pub fn base64(text: &str) -> Option<Unwrapped> {
         return None;
     }
     let bytes = STANDARD.decode(&packed).or_else(|_| STANDARD_NO_PAD.decode(&packed)).ok()?;
+    let bytes = if bytes.starts_with(b"\x1f\x8b") {
+        coding::decode(&http::HeaderMap::new(), &bytes.into(), MAX_INFLATED).ok()?.body.to_vec()
+    } else {
+        bytes
+    };
     let inner = String::from_utf8(bytes).ok()?;
-    inner.contains("<Response").then(|| Unwrapped {
+    (inner.contains("<Response") || base64(&inner).is_some()).then(|| Unwrapped {
         cause: &causes::wrapped_encoded::CAUSE,
         inner,
         evidence: text.chars().take(80).collect(),
         alone: false,
     })
-}
-
-/// A string literal of Python: `b'…'`, `'…'`, with its escapes.
-fn literal(text: &str) -> Option<Unwrapped> {
-    let is_bytes = text.starts_with('b');
-    let rest = text.strip_prefix(['b', 'u']).unwrap_or(text);
-    let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    let inner = rest.strip_prefix(quote)?.strip_suffix(quote)?;
-    let mut bytes = Vec::with_capacity(inner.len());
-    let mut chars = inner.chars();
-    while let Some(c) = chars.next() {
-        if c == quote {
-            return None;
-        }
-        if c != '\\' {
-            push(&mut bytes, c);
-            continue;
-        }
-        match chars.next()? {
-            'n' => bytes.push(b'\n'),
-            'r' => bytes.push(b'\r'),
-            't' => bytes.push(b'\t'),
-            '\\' => bytes.push(b'\\'),
-            '\'' => bytes.push(b'\''),
-            '"' => bytes.push(b'"'),
-            'x' => {
-                let byte = u8::try_from(hex(&mut chars, 2)?).ok()?;
-                if is_bytes {
-                    bytes.push(byte);
-                } else {
-                    push(&mut bytes, char::from(byte));
-                }
-            }
-            'u' if !is_bytes => push(&mut bytes, char::from_u32(hex(&mut chars, 4)?)?),
-            _ => return None,
-        }
-    }
-    found(&causes::wrapped_in_literal::CAUSE, String::from_utf8(bytes).ok()?, text)
-}
-
-fn push(bytes: &mut Vec<u8>, c: char) {
-    bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-fn hex(chars: &mut std::str::Chars<'_>, digits: usize) -> Option<u32> {
-    let text: String = chars.take(digits).collect();
-    (text.len() == digits).then(|| u32::from_str_radix(&text, 16).ok()).flatten()
 }
 
 #[cfg(test)]
@@ -324,6 +303,9 @@ mod tests {
     fn every_wrapping_comes_off() {
         let json = serde_json::to_string(TWIML).unwrap();
         check(&json, "wrapped-in-json");
+        check(&format!("[{json}, 200, {{\"Content-Type\": \"text/xml\"}}]"), "wrapped-in-json");
+        check(&format!("callback({json});"), "wrapped-in-json");
+        check(&format!("{{\"data\":{{\"voice\":{{\"twiml\":{json}}}}}}}"), "wrapped-in-json");
         check(&format!("{{\"ok\":true,\"twiml\":{json}}}"), "wrapped-in-json");
         check(&format!("{{\"data\":{{\"body\":{json}}}}}"), "wrapped-in-json");
         check(
@@ -371,7 +353,9 @@ mod tests {
             format!("{{\"error\":\"bad\",\"twiml\":{json}}}"),
             format!("{{\"statusCode\":500,\"body\":{json}}}"),
             format!("{{\"body\":{json},\"old\":{json}}}"),
-            format!("[{json}]"),
+            format!("[{json},{json}]"),
+            format!("[{json},500]"),
+            "status=500&body=%3CResponse%3E%3C%2FResponse%3E".to_owned(),
             format!("{{\"example\":{json}}}"),
             "<p>Send &lt;Response&gt;&lt;/Response&gt;</p>".to_owned(),
             "{\"ok\":true}".to_owned(),

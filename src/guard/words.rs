@@ -1,6 +1,7 @@
 //! Telling prose from acknowledgements, JSON and the output of programs.
 
 use super::foreign::Foreign;
+use crate::twilio::Slot;
 
 /// The first line that says something, at most 200 characters.
 pub fn first_line(text: &str) -> String {
@@ -27,9 +28,11 @@ pub fn is_json(foreign: &Foreign<'_>) -> bool {
 }
 
 /// Whether a text is a bare acknowledgement that a program sends to a program.
-pub fn is_acknowledgement(text: &str) -> bool {
+pub fn is_acknowledgement(text: &str, slot: Slot) -> bool {
     let text = text.trim().trim_end_matches(['.', '!']).to_lowercase();
-    ACKNOWLEDGEMENTS.contains(&text.as_str())
+    // A person is answered so, too.
+    let reply = slot == Slot::Messaging && matches!(text.as_str(), "yes" | "no");
+    ACKNOWLEDGEMENTS.contains(&text.as_str()) && !reply
 }
 
 const ACKNOWLEDGEMENTS: [&str; 43] = [
@@ -82,7 +85,11 @@ const ACKNOWLEDGEMENTS: [&str; 43] = [
 /// nobody turned into text, or escaped markup.
 pub fn is_for_programs(text: &str) -> bool {
     let whole = text.trim();
-    is_refusal(whole) || is_printed_object(whole) || whole.contains("&lt;Response")
+    let gap = placeholder(whole).and_then(|gap| gap.chars().nth(1));
+    is_refusal(whole)
+        || is_printed_object(whole)
+        || whole.contains("&lt;Response")
+        || gap.is_some_and(|c| c.is_ascii_lowercase())
 }
 
 /// The line that gives away the output of a program, if there is one.
@@ -102,7 +109,7 @@ pub fn smells_of_a_program(text: &str) -> Option<&str> {
 
 /// Whether a whole text is what servers and frameworks say in place of an answer.
 fn is_refusal(text: &str) -> bool {
-    const REFUSALS: [&str; 22] = [
+    const REFUSALS: [&str; 23] = [
         "access denied",
         "application error",
         "array",
@@ -117,6 +124,7 @@ fn is_refusal(text: &str) -> bool {
         "invalid request",
         "invalid signature",
         "nan",
+        "nginx error",
         "no healthy upstream",
         "not found",
         "request timeout",
@@ -126,8 +134,12 @@ fn is_refusal(text: &str) -> bool {
         "unauthorized",
         "upstream connect error or disconnect/reset before headers",
     ];
+    // What a framework's page says to whoever opened it.
+    const APOLOGIES: [&str; 4] = ["whoops", "oops", "an error occurred", "an error has occurred"];
     let text = text.trim_end_matches(['.', '!']).to_lowercase();
     REFUSALS.contains(&text.as_str())
+        || APOLOGIES.iter().any(|start| text.starts_with(start))
+        || text.contains("something went wrong")
 }
 
 /// Whether a whole text is how a language prints an object that nobody turned into text.
@@ -165,7 +177,7 @@ pub fn packed(text: &str) -> Option<&str> {
 }
 
 /// In lower case; each is found in no sentence that one would speak to a caller.
-const MARKS: [&str; 59] = [
+const MARKS: [&str; 62] = [
     "traceback (most recent call last)",
     "fatal error",
     "parse error:",
@@ -225,6 +237,9 @@ const MARKS: [&str; 59] = [
     "csrf",
     "permission denied",
     "not found: /",
+    "select * from ",
+    "missing parameter:",
+    "lorem ipsum",
 ];
 
 /// A gap `%s` or `%(name)s` that nobody filled.
@@ -254,8 +269,21 @@ fn names_an_exception(line: &str) -> bool {
     let Some((head, _)) = line.split_once(':') else {
         return line.split_whitespace().count() == 1 && is_exception_word(line);
     };
+    if line.starts_with("ERROR ") || is_qualified(head) {
+        return true;
+    }
     head.split_whitespace().last().is_some_and(is_exception_word)
         && head.split_whitespace().count() <= 3
+}
+
+/// `com.example.jdbc.Driver`: a class with its package.
+fn is_qualified(text: &str) -> bool {
+    let mut parts = text.split('.').rev();
+    parts.next().is_some_and(|class| class.starts_with(|c: char| c.is_ascii_uppercase()))
+        && text.split('.').count() > 2
+        && parts.all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
 }
 
 fn is_exception_word(word: &str) -> bool {
@@ -308,12 +336,19 @@ mod tests {
     #[test]
     fn acknowledgements_are_nobodys_greeting() {
         for text in ["OK", " ok\n", "Success!", "queued", "Submitted successfully!", "1"] {
-            assert!(is_acknowledgement(text), "{text}");
+            assert!(is_acknowledgement(text, Slot::Voice), "{text}");
         }
         for text in ["Ok, please hold the line.", "Your order is done and on its way", "Thank you"]
         {
-            assert!(!is_acknowledgement(text), "{text}");
+            assert!(!is_acknowledgement(text, Slot::Voice), "{text}");
         }
+    }
+
+    #[test]
+    fn a_reply_is_one_on_messaging() {
+        assert!(is_acknowledgement("Yes", Slot::Voice));
+        assert!(!is_acknowledgement("Yes", Slot::Messaging));
+        assert!(is_acknowledgement("OK", Slot::Messaging));
     }
 
     #[test]

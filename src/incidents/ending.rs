@@ -1,32 +1,63 @@
 //! How a thread behind a bounded queue is asked to finish.
 
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Asks the thread behind `queue` to do what waits and to end, with the message that `ask` makes;
-/// whether it did so until `deadline`.
-pub(super) fn finish<M>(
+/// Time for a full queue to take the wish to finish, where others wait to be asked.
+pub(super) const MOMENT: Duration = Duration::from_millis(100);
+
+/// A thread that was asked to finish.
+#[derive(Debug)]
+pub(super) struct Ending {
+    finished: Receiver<()>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ending {
+    /// Waits until it has finished, at most until `deadline`.
+    pub(super) fn wait(self, deadline: Instant) {
+        let is_done = self.finished.recv_timeout(left(deadline)).is_ok();
+        if let Some(thread) = self.thread.filter(|_| is_done) {
+            // It said that it is done: it ends at once.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Asks the thread behind `queue` to do what waits and to end, with the message that `make` makes;
+/// `None` if the queue stays full until `deadline`, or the thread is gone.
+pub(super) fn ask<M>(
     queue: &SyncSender<M>,
     thread: Option<JoinHandle<()>>,
     deadline: Instant,
-    ask: impl FnOnce(SyncSender<()>) -> M,
-) -> bool {
+    make: impl FnOnce(SyncSender<()>) -> M,
+) -> Option<Ending> {
     let (done, finished) = sync_channel(1);
-    let left = || deadline.saturating_duration_since(Instant::now());
-    let mut message = ask(done);
+    let mut message = make(done);
     while let Err(error) = queue.try_send(message) {
-        let TrySendError::Full(back) = error else { return false };
-        if left().is_zero() {
-            return false;
+        let TrySendError::Full(back) = error else { return None };
+        if left(deadline).is_zero() {
+            return None;
         }
         message = back;
         std::thread::sleep(Duration::from_millis(5));
     }
-    let is_done = finished.recv_timeout(left()).is_ok();
-    if let Some(thread) = thread.filter(|_| is_done) {
-        // It said that it is done: it ends at once.
-        let _ = thread.join();
+    Some(Ending { finished, thread })
+}
+
+/// Asks, and waits.
+pub(super) fn finish<M>(
+    queue: &SyncSender<M>,
+    thread: Option<JoinHandle<()>>,
+    deadline: Instant,
+    make: impl FnOnce(SyncSender<()>) -> M,
+) {
+    if let Some(ending) = ask(queue, thread, deadline, make) {
+        ending.wait(deadline);
     }
-    is_done
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }

@@ -16,10 +16,11 @@ use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
 use super::traffic::Board;
+use super::view::is_fault;
 use crate::clock;
 use crate::config::{Capture, Config};
 use crate::guard::Outcome;
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{LEVELS, Metrics};
 use crate::telemetry::settings::LogBody;
 
 /// How often traffic is taken and outbreaks are looked at.
@@ -44,11 +45,14 @@ pub(super) struct Ends {
 impl Ends {
     /// Lets them do what waits, at most until `deadline`.
     pub(super) fn finish(self, deadline: Instant) {
+        // All are asked before one is waited for: a webhook that hangs takes no collector's time.
+        let asked: Vec<_> = self.webhooks.ask(deadline).chain(self.otlp.ask(deadline)).collect();
         if let Some(store) = self.store {
             store.finish(deadline);
         }
-        self.webhooks.finish(deadline);
-        self.otlp.finish(deadline);
+        for ending in asked {
+            ending.wait(deadline);
+        }
     }
 }
 
@@ -95,6 +99,7 @@ impl Recording {
             started: Instant::now(),
             before: config.incidents.quiet_after,
         };
+        journal.count_open();
         Ok(Self { journal, board, ends })
     }
 
@@ -227,8 +232,22 @@ impl Journal {
 
     fn told(&self, change: Change, outbreak: &Outbreak) {
         self.webhooks.offer(change, outbreak);
-        self.metrics.outbreak(change.name(), self.outbreaks.open());
+        self.metrics.outbreak(change.name(), level(&outbreak.cause));
+        self.count_open();
     }
+
+    fn count_open(&self) {
+        for own in LEVELS {
+            let open = self.outbreaks.open().filter(|cause| level(cause) == own).count();
+            self.metrics.outbreaks_open(own, open);
+        }
+    }
+}
+
+/// How bad a cause is, as metrics have it.
+fn level(cause: &str) -> &'static str {
+    let [fault, warning] = LEVELS;
+    if is_fault(cause) { fault } else { warning }
 }
 
 /// Tells answers apart, those of different paths too.

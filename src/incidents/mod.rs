@@ -37,6 +37,7 @@ use crate::telemetry::metrics::{CauseLabel, Metrics};
 use crate::twilio::Slot;
 
 pub use journal::{Recording, new_id};
+pub use notify::try_webhooks;
 
 /// What is recorded of one judged answer.
 #[derive(Debug, Clone)]

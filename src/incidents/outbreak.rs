@@ -249,9 +249,10 @@ impl Outbreaks {
         closed
     }
 
-    /// How many are open.
-    pub fn open(&self) -> usize {
-        self.live.values().filter(|live| live.outbreak.closed_ms.is_none()).count()
+    /// The causes of those that are open.
+    pub fn open(&self) -> impl Iterator<Item = &str> {
+        let open = self.live.values().filter(|live| live.outbreak.closed_ms.is_none());
+        open.map(|live| live.outbreak.cause.as_str())
     }
 
     /// The one that was quiet for longest makes room, closed ones first.
@@ -316,7 +317,7 @@ mod tests {
         assert!(outbreaks.close_quiet(at(601), 9_000).is_empty());
         let closed = outbreaks.close_quiet(at(602), 9_000);
         assert_eq!(closed.len(), 1);
-        assert_eq!((closed[0].closed_ms, outbreaks.open()), (Some(9_000), 0));
+        assert_eq!((closed[0].closed_ms, outbreaks.open().count()), (Some(9_000), 0));
         assert!(outbreaks.close_quiet(at(700), 9_500).is_empty());
         let again = outbreaks.note(&seen(10_000, 7), at(800), Uuid::now_v7);
         assert_eq!(again.change, Some(Change::Reopened));

@@ -21,6 +21,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Answers up to this size are read, so that their connection serves again.
 const READ: u64 = 16 * 1024;
+const UNKNOWN_HOST: &str = "its host is not known";
 const USER_AGENT: &str = concat!("twiml-guard/", env!("CARGO_PKG_VERSION"));
 
 /// Where something is posted.
@@ -79,8 +80,13 @@ impl Client {
         Ok(Self { agent: config.build().into(), target })
     }
 
-    /// Posts a body; waits at most so long.
-    pub(super) fn post(&self, kind: &str, body: &[u8], within: Duration) -> Result<(), Failure> {
+    /// Posts a body; waits at most so long. Gives what a short answer says.
+    pub(super) fn post(
+        &self,
+        kind: &str,
+        body: &[u8],
+        within: Duration,
+    ) -> Result<Vec<u8>, Failure> {
         let mut request = self
             .agent
             .post(self.target.url.reveal())
@@ -102,12 +108,12 @@ impl Client {
             .headers()
             .get("Retry-After")
             .and_then(|value| retry_after(value.to_str().ok()?, clock::now_ms()));
-        if answer.body().content_length().is_some_and(|length| length <= READ) {
-            // What it says changes nothing; if it does not come, the connection is closed.
-            let _ = answer.body_mut().read_to_vec();
-        }
+        let is_short = answer.body().content_length().is_some_and(|length| length <= READ);
+        // If it does not come, what was posted was taken all the same; the connection is closed.
+        let said =
+            if is_short { answer.body_mut().read_to_vec().unwrap_or_default() } else { Vec::new() };
         match status {
-            200..=299 => Ok(()),
+            200..=299 => Ok(said),
             300..=399 => Err(Failure::Final {
                 why: format!(
                     "redirected ({status}), which is not followed; write the URL that it leads to"
@@ -204,10 +210,14 @@ fn failure(error: &ureq::Error, within: Duration) -> Failure {
             passing("no connection in time".to_owned())
         }
         ureq::Error::Timeout(_) => passing(format!("no answer within {within:?}")),
-        ureq::Error::HostNotFound => passing("its host is not known".to_owned()),
+        ureq::Error::HostNotFound => passing(UNKNOWN_HOST.to_owned()),
         ureq::Error::ConnectionFailed => passing("no connection".to_owned()),
         ureq::Error::Io(error) => match error.get_ref().and_then(|e| e.downcast_ref()) {
             Some(error) => passing(tls_failure(error)),
+            // Lookups that fail have no kind of their own.
+            None if error.to_string().starts_with("failed to lookup address") => {
+                passing(UNKNOWN_HOST.to_owned())
+            }
             None => passing(format!("{}", error.kind())),
         },
         ureq::Error::Rustls(error) => passing(tls_failure(error)),

@@ -9,6 +9,7 @@ use super::outbreak::Outbreak;
 use super::record::Record;
 use super::store::StoredIncident;
 use crate::guard::CAUSES;
+use crate::guard::causes::Level;
 
 /// `{"outbreaks": […]}`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,6 +113,11 @@ pub fn texts(cause: &str) -> (&'static str, &'static str) {
         .iter()
         .find(|known| known.slug == cause)
         .map_or(("", ""), |known| (known.explain, known.remedy))
+}
+
+/// Whether Twilio would not accept an answer with this cause; so for one that this guard does not know.
+pub fn is_fault(cause: &str) -> bool {
+    CAUSES.iter().find(|known| known.slug == cause).is_none_or(|known| known.level == Level::Fault)
 }
 
 /// Milliseconds since the Unix epoch as `2026-11-25T08:29:53.614Z`.

@@ -3,6 +3,9 @@
 /// What can become of an answer.
 pub const OUTCOMES: [&str; 5] = ["untouched", "repaired", "replaced", "failed", "passed"];
 
+/// How bad an outbreak's cause is: what Twilio would not accept, and what it accepts all the same.
+pub const LEVELS: [&str; 2] = ["fault", "warning"];
+
 /// What is counted of one answer by its cause.
 #[derive(Debug, Clone, Copy)]
 pub struct CauseLabel {

@@ -12,7 +12,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-pub use super::labels::{CauseLabel, Exported, OUTCOMES, Phase, Told};
+pub use super::labels::{CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -35,7 +35,7 @@ pub struct Metrics {
     store_up: IntGauge,
     store_bytes: IntGauge,
     outbreaks: IntCounterVec,
-    outbreaks_open: IntGauge,
+    outbreaks_open: IntGaugeVec,
     notify: IntCounterVec,
     otlp: IntCounterVec,
     config_loaded: IntGauge,
@@ -134,11 +134,12 @@ impl Metrics {
             outbreaks: make.counters(
                 "twiml_guard_outbreak_changes_total",
                 "Outbreaks that were opened, reopened, grew tenfold or closed.",
-                &["change"],
+                &["change", "level"],
             )?,
-            outbreaks_open: make.gauge(
+            outbreaks_open: make.gauges(
                 "twiml_guard_outbreaks_open",
                 "Outbreaks with an incident not long ago.",
+                "level",
             )?,
             notify: make.counters(
                 "twiml_guard_notify_total",
@@ -196,8 +197,11 @@ impl Metrics {
         for queue in ["recorder", "store"] {
             self.queued.with_label_values(&[queue]);
         }
-        for change in ["opened", "reopened", "grew", "closed"] {
-            self.outbreaks.with_label_values(&[change]);
+        for level in LEVELS {
+            self.outbreaks_open.with_label_values(&[level]);
+            for change in ["opened", "reopened", "grew", "closed"] {
+                self.outbreaks.with_label_values(&[change, level]);
+            }
         }
         for told in [Told::Sent, Told::Failed, Told::Held, Told::Dropped] {
             self.notify.with_label_values(&[told.name()]);
@@ -255,10 +259,15 @@ impl Metrics {
         self.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    /// Counts a change of an outbreak (`opened`, `reopened`, `grew`, `closed`); so many are open now.
-    pub fn outbreak(&self, change: &'static str, open: usize) {
-        self.outbreaks.with_label_values(&[change]).inc();
-        self.outbreaks_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+    /// Counts a change of an outbreak (`opened`, `reopened`, `grew`, `closed`) of this level.
+    pub fn outbreak(&self, change: &'static str, level: &'static str) {
+        self.outbreaks.with_label_values(&[change, level]).inc();
+    }
+
+    /// So many outbreaks of this level are open now.
+    pub fn outbreaks_open(&self, level: &'static str, open: usize) {
+        let open = i64::try_from(open).unwrap_or(i64::MAX);
+        self.outbreaks_open.with_label_values(&[level]).set(open);
     }
 
     /// Whether answers on a configured route are only observed.

@@ -17,7 +17,8 @@ class Post:
 
 
 class Receiver:
-    """Answers posts with what `answers` holds, one after the other: (status, headers, seconds to wait); then with 200.
+    """Answers posts with what `answers` holds, one after the other: (status, headers, seconds to wait, and a body
+    if it is not "ok"); then with 200.
 
     With a certificate and its key (paths) it speaks TLS.
     """
@@ -38,16 +39,17 @@ class Receiver:
                 with receiver.arrived:
                     headers = {key.lower(): value for key, value in self.headers.items()}
                     receiver.posts.append(Post(self.path, headers, body, time.monotonic()))
-                    status, more, wait = receiver.answers.pop(0) if receiver.answers else (200, {}, 0)
+                    status, more, wait, *said = receiver.answers.pop(0) if receiver.answers else (200, {}, 0)
+                    said = said[0] if said else b"ok"
                     receiver.arrived.notify_all()
                 time.sleep(wait)
                 try:
                     self.send_response(status)
                     for name, value in more.items():
                         self.send_header(name, value)
-                    self.send_header("Content-Length", "2")
+                    self.send_header("Content-Length", str(len(said)))
                     self.end_headers()
-                    self.wfile.write(b"ok")
+                    self.wfile.write(said)
                 except OSError:
                     pass  # it did not wait
 

@@ -1,6 +1,7 @@
 """Webhooks are told of outbreaks, whatever they answer; calls never wait for them."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -125,6 +126,17 @@ def test_an_attempt_has_its_time(start):
         assert guard.event(lambda event: event.get("notify") == 1)["reason"] == "no answer within 200ms"
 
 
+def test_what_twilio_accepts_all_the_same_is_told_on_request_only(start):
+    with Receiver() as hook, Receiver() as curious:
+        guard = start(config(hook) + f'[[notify]]\nurl = "{curious.url("/" + SECRET)}"\nwarnings = true\n')
+        call(guard.port, "/fault/1/html")
+        assert "content-type-html" in curious.wait(1)[0].body.decode()
+        call(guard.port, "/fault/2/html-500")
+        assert "html-page" in hook.wait(1)[0].body.decode()
+        changes = {(labels["level"], labels["change"]): value for name, labels, value in guard.samples() if name == "twiml_guard_outbreak_changes_total"}
+        assert (changes["fault", "opened"], changes["warning", "opened"]) == (1, 1)
+
+
 def test_a_flood_is_cut(start):
     with Receiver() as hook:
         guard = start(config(hook, "per_minute = 3", routes=30))
@@ -141,6 +153,16 @@ def test_what_waits_is_posted_before_the_end(start):
         call(guard.port, "/fault/2/html-500")
         assert guard.terminate() == 0
         assert len(hook.posts) == 1
+
+
+def test_one_that_hangs_takes_no_time_from_the_others_at_the_end(start):
+    with Receiver((200, {}, 60)) as hung, Receiver() as hook, Receiver() as collector:
+        text = config(hung, 'timeout = "60s"') + f'[[notify]]\nurl = "{hook.url("/" + SECRET)}"\n'
+        guard = start(text, OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=collector.url("/v1/logs"), OTEL_BLRP_SCHEDULE_DELAY="3600000")
+        call(guard.port, "/fault/2/html-500")
+        hung.wait(1)
+        assert guard.terminate() == 0
+        assert (len(hook.posts), len(collector.posts)) == (1, 1)
 
 
 def test_a_template_a_file_and_only_some_changes(start, tmp_path):
@@ -168,6 +190,20 @@ def test_the_systems_certificates_are_trusted(start, certificate):
         guard = start(config(hook), SSL_CERT_FILE=str(certificate[0]))
         call(guard.port, "/fault/2/html-500")
         assert hook.wait(1)[0].path == f"/{SECRET}"
+
+
+def test_webhooks_can_be_tried(binary, tmp_path):
+    with Receiver() as fine, Receiver((403, {}, 0)) as refusing:
+        path = tmp_path / "config.toml"
+        path.write_text(config(fine) + f'[[notify]]\nurl = "{refusing.url("/" + SECRET)}"\n')
+        env = {**os.environ, "NO_PROXY": "127.0.0.1"}
+        done = subprocess.run([str(BINARY), "notify", "test"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False)
+        assert (done.returncode, done.stderr) == (1, "")
+        assert done.stdout == "[[notify]] 1: posted\n[[notify]] 2: not posted: refused with 403\n"
+        assert "nothing is wrong" in json.loads(fine.posts[0].body)["text"]
+        path.write_text("")
+        done = subprocess.run([str(BINARY), "notify", "test"], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 1 and "[[notify]]" in done.stderr
 
 
 def test_the_url_is_shown_nowhere(binary, tmp_path):

@@ -6,7 +6,11 @@ import time
 
 import pytest
 from google.protobuf import json_format
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import SEVERITY_NUMBER_INFO, SEVERITY_NUMBER_WARN
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
@@ -156,7 +160,7 @@ def test_metrics_arrive_as_the_ops_port_shows_them(start, protocol):
         assert 0 < point.start_time_unix_nano <= point.time_unix_nano <= time.time_ns()
         shown = {re.sub("_total$", "", name) for name in re.findall(r"^# TYPE (\S+)", guard.metrics(), re.M)}
         assert set(metrics) == shown
-        assert metrics["twiml_guard_outbreaks_open"].gauge.data_points[0].as_double == 1
+        assert metrics["twiml_guard_outbreaks_open"].gauge.data_points[0].as_double == 1  # level="fault"
 
 
 def test_a_collector_that_was_away_gets_everything_once(start):
@@ -185,6 +189,18 @@ def test_what_is_refused_for_good_is_counted_and_not_sent_again(start):
         call(guard.port, "/fault/2/html-500")
         assert [len(records([post])) for post in collector.wait(2)] == [1, 1]
         assert collector.posts[0].body != collector.posts[1].body
+
+
+def test_what_is_rejected_of_a_batch_is_counted(start):
+    said = ExportLogsServiceResponse(partial_success=ExportLogsPartialSuccess(rejected_log_records=1, error_message="no"))
+    with Receiver((200, {}, 0, said.SerializeToString())) as collector:
+        guard = start(OTEL_EXPORTER_OTLP_LOGS_ENDPOINT=collector.url("/v1/logs"), OTEL_BLRP_SCHEDULE_DELAY="300")
+        call(guard.port, "/fault/2/html-500")
+        call(guard.port, "/fault/2/html-500")
+        until(lambda: sum(guard.count("otlp", signal="logs", outcome=outcome) for outcome in ("sent", "failed")) == 2)
+        assert guard.count("otlp", signal="logs", outcome="failed") == 1
+        assert guard.event(lambda event: event.get("reason") == "rejected some")
+        assert sum(len(records([post])) for post in collector.posts) == 2
 
 
 def test_the_queue_is_bounded_and_what_waits_leaves_before_the_end(start):
@@ -229,7 +245,7 @@ def test_nothing_is_sent_unless_it_can_be(start):
             assert call(guard.port, "/fault/2/html-500").status == 200
             assert guard.terminate() == 0
         assert collector.posts == []
-        warning = next(event["message"] for event in grpc.events if "OTEL_EXPORTER_OTLP_PROTOCOL" in event["message"])
+        warning = next(event["reason"] for event in grpc.events if "OTEL_EXPORTER_OTLP_PROTOCOL" in event.get("reason", ""))
         assert "http/protobuf" in warning and "4318" in warning
         assert any("/nonexistent/ca.pem" in event["message"] for event in unreadable.events)
         assert "hush" not in "".join(unreadable.lines)

@@ -378,6 +378,10 @@ def test_a_newer_file_is_left_alone_and_calls_go_on(binary, faulty, tmp_path):
         assert re.search(r"version 99\b.*newer", str(event["error"]))
         assert len(told(guard)) == 1
         assert guard.terminate() == 0
+    for asked in (["--all"], ["stats"], ["show", "0"], ["forget", "--number", "+15550101234", "--yes"]):
+        done = subprocess.run([str(BINARY), "incidents", *asked, "--state-dir", str(state)], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        assert done.returncode not in (0, 101) and done.stdout == "", asked
+        assert re.search(r"version 99\b.*newer", done.stderr), done.stderr
     assert path.read_bytes() == before
     assert aside(state) == []
 

@@ -286,6 +286,75 @@ simple("CDATA in SOAP", MEND, lambda xml: f'<s:Envelope xmlns:s="http://schemas.
 simple("a form's field", MEND, lambda xml: Answer(f"twiml={urllib.parse.quote_plus(xml)}".encode(), "text/plain"))
 simple("a data: URL", MEND, lambda xml: Answer(b"data:text/xml;base64," + base64.b64encode(xml.encode()), "text/plain"))
 
+# Signs of other languages, other roots, things around a string, displaced Hebrew --------------------------
+
+
+def spelt(form):
+    """Every attribute as `form` has it."""
+    return lambda xml: DECLARATION + made if (made := tags(xml, lambda pairs: "".join(" " + form.format(n, v) for n, v in pairs))) != bare(xml) else None
+
+
+def between(sign):
+    """`sign` between attributes."""
+    return lambda xml: DECLARATION + tags(xml, lambda pairs: " " + sign.join(f'{n}="{v}"' for n, v in pairs)) if re.search(r'="[^"]*" \w+="', bare(xml)) else None
+
+
+for name, sign in {"pipes": " | ", "ampersands": " & ", "no-break spaces": "\u00a0"}.items():
+    simple(f"{name} between attributes", MEND, between(sign))
+for name, form in {
+    "arrows for =": '{0}=>"{1}"', "names in quotes": '"{0}"="{1}"', "values in braces": '{0}={{"{1}"}}', "quotes of an editor, by number": "{0}=&#8220;{1}&#8221;",
+    "quotes of an editor, by name": "{0}=&ldquo;{1}&rdquo;", "quotes percent-encoded": "{0}=%22{1}%22", "quotes escaped twice": '{0}=\\\\"{1}\\\\"',
+}.items():
+    simple(name, MEND, spelt(form))
+
+
+def rooted(name):
+    return lambda xml: xml.replace("<Response>", f"<{name}>", 1).replace("</Response>", f"</{name}>") if re.search(r"<Response>\s*<", xml) else None
+
+
+for name in ("TwiML", "VoiceResponse", "Responses", "xml"):
+    simple(f"root <{name}>", MEND, rooted(name))
+simple("the root in the root", MEND, lambda xml: bare(xml).replace("<Response>", "<Response><Response>", 1) + "</Response>" if "</Response>" in xml else None)
+simple("a prefix on every name", MEND, lambda xml: re.sub(r"<(/?)(?=[A-Za-z])", r"<\1tw:", bare(xml)).replace("<tw:Response", '<tw:Response xmlns:tw="urn:twiml"', 1) if "CDATA" not in xml else None)
+simple("a schema that nobody declared", MEND, lambda xml: xml.replace("<Response>", '<Response xsi:noNamespaceSchemaLocation="twiml.xsd">', 1) if "<Response>" in xml else None)
+simple("< doubled", MEND, torn(r"(?<=<Response>)<(?=[A-Z])", "<<"))
+simple("another's end tag", MEND, lambda xml: torn(r"</Say>(?=<[A-Z]|</Response>)", "</p>")(xml) if "<p>" not in xml else None)
+simple("spoken text without its end", MEND, torn(r"(<Say[^<>/]*>[^<]+)</Say>(?=<(?:Dial|Hangup|Redirect|Record|Pause|Gather|Play)\b)", r"\1"))
+simple("end tags left over", MEND, lambda xml: xml + "</Say>")
+simple("PHP notice between verbs", MEND, lambda xml: re.sub(r"(?<=</Say>)(?=<(?:Dial|Hangup|Redirect|Record|Pause|Gather|Play)\b)", NOTICE, xml, count=1) if "CDATA" not in xml else None)
+simple("verbs escaped within the root", MEND, lambda xml: f"<Response>{html.escape(found[1])}</Response>" if (found := re.fullmatch(r"<Response>(<.+)</Response>", bare(xml), re.DOTALL)) else None)
+simple("verbs in CDATA within the root", MEND, lambda xml: f"<Response><![CDATA[{found[1]}]]></Response>" if "]]>" not in xml and (found := re.fullmatch(r"<Response>(<.+)</Response>", bare(xml), re.DOTALL)) else None)
+simple("escaped behind a notice", MEND, lambda xml: Answer((NOTICE + html.escape(xml)).encode(), "text/html"))
+simple("root missing behind a notice", MEND, lambda xml: NOTICE + found[1] if (found := re.fullmatch(r"<Response>(<.+>)</Response>", bare(xml), re.DOTALL)) else None)
+simple("a page with its title", MEND, lambda xml: Answer(f"<!DOCTYPE html><html><head><title>Voice</title></head><body>{bare(xml)}</body></html>".encode(), "text/html"))
+simple("in <div>", MEND, lambda xml: Answer(f"<div>{bare(xml)}</div>".encode(), "text/html"))
+simple("in <result>", MEND, lambda xml: f"{DECLARATION}<result>{bare(xml)}</result>")
+simple("list of JSON", MEND, lambda xml: Answer(json.dumps([xml]).encode(), JSON))
+simple("a view's tuple as JSON", MEND, lambda xml: Answer(json.dumps([xml, 200, {"Content-Type": "text/xml"}]).encode(), JSON))
+simple("JSONP", MEND, lambda xml: Answer(f"callback({json.dumps(xml)});".encode(), "application/javascript"))
+simple("JSON of a buffer", MEND, lambda xml: Answer(json.dumps({"type": "Buffer", "data": list(xml.encode())}).encode(), JSON))
+simple("hexadecimal", MEND, lambda xml: xml.encode().hex())
+simple("base64 of gzip", MEND, lambda xml: base64.b64encode(gzip.compress(xml.encode(), mtime=0)).decode())
+simple("PHP's var_dump", MEND, lambda xml: f'string({len(xml.encode())}) "{xml}"\n')
+simple("Python list of bytes", MEND, lambda xml: repr([xml.encode()]))
+simple("a form with a status", MEND, lambda xml: Answer(f"status=200&body={urllib.parse.quote_plus(xml)}".encode(), "text/plain"))
+simple("UTF-32", MEND, lambda xml: Answer(xml.encode("utf-32"), "text/xml"))
+
+
+def hebrew(change):
+    """Answers with Hebrew words of a few letters, as `change` spoils them."""
+    def spoil(document, _):
+        xml = bare(document["xml"])
+        words = re.findall("[א-ת]{2,}", xml)
+        return Answer(change(xml), "text/xml") if sum(map(len, words)) > 12 and not re.search("[^\\x00-\\x7fא-ת]", xml) else None
+
+    return spoil
+
+
+fault("Hebrew in windows-1255, said by nobody", MEND)(hebrew(lambda xml: xml.encode("windows-1255")))
+fault("Hebrew of DOS", MEND)(hebrew(lambda xml: xml.encode("cp862")))
+fault("Hebrew read as latin-1", MEND)(hebrew(lambda xml: xml.encode("windows-1255").decode("latin-1").encode()))
+
 # No document, or none to trust ---------------------------------------------------------------------------
 
 PAGE = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>{1}</p></body></html>"
@@ -341,4 +410,9 @@ simple("JSON that speaks of it", TRAP, lambda xml: Answer(json.dumps({"twiml": f
 simple("JSON with two", TRAP, lambda xml: Answer(json.dumps({"twiml": xml, "old": html.escape(xml)}).encode(), JSON))
 simple("a page with a form", TRAP, lambda xml: Answer(f'<form action="/login"><input name="user"></form><pre>{html.escape(xml)}</pre>'.encode(), "text/html"))
 simple("in <template>", TRAP, lambda xml: Answer(f"<template>{html.escape(xml)}</template>".encode(), "text/html"))
+simple("another document with a prefix", TRAP, lambda xml: bare(xml) + "<a:Response><a:Hangup/></a:Response>")
+simple("a log that tells of 500 behind it", TRAP, lambda xml: bare(xml) + '\n127.0.0.1 - - "POST /voice" 500')
+simple("a page with a title that speaks", TRAP, lambda xml: Answer(f"<html><head><title>Example</title></head><body>{bare(xml)}</body></html>".encode(), "text/html"))
+simple("list of JSON with two", TRAP, lambda xml: Answer(json.dumps([xml, "<Response><Hangup/></Response>"]).encode(), JSON))
+simple("an apology of a framework", TRAP, lambda xml: Answer(b"Whoops, looks like something went wrong.", "text/plain"))
 simple("redirect elsewhere", TRAP, lambda xml: Answer(b"", "text/html", 302, headers=[("Location", "https://login.example.org/")]))

@@ -22,6 +22,7 @@ impl Assessor<'_> {
             content_type: &self.content_type,
             headers: &self.answer.headers,
             status: self.answer.status,
+            slot: self.exchange.slot,
             roots: nothing.roots,
             quoted: nothing.quoted,
             truncated: nothing.truncated,

@@ -10,6 +10,9 @@ use crate::guard::twiml::grammar;
 /// More end tags of elements that nobody opened are no slip.
 const MAX_FOREIGN: usize = 20;
 
+/// More texts without their end tags are none either.
+const MAX_UNENDED: usize = 200;
+
 impl<'t> Mender<'t> {
     /// Whether an end tag closes again what closed itself just before.
     pub(super) fn is_needless(&self, name: &str) -> bool {
@@ -89,6 +92,53 @@ impl<'t> Mender<'t> {
         (foreign && is_nearly(name, innermost)).then_some(innermost)
     }
 
+    /// At a verb that cannot stand in the spoken text before it: ends that text here, if it has no end tag.
+    pub(super) fn end_before_sibling(&mut self, rest: &str) {
+        let [.., parent, innermost] = self.open.as_slice() else { return };
+        let inner = rest.get(1..).unwrap_or_default();
+        let name = inner.get(..name_len(inner)).unwrap_or_default();
+        let spoken = *innermost == "Say"
+            && !grammar::allows(innermost, name)
+            && grammar::allows(parent, name);
+        let said = self
+            .text
+            .get(..self.at)
+            .is_some_and(|before| !before.trim_end().ends_with('>') && !self.ends_torn(before));
+        // Its own end tag comes before any other of its kind begins.
+        let next = memchr::memmem::find(inner.as_bytes(), b"<Say");
+        let end = memchr::memmem::find(inner.as_bytes(), b"</Say");
+        let ended = end.is_some_and(|end| next.is_none_or(|next| end < next)) && name != "Say";
+        if !spoken || !said || ended || self.unended >= MAX_UNENDED {
+            return;
+        }
+        self.unended += 1;
+        let at = self.at;
+        self.edit(&causes::end_tag_missing::CAUSE, Grade::Inferred, at..at, "</Say>");
+        self.open.pop();
+    }
+
+    /// The innermost element, if it holds text and an end tag of something that nobody opened stands where it must
+    /// end: before its sibling, or before its parent's end.
+    pub(super) fn stands_for_end(&self, name: &str, end: usize) -> Option<&'t str> {
+        let [.., parent, innermost] = self.open.as_slice() else { return None };
+        let rest = self.text.get(end..)?.trim_start();
+        let inner = rest.strip_prefix('<')?;
+        let closing = inner.strip_prefix('/');
+        let next = closing.unwrap_or(inner);
+        let next = next.get(..name_len(next))?;
+        let after = if closing.is_some() { next == *parent } else { grammar::allows(parent, next) };
+        let says = grammar::rule(innermost).is_some_and(|rule| rule.text);
+        let begun = self.text.get(..self.at)?.trim_end();
+        let stands = says
+            && after
+            && !grammar::allows(innermost, next)
+            && !begun.ends_with('>')
+            && !self.open.contains(&name)
+            && !grammar::allows(parent, name)
+            && !self.foreign_starts(name);
+        stands.then_some(*innermost)
+    }
+
     /// At an end tag: what it closes. An element that its parent's end tag cuts off is closed just
     /// before, where that is the only place: at the document's very end.
     pub(super) fn close_until(&mut self, name: &str) -> Option<()> {
@@ -139,8 +189,14 @@ impl<'t> Mender<'t> {
             .edits
             .iter()
             .any(|edit| edit.span.start == at && edit.cause.is(&causes::bare_less_than::CAUSE));
-        let ends = before.get(at..).unwrap_or_default().matches('>').count();
-        ends > usize::from(!is_text)
+        let tag = before.get(at..).unwrap_or_default();
+        // `123<` before the root's end is the beginning of an end tag.
+        let begun = is_text
+            && !tag.trim_end().get(1..).is_some_and(|inner| {
+                inner.contains(char::is_whitespace)
+                    || inner.starts_with(|c: char| c.is_ascii_digit())
+            });
+        begun || tag.matches('>').count() > usize::from(!is_text)
     }
 
     /// Where the root's end tag stood behind `at`: in a line of its own where its start tag has one.
@@ -168,7 +224,7 @@ impl<'t> Mender<'t> {
 /// Whether the last tag is none of TwiML's: the program that wrote it stopped within the document.
 fn ends_foreign(last_tag: &str) -> bool {
     let inner = last_tag.trim_start_matches(['<', '/']);
-    grammar::rule(inner.get(..name_len(inner)).unwrap_or_default()).is_none()
+    grammar::ignoring_case(inner.get(..name_len(inner)).unwrap_or_default()).is_none()
 }
 
 /// Whether one name is the other but for letter case or at most two slips in a longer word.

@@ -6,6 +6,7 @@
 mod blanks;
 mod close;
 mod quotes;
+mod signs;
 mod tag;
 mod torn;
 
@@ -61,6 +62,7 @@ pub fn mend(text: &str, ending: Ending) -> Option<Vec<Edit>> {
         ends: last_ends(text),
         self_closed: None,
         closed: None,
+        unended: 0,
     };
     mender.walk()?;
     mender.close(ending)?;
@@ -80,6 +82,8 @@ struct Mender<'t> {
     self_closed: Option<(&'t str, usize)>,
     /// The element that an end tag closed last, and where.
     closed: Option<(&'t str, usize)>,
+    /// How many texts ended before a verb.
+    unended: usize,
 }
 
 impl<'t> Mender<'t> {
@@ -266,6 +270,7 @@ impl<'t> Mender<'t> {
         } else if let Some(inner) = rest.strip_prefix("</") {
             self.end_tag(inner)?;
         } else if self.is_tag(rest) {
+            self.end_before_sibling(rest);
             self.start_tag()?;
         } else {
             self.less_than(rest)?;
@@ -276,6 +281,9 @@ impl<'t> Mender<'t> {
     /// A `<` that opens no tag: in what is heard or read it is a character. A torn tag is not, nor
     /// is what a template left.
     fn less_than(&mut self, rest: &str) -> Option<()> {
+        if self.doubled_bracket(rest).is_some() {
+            return Some(());
+        }
         if self.is_torn(rest) || is_template(rest) {
             return None;
         }
@@ -294,8 +302,24 @@ impl<'t> Mender<'t> {
         if grammar::rule(parent).is_some_and(|rule| !rule.text) {
             return !inner.starts_with(|c: char| is_blank(c) || c.is_ascii_digit());
         }
-        let next = inner.find(['<', '>']).and_then(|at| inner.get(at..)).unwrap_or_default();
-        ADDRESSES.contains(&parent) && (inner.starts_with('<') || next.starts_with('>'))
+        ADDRESSES.contains(&parent)
+    }
+
+    /// At the first of two `<` before a verb that may stand here, where no text is spoken.
+    fn doubled_bracket(&mut self, rest: &str) -> Option<()> {
+        let parent = self.open.last().copied().and_then(grammar::rule)?;
+        let tag = rest.strip_prefix('<')?;
+        let inner = tag.strip_prefix('<')?;
+        let name = inner.strip_prefix('/').unwrap_or(inner);
+        let name = name.get(..name_len(name))?;
+        let ends = inner.starts_with('/') && name == parent.name;
+        if parent.text || !(ends || parent.children.contains(&name) && self.is_tag(tag)) {
+            return None;
+        }
+        let span = self.at..self.at + 1;
+        self.edit(&causes::bracket_doubled::CAUSE, Grade::Inferred, span, "");
+        self.at += 1;
+        Some(())
     }
 
     /// Whether `<` opens a tag here: a name that TwiML knows, or any tag that is whole in itself.
@@ -308,6 +332,7 @@ impl<'t> Mender<'t> {
         }
         let bounded = inner.get(len..).is_some_and(|after| {
             after.starts_with(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
+                || after.starts_with("\\>")
         });
         if grammar::rule(name).is_some() {
             return bounded;
@@ -345,7 +370,7 @@ impl<'t> Mender<'t> {
             self.edit(&causes::end_tag_needless::CAUSE, Grade::Inferred, span, "");
         } else if self.crossed(name, end).is_some() {
             return Some(());
-        } else if let Some(meant) = self.meant_by(name) {
+        } else if let Some(meant) = self.meant_by(name).or_else(|| self.stands_for_end(name, end)) {
             let span = self.at + 2..self.at + 2 + len;
             self.edit(&causes::end_tag_misspelt::CAUSE, Grade::Inferred, span, meant);
             self.closed = self.open.pop().map(|closed| (closed, end));
@@ -431,6 +456,29 @@ mod tests {
     }
 
     #[test]
+    fn signs_of_other_languages() {
+        for tag in [
+            "<Say voice=\"a\" | loop=\"2\">",
+            "<Say voice=\"a\" & loop=\"2\">",
+            "<Say voice=>\"a\" loop=>\"2\">",
+            "<Say \"voice\"=\"a\" 'loop'=\"2\">",
+            "<Say voice={\"a\"} loop={2}>",
+            "<Say voice \"a\" loop \"2\">",
+            "<Say voice=&#8220;a&#8221; loop=&ldquo;2&rdquo;>",
+            "<Say voice=\\\\\"a\\\\\" loop=%222%22>",
+            "<Say\u{a0}voice=\"a\"\u{a0}loop=\"2\">",
+            "<<Say voice=\"a\" loop=\"2\">",
+        ] {
+            let text = mended(&format!("<Response>{tag}x</Say></Response>")).unwrap_or_default();
+            let plain = text.replace("  ", " ").replace(" =", "=");
+            assert_eq!(plain, "<Response><Say voice=\"a\" loop=\"2\">x</Say></Response>", "{tag}");
+        }
+        for tag in ["<Say voices \"a\">", "<Say voice=>a>"] {
+            assert_eq!(mended(&format!("<Response>{tag}x</Say></Response>")), None, "{tag}");
+        }
+    }
+
+    #[test]
     fn end_tags_missing_at_the_very_end() {
         check("<Response><Say>x</Say>", "<Response><Say>x</Say></Response>");
         check(
@@ -438,12 +486,21 @@ mod tests {
             "<Response><Gather><Say>x</Say></Gather></Response>\n",
         );
         check("<Response><Say>x</Response>", "<Response><Say>x</Say></Response>");
+        check(
+            "<Response><Say>x<Dial>1</Dial></Response>",
+            "<Response><Say>x</Say><Dial>1</Dial></Response>",
+        );
+        check(
+            "<Response><Say>x</p><Dial>1</p></Response>",
+            "<Response><Say>x</Say><Dial>1</Dial></Response>",
+        );
         for text in [
             "<Response><Say>x",
             "<Response><Dial>",
             "<Response><Dial>1<br />",
             "<Response><Dial>1<b>Notice</b>",
-            "<Response><Say>x<Dial>1</Dial></Response>",
+            "<Response><Dial>1<Say>x</Say></Response>",
+            "<Response><Say>a<Dial>1</Say></Dial></Response>",
             "<Response><Dial><Number>1</Dial><Say>x</Say></Response></X>",
             "<Response><Redirect>/x/Redirect></Response>",
             "<Response><Gather><Say>x</Say>Gather>",

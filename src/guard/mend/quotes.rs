@@ -9,7 +9,14 @@ use crate::guard::twiml::chars::{is_blank, name_len};
 use crate::guard::twiml::{self, grammar};
 
 /// What a wrapping makes of a quote.
-const ESCAPED: [&str; 7] = ["\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;", "\"\""];
+const ESCAPED: [&str; 11] =
+    ["\\\\\"", "\\\"", "\\'", "&quot;", "&#34;", "&apos;", "&#39;", "&#039;", "\"\"", "''", "%22"];
+
+/// What an editor of texts makes of a quote, escaped; it begins and ends with different ones.
+const ORNAMENTS: [&str; 14] = [
+    "&#8220;", "&#8221;", "&#8222;", "&#8243;", "&#8216;", "&#8217;", "&ldquo;", "&rdquo;",
+    "&bdquo;", "&lsquo;", "&rsquo;", "&laquo;", "&raquo;", "&Prime;",
+];
 
 /// A value that lost a quote is not longer than this.
 const MAX_VALUE: usize = 100;
@@ -28,14 +35,22 @@ pub(super) struct Broken {
 impl Mender<'_> {
     /// A value between quotes that a wrapping escaped; the same escape begins and ends it.
     pub(super) fn escaped_quotes(&mut self, rest: &str) -> Option<()> {
-        let quote = ESCAPED.iter().copied().find(|quote| rest.starts_with(quote))?;
+        let begins = |quote: &&str| rest.starts_with(*quote);
+        let ornament = ORNAMENTS.iter().copied().find(begins);
+        let quote = ornament.or_else(|| ESCAPED.iter().copied().find(begins))?;
         let inner = rest.get(quote.len()..)?;
-        let len = inner.get(..inner.find(['>', '<']).unwrap_or(inner.len()))?.find(quote)?;
+        let tag = inner.get(..inner.find(['>', '<']).unwrap_or(inner.len()))?;
+        let ends: &[&str] = if ornament.is_some() { &ORNAMENTS } else { &[quote] };
+        let (len, end_quote) =
+            ends.iter().filter_map(|end| Some((tag.find(end)?, *end))).min_by_key(|(at, _)| *at)?;
         let value = inner.get(..len)?;
-        let after = inner.get(len + quote.len()..)?;
+        let after = inner.get(len + end_quote.len()..)?;
         // `a="" b=""` are two empty values.
         let empty = value.is_empty() || value.starts_with(is_blank) || value.ends_with('=');
-        if value.contains(['"', '\\']) || quote == "\"\"" && empty || !ends_value(after) {
+        if value.contains(['"', '\\'])
+            || matches!(quote, "\"\"" | "''") && empty
+            || !ends_value(after)
+        {
             return None;
         }
         let start = self.at + quote.len();
@@ -43,8 +58,8 @@ impl Mender<'_> {
         let cause = &causes::attribute_quote_escaped::CAUSE;
         self.edit(cause, Grade::Inferred, self.at..start, "\"");
         self.inside(start..end)?;
-        self.edit(cause, Grade::Inferred, end..end + quote.len(), "\"");
-        self.at = end + quote.len();
+        self.edit(cause, Grade::Inferred, end..end + end_quote.len(), "\"");
+        self.at = end + end_quote.len();
         Some(())
     }
 
@@ -90,14 +105,18 @@ impl Mender<'_> {
         let mixed = mixed.and_then(|(at, c)| {
             let (value, behind) = (content.get(..at)?, content.get(at + c.len_utf8()..)?);
             let close = start + at..start + at + c.len_utf8();
-            (ends_value(behind) && is_value(value, element))
+            let ends = ends_value(behind) || begins_attribute(behind, element);
+            (ends && is_value(value, element))
                 .then_some((Broken { value: start..start + at, close }, behind))
         });
+        let glued = mixed
+            .as_ref()
+            .is_some_and(|(_, behind)| begins_attribute(behind, element) && !ends_value(after));
         let ends_tag = mixed.as_ref().is_some_and(|(_, behind)| {
             behind.trim_start_matches(['/', ' ']).starts_with('>') && !ends_value(after)
         });
         let mixed = mixed.map(|(broken, _)| broken);
-        if !swallowed && next.is_none() && close.is_some() && !ends_tag {
+        if !swallowed && next.is_none() && close.is_some() && !ends_tag && !glued {
             return None;
         }
         if let Some(mixed) = mixed {
@@ -147,7 +166,7 @@ fn next_attribute(content: &str, element: &str) -> Option<usize> {
 }
 
 /// Whether what follows a value's closing quote is what may follow one.
-fn ends_value(after: &str) -> bool {
+pub(super) fn ends_value(after: &str) -> bool {
     let at_end = |rest: &str| rest.starts_with('>') || rest.starts_with("/>");
     let trimmed = after.trim_start_matches(is_blank);
     at_end(trimmed)
@@ -155,6 +174,13 @@ fn ends_value(after: &str) -> bool {
             && trimmed.get(name_len(trimmed)..).is_some_and(|rest| {
                 name_len(trimmed) > 0 && rest.trim_start_matches(is_blank).starts_with('=')
             })
+}
+
+/// Whether a text begins with an attribute that the element has, and its `=`.
+fn begins_attribute(text: &str, element: &str) -> bool {
+    let name = text.get(..name_len(text)).unwrap_or_default();
+    grammar::attributes(element).contains(&name)
+        && text.get(name.len()..).is_some_and(|rest| rest.starts_with('='))
 }
 
 /// Whether a text can be nothing but one value: a short one, or a URL with a query.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Mender;
+use super::signs::Braced;
 use crate::guard::causes::document as causes;
 use crate::guard::finding::Grade;
 use crate::guard::twiml::chars::{is_blank, name_len};
@@ -27,6 +28,13 @@ impl Mender<'_> {
                 self.self_closed = Some((name, self.at));
                 return Some(());
             }
+            if rest.starts_with("\\>") {
+                let at = self.at;
+                self.edit(&causes::end_tag_misspelt::CAUSE, Grade::Inferred, at..at + 1, "/");
+                self.at += 2;
+                self.self_closed = Some((name, self.at));
+                return Some(());
+            }
             if self.blank_in_self_closing(rest).is_some() {
                 self.self_closed = Some((name, self.at));
                 return Some(());
@@ -43,20 +51,24 @@ impl Mender<'_> {
                 self.open.push(name);
                 return Some(());
             }
-            let attribute = rest.get(..name_len(rest))?.trim_end_matches(':');
+            let edits = self.edits.len();
+            let quoted = self.quoted_name();
+            let attribute = match quoted {
+                Some(name) => name,
+                None => rest.get(..name_len(rest))?.trim_end_matches(':'),
+            };
             if attribute.is_empty() {
                 return None;
             }
             if seen.len() >= 200 {
                 return None;
             }
-            let edits = self.edits.len();
             if blanks == 0 {
-                let at = self.at;
+                let at = self.at - usize::from(quoted.is_some());
                 self.edit(&causes::attribute_blank_missing::CAUSE, Grade::Lossless, at..at, " ");
             }
-            self.at += attribute.len();
-            self.equals_sign()?;
+            self.at += attribute.len() + usize::from(quoted.is_some());
+            self.equals_sign(name, attribute)?;
             let start = self.at;
             self.value(name)?;
             let value = self
@@ -64,6 +76,11 @@ impl Mender<'_> {
                 .get(start..self.at)?
                 .trim_matches(|c| matches!(c, '"' | '\'') || is_curly(c));
             match seen.iter().find(|(other, _)| *other == attribute) {
+                // What it names is for validators, and a prefix that nobody declared has no meaning.
+                None if attribute.starts_with("xsi:") && !self.text.contains("xmlns:xsi") => {
+                    self.edits.truncate(edits);
+                    self.edit(&causes::name_prefixed::CAUSE, Grade::Inferred, from..self.at, "");
+                }
                 None => seen.push((attribute, value)),
                 // Twice the same says it once.
                 Some((_, other)) if *other == value => {
@@ -76,54 +93,7 @@ impl Mender<'_> {
         }
     }
 
-    /// Commas, semicolons and colons between two attributes, where XML wants a blank. Whether there
-    /// were any.
-    fn stray_separators(&mut self, between: bool) -> bool {
-        let rest = self.rest();
-        let stray = |c: char| matches!(c, ',' | ';' | ':');
-        let quote = rest.strip_prefix(['"', '\'']).is_some_and(|after| {
-            after.starts_with(|c| is_blank(c) || c == '>') || after.starts_with("/>")
-        });
-        if between && quote {
-            let span = self.at..self.at + 1;
-            self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, " ");
-            self.at += 1;
-            self.skip_blanks();
-            return true;
-        }
-        if !between || !rest.starts_with(stray) {
-            return false;
-        }
-        let len = rest.len() - rest.trim_start_matches(|c| stray(c) || is_blank(c)).len();
-        let span = self.at..self.at + len;
-        self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, " ");
-        self.at += len;
-        true
-    }
-
-    /// Between name and value: `=`, or what was written for it before a quote (`:`, `==`, `:=`).
-    fn equals_sign(&mut self) -> Option<()> {
-        self.skip_blanks();
-        let rest = self.rest();
-        let value = rest.trim_start_matches(|c| matches!(c, '=' | ':') || is_blank(c));
-        let len = rest.len() - value.len();
-        let sign = rest.get(..len)?.trim_end_matches(is_blank);
-        if sign.starts_with('=') && (sign == "=" || !value.starts_with(['"', '\''])) {
-            self.at += 1;
-            self.skip_blanks();
-            return Some(());
-        }
-        let signs: String = sign.chars().filter(|&c| !is_blank(c)).collect();
-        if !value.starts_with(['"', '\'']) || !matches!(signs.as_str(), ":" | "==" | ":=" | "=:") {
-            return None;
-        }
-        let span = self.at..self.at + sign.len();
-        self.edit(&causes::attribute_separator_stray::CAUSE, Grade::Inferred, span, "=");
-        self.at += len;
-        Some(())
-    }
-
-    fn skip_blanks(&mut self) -> usize {
+    pub(super) fn skip_blanks(&mut self) -> usize {
         let rest = self.rest();
         let len = rest.len() - rest.trim_start_matches(is_blank).len();
         self.at += len;
@@ -133,7 +103,9 @@ impl Mender<'_> {
     fn value(&mut self, element: &str) -> Option<()> {
         let rest = self.rest();
         let first = rest.chars().next()?;
-        if rest.starts_with("\"\"") && self.escaped_quotes(rest).is_some() {
+        if (rest.starts_with("\"\"") || rest.starts_with("''"))
+            && self.escaped_quotes(rest).is_some()
+        {
             return Some(());
         }
         if matches!(first, '"' | '\'')
@@ -145,8 +117,17 @@ impl Mender<'_> {
             self.edit(cause, Grade::Inferred, broken.close, first);
             return Some(());
         }
-        if matches!(first, '\\' | '&') {
+        if matches!(first, '\\' | '&') || rest.starts_with("%22") {
             return self.escaped_quotes(rest);
+        }
+        if first == '{'
+            && let Some(braced) = self.braces()
+        {
+            if let Braced::Quoted { end } = braced {
+                self.value(element)?;
+                self.at = end;
+            }
+            return Some(());
         }
         match first {
             '"' | '\'' => {

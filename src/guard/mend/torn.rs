@@ -38,7 +38,10 @@ impl Mender<'_> {
             self.close_with(innermost, self.at + (rest.len() - behind.len()));
             return Some(());
         }
-        let says = grammar::rule(innermost).is_some_and(|rule| rule.text) && !begun.ends_with('>');
+        // Behind a child only where no end tag of its own follows.
+        let last = self.ends.get(innermost).is_none_or(|&end| end < self.at);
+        let says = grammar::rule(innermost).is_some_and(|rule| rule.text) && !begun.ends_with('>')
+            || last && begun.ends_with('>') && !begun.ends_with(&format!("<{innermost}>"));
         let next = behind.trim_start();
         let own_end = next.strip_prefix("</").is_some_and(|end| end.starts_with(innermost));
         if !says || grammar::allows(innermost, innermost) || !next.starts_with('<') || own_end {

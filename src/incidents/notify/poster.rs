@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::Item;
 use super::limit::{Limiter, MAX_AGE};
 use super::message::Message;
+use super::{Item, JSON, client};
 use crate::config::notify::Notify;
-use crate::incidents::outgoing::{Backoff, Client, Failure, Target, Trouble, host_name};
+use crate::incidents::outgoing::{Backoff, Client, Failure, Trouble, host_name};
 use crate::telemetry::metrics::{Metrics, Told};
 
 /// First and longest wait between attempts.
@@ -54,14 +54,7 @@ impl Poster {
         dropped: Arc<AtomicU64>,
         metrics: Metrics,
     ) -> Result<Self, String> {
-        let client = Client::new(Target {
-            url: config.url.clone(),
-            headers: Vec::new(),
-            gzip: false,
-            certificate: None,
-            client: None,
-            passing: |status| matches!(status, 408 | 425 | 429) || status >= 500,
-        })?;
+        let client = client(config)?;
         Ok(Self {
             number,
             limiter: Limiter::new(config.per_minute),
@@ -114,8 +107,8 @@ impl Poster {
             self.letter = self.take(now);
         }
         let Some(mut letter) = self.letter.take_if(|letter| letter.next <= now) else { return };
-        match self.client.post("application/json", letter.body.as_bytes(), within) {
-            Ok(()) => {
+        match self.client.post(JSON, letter.body.as_bytes(), within) {
+            Ok(_) => {
                 self.metrics.notify(Told::Sent, 1);
                 if self.trouble.is_over() {
                     tracing::info!(notify = self.number, "messages are posted again");

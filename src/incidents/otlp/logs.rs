@@ -16,8 +16,9 @@ use super::record::record;
 use super::scope;
 use super::sender::Sender;
 use crate::config::otlp::Batch;
+use crate::incidents::Incident;
+use crate::incidents::ending::{self, Ending};
 use crate::incidents::outgoing::{Backoff, Failure};
-use crate::incidents::{Incident, ending};
 use crate::telemetry::metrics::{Exported, Metrics};
 use crate::telemetry::settings::LogBody;
 
@@ -90,10 +91,10 @@ impl Logs {
 }
 
 impl LogsHandle {
-    /// Sends what waits, at most until `deadline`.
-    pub(super) fn finish(self, deadline: Instant) {
-        let ask = |done| Item::Finish(deadline, done);
-        ending::finish(&self.queue, Some(self.thread), deadline, ask);
+    /// Asks for what waits to be sent, at most until `deadline`.
+    pub(super) fn ask(self, deadline: Instant) -> Option<Ending> {
+        let make = |done| Item::Finish(deadline, done);
+        ending::ask(&self.queue, Some(self.thread), Instant::now() + ending::MOMENT, make)
     }
 }
 
@@ -174,8 +175,9 @@ impl Exporter {
             return false;
         }
         self.backoff.reset();
-        let exported = if result.is_ok() { Exported::Sent } else { Exported::Failed };
-        self.sender.count(exported, count as u64);
+        let rejected = result.map_or(count as u64, |rejected| rejected.min(count as u64));
+        self.sender.count(Exported::Sent, count as u64 - rejected);
+        self.sender.count(Exported::Failed, rejected);
         self.records.drain(..count);
         self.waiting.fetch_sub(count, Ordering::Relaxed);
         // What is left came while this batch was full or on its way.

@@ -16,7 +16,7 @@ use super::record::nanos;
 use super::scope;
 use super::sender::Sender;
 use crate::clock;
-use crate::incidents::ending;
+use crate::incidents::ending::{self, Ending};
 use crate::incidents::outgoing::{Backoff, Failure};
 use crate::telemetry::metrics::Exported;
 
@@ -34,10 +34,10 @@ pub(super) struct MetricsHandle {
 }
 
 impl MetricsHandle {
-    /// Sends a last reading, at most until `deadline`.
-    pub(super) fn finish(self, deadline: Instant) {
-        let ask = |done| Finish(deadline, done);
-        ending::finish(&self.queue, Some(self.thread), deadline, ask);
+    /// Asks for a last reading to be sent, at most until `deadline`.
+    pub(super) fn ask(self, deadline: Instant) -> Option<Ending> {
+        let make = |done| Finish(deadline, done);
+        ending::ask(&self.queue, Some(self.thread), Instant::now() + ending::MOMENT, make)
     }
 }
 
@@ -93,7 +93,7 @@ impl Reader {
         }
     }
 
-    fn send(&mut self, within: Duration) -> Result<(), Failure> {
+    fn send(&mut self, within: Duration) -> Result<u64, Failure> {
         let families = self.sender.metrics.gather();
         let (from, to) = (nanos(self.started_ms), nanos(clock::now_ms()));
         let metrics = families.iter().map(|family| metric(family, from, to)).collect();
@@ -104,7 +104,7 @@ impl Reader {
             }],
         };
         let result = self.sender.send(&request, within);
-        let exported = if result.is_ok() { Exported::Sent } else { Exported::Failed };
+        let exported = if result == Ok(0) { Exported::Sent } else { Exported::Failed };
         self.sender.count(exported, 1);
         result
     }

@@ -19,6 +19,7 @@ use self::logs::LogsHandle;
 use self::metrics::MetricsHandle;
 use self::proto::{KeyValue, Resource, Scope};
 use self::sender::Sender;
+use super::ending::Ending;
 use super::outgoing::host_name;
 use crate::config::otlp::Otlp;
 use crate::telemetry::metrics::Metrics;
@@ -33,14 +34,11 @@ pub(super) struct OtlpHandle {
 }
 
 impl OtlpHandle {
-    /// Sends what waits, at most until `deadline`.
-    pub(super) fn finish(self, deadline: Instant) {
-        if let Some(logs) = self.logs {
-            logs.finish(deadline);
-        }
-        if let Some(metrics) = self.metrics {
-            metrics.finish(deadline);
-        }
+    /// Asks for what waits to be sent, at most until `deadline`.
+    pub(super) fn ask(self, deadline: Instant) -> impl Iterator<Item = Ending> {
+        let logs = self.logs.and_then(|logs| logs.ask(deadline));
+        let metrics = self.metrics.and_then(|metrics| metrics.ask(deadline));
+        logs.into_iter().chain(metrics)
     }
 }
 

@@ -152,6 +152,17 @@ messages! {
         #[prost(double, repeated, tag = "7")]
         explicit_bounds: Vec<f64>,
     }
+    /// `ExportLogsServiceResponse` and `ExportMetricsServiceResponse`, which are alike
+    Response {
+        #[prost(message, optional, tag = "1")]
+        partial_success: Option<PartialSuccess>,
+    }
+    /// `ExportLogsPartialSuccess` and `ExportMetricsPartialSuccess`, which are alike
+    PartialSuccess {
+        #[prost(int64, tag = "1")]
+        #[serde(serialize_with = "as_text")]
+        rejected: i64,
+    }
     /// `opentelemetry.proto.resource.v1.Resource`
     Resource {
         #[prost(message, repeated, tag = "1")]

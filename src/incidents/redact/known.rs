@@ -46,7 +46,7 @@ impl Known {
         for (name, value) in params.iter() {
             if redaction.is_secret(name) {
                 add(&mut known.secrets, value, SHORTEST);
-            } else if redaction.is_private(name) {
+            } else if Redaction::is_private(name) {
                 add(&mut known.private, value, SHORTEST);
             } else if let Some(digits) = telephone(value) {
                 let tail = digits.get(digits.len() - TAIL..).unwrap_or_default();

@@ -107,14 +107,14 @@ impl Redaction {
     }
 
     /// Whether a parameter tells what a caller keyed in, spoke or wrote, or who they are.
-    fn is_private(&self, name: &str) -> bool {
+    fn is_private(name: &str) -> bool {
         let is_payment = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("payment"));
         is_payment || PRIVATE_PARAMS.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// The value of a webhook's parameter.
     pub fn param(&self, name: &str, value: &str) -> String {
-        if self.is_secret(name) || self.capture == Capture::Masked && self.is_private(name) {
+        if self.is_secret(name) || self.capture == Capture::Masked && Self::is_private(name) {
             MASK.to_owned()
         } else if PLAIN_PARAMS.contains(&name) {
             // A caller may have said just that word.

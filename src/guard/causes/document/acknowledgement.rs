@@ -18,5 +18,5 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(foreign: &Foreign<'_>) -> Option<String> {
-    words::is_acknowledgement(foreign.text).then(|| foreign.text.trim().to_owned())
+    words::is_acknowledgement(foreign.text, foreign.slot).then(|| foreign.text.trim().to_owned())
 }

@@ -30,8 +30,14 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
         (missing || has_gap(link.written)).then_some((link.span.start, link.written))
     });
     let others = reading.document.elements.iter().flat_map(|element| others(reading, element));
+    // Source of PHP that was not run.
+    let root = reading.document.root().map_or(0, |root| root.span.start);
+    let sources = ["<?php", "<?="].iter().filter_map(|mark| {
+        let at = root + reading.text.get(root..)?.find(mark)?;
+        Some((at, reading.text.get(at..)?))
+    });
     let mut found: Vec<Found> =
-        urls.chain(others).map(|(at, text)| Found::at(at, words::first_line(text))).collect();
+        urls.chain(others).chain(sources).map(|(at, text)| Found::at(at, words::first_line(text))).collect();
     found.sort_by_key(|found| found.offset);
     found
 }
