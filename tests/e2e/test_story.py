@@ -27,7 +27,7 @@ CHANGING = [
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}[0-9a-f-]*", "ID"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{3}Z", "TIME"),
     (r"\d\d-\d\d \d\d:\d\dZ", "TIME"),
-    (r"\d+ (ms|s|min) ago|just now", "AGO"),
+    (r"\d+ (ms|s|min) ago|\bnow\b", "AGO"),
     (r"\d+(\.\d)? (ms|s)\b", "DURATION"),
     (r"127\.0\.0\.1:\d+", "BACKEND"),
     (r" *\(on [^)]*\)", ""),
