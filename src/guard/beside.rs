@@ -241,7 +241,7 @@ fn twiml_beside(part: &str) -> Option<&str> {
     raw.chain(escaped).find_map(|at| {
         let inner = part.get(at..)?.trim_start_matches('/');
         let name = inner.get(..name_len(inner))?;
-
+        let name = name.rsplit_once(':').map_or(name, |(_, local)| local);
         let root = name.eq_ignore_ascii_case("response")
             || name.starts_with('R')
                 && !name.starts_with("Response")
@@ -286,6 +286,7 @@ mod tests {
             "<Say>Hi</Say>",
             "&lt;Response&gt;&lt;/Response&gt;",
             "<response/>",
+            "<a:Response/>",
             "<Respone/>",
         ] {
             assert!(quotes(part).is_some(), "{part}");

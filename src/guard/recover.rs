@@ -62,7 +62,8 @@ pub fn recover(text: &str, circumstances: Circumstances) -> Recovered {
             let root =
                 document.root().map(|root| root.name_in(text).to_owned()).unwrap_or_default();
             if is_meant(&document, text) && document.doctype.is_none() {
-                let doubled = !circumstances.whole_only && nested(text).is_some();
+                let holds_more = document.elements.len() > 2;
+                let doubled = !circumstances.whole_only && holds_more && nested(text).is_some();
                 if doubled && let Some(recovered) = respelt(text, circumstances) {
                     return recovered;
                 }

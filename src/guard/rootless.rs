@@ -48,7 +48,9 @@ pub fn within_root(
     let Recovered::Document { text: inner, document, findings } = recover(&inner, inside) else {
         return None;
     };
-    if has_words_beside(&findings) || document.verbs().next().is_none() {
+    // As text the root's content is well-formed: only what is a document for certain is taken for one.
+    let torn = findings.iter().any(|finding| finding.repair == Some(Grade::Inferred));
+    if torn || has_words_beside(&findings) || document.verbs().next().is_none() {
         return None;
     }
     let evidence = text.get(first.start..)?.chars().take(80).collect::<String>();

@@ -23,9 +23,12 @@ REASONS = {
     "own-host-double-slash": "Twilio would call another path",
     "own-host-without-scheme": "Twilio would call another host",
     "placeholder-unfilled": "a template was not filled in",
+    "root-doubled": "the root holds the whole document once more, and the caller would hear nothing",
     "scheme-doubled": "Twilio can't call the URL",
     "stream-scheme-wrong": "Twilio streams over wss: only",
     "track-refused": "Twilio refuses the value (31941)",
+    "wrapped-escaped": "the root holds its verbs as text, and the caller would hear nothing",
+    "wrapped-in-cdata": "the root holds its verbs as text, and the caller would hear nothing",
     "twiml-too-large": "Twilio reads 64 kB",
 }
 # Causes that change how the characters are encoded and labelled, never which they are.
