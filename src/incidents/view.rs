@@ -18,6 +18,15 @@ pub struct OutbreakList {
     pub outbreaks: Vec<OutbreakView>,
 }
 
+/// `{"outbreaks": […], "next": …}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OutbreakPage {
+    /// Open ones first, the latest activity first.
+    pub outbreaks: Vec<OutbreakView>,
+    /// What to ask for as `before` to get the next page; `null` on the last.
+    pub next: Option<Uuid>,
+}
+
 /// `{"incidents": […], "next": …}`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IncidentList {

@@ -112,6 +112,20 @@ fn filters_take_what_they_say() {
             page["incidents"].as_array().unwrap().iter().map(|one| one["route"].clone()).collect();
         assert_eq!(found, expected, "{query}");
     }
+    let whole = site.json("/api/outbreaks?all=1");
+    let ids = |page: &Value| -> Vec<Value> {
+        page["outbreaks"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect()
+    };
+    assert!(whole["next"].is_null(), "{whole}");
+    let mut paged = Vec::new();
+    let mut next = site.json("/api/outbreaks?all=1&limit=1");
+    loop {
+        paged.extend(ids(&next));
+        let Some(before) = next["next"].as_str() else { break };
+        next = site.json(&format!("/api/outbreaks?all=1&limit=1&before={before}"));
+    }
+    assert!(paged.len() > 1, "{whole}");
+    assert_eq!(paged, ids(&whole));
     let told = site.json("/api/outbreaks?route=/other&all=1");
     assert_eq!(told["outbreaks"].as_array().unwrap().len(), 1);
     for query in ["limit=1001", "limit=0", "since=never", "cause=htmlpage", "colour=red"] {

@@ -66,8 +66,9 @@ impl Query {
             Some("1" | "true") => true,
             Some(found) => return Err(Refusal::parameter("all", "1 or 0", found)),
         };
-        self.end("all, limit, since, until")?;
-        Ok(Ask { wanted, page: Page { limit, before: None }, all })
+        let before = self.id("before")?;
+        self.end("all, before, limit, since, until")?;
+        Ok(Ask { wanted, page: Page { limit, before }, all })
     }
 
     /// `/api/incidents`

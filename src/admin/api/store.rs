@@ -7,12 +7,13 @@ use http::StatusCode;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use uuid::Uuid;
 
 use super::query::{Ask, Wanted};
 use super::reply::Refusal;
 use crate::incidents::identity::Identity;
 use crate::incidents::store::{FILE, Filter, Page, Reader, StoreError};
-use crate::incidents::view::{IncidentList, IncidentView, OutbreakList};
+use crate::incidents::view::{IncidentList, IncidentView, OutbreakPage};
 
 /// Reads at once.
 const MAX_READS: usize = 4;
@@ -95,9 +96,17 @@ pub(super) fn outbreaks(
     filter: &Filter,
     page: Page,
     all: bool,
-) -> Result<OutbreakList, StoreError> {
-    let found = reader.outbreaks(filter, all, page.limit)?;
-    Ok(OutbreakList { outbreaks: found.into_iter().map(Into::into).collect() })
+) -> Result<OutbreakPage, StoreError> {
+    let mut found = reader.outbreaks(filter, all, Page { limit: page.limit + 1, ..page })?;
+    let next = cut(&mut found, page.limit, |outbreak| outbreak.id);
+    Ok(OutbreakPage { outbreaks: found.into_iter().map(Into::into).collect(), next })
+}
+
+/// Cuts one entry more than the page holds; gives what to ask for next, if there is more.
+fn cut<T>(found: &mut Vec<T>, limit: usize, id: impl Fn(&T) -> Uuid) -> Option<Uuid> {
+    let is_last = found.len() <= limit;
+    found.truncate(limit);
+    found.last().filter(|_| !is_last).map(id)
 }
 
 /// `/api/incidents`
@@ -108,9 +117,7 @@ pub(super) fn incidents(
     _: bool,
 ) -> Result<IncidentList, StoreError> {
     let mut found = reader.incidents(filter, Page { limit: page.limit + 1, ..page })?;
-    let is_last = found.len() <= page.limit;
-    found.truncate(page.limit);
-    let next = found.last().filter(|_| !is_last).map(|incident| incident.row.id);
+    let next = cut(&mut found, page.limit, |incident| incident.row.id);
     let incidents = found.into_iter().map(|stored| IncidentView::new(stored, None)).collect();
     Ok(IncidentList { incidents, next })
 }

@@ -45,7 +45,7 @@ pub(super) fn of_open_outbreaks(
 ) -> Result<Vec<Chosen>, Failure> {
     let filter = filter.filter(source, clock::now_ms())?;
     let mut all = Vec::new();
-    for outbreak in reader.outbreaks(&filter, false, MOST)? {
+    for outbreak in reader.outbreaks(&filter, false, Page { limit: MOST, before: None })? {
         let mut newest = reader.newest_whole_of_paths(outbreak.id, MOST_PATHS)?;
         if newest.is_empty() {
             let of = Filter { outbreak: Some(outbreak.id), ..Filter::default() };

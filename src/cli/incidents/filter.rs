@@ -6,7 +6,7 @@ use super::source::Source;
 use crate::guard::causes;
 use crate::guard::explain::catalogue;
 use crate::incidents::moment::{EXPECTED, moment};
-use crate::incidents::store::{Filter, Reader};
+use crate::incidents::store::{Filter, Page, Reader};
 
 impl FilterArgs {
     /// What is asked for; numbers are hashed with the key of the store.
@@ -41,7 +41,7 @@ impl FilterArgs {
         }
         let Some(route) = &self.route else { return Ok(None) };
         let mut known: Vec<String> = reader
-            .outbreaks(&Filter::default(), true, 10_000)?
+            .outbreaks(&Filter::default(), true, Page { limit: 10_000, before: None })?
             .into_iter()
             .map(|outbreak| outbreak.route)
             .collect();

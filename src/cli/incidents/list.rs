@@ -54,7 +54,11 @@ impl List<'_> {
         // Whether it is over now is not what is asked of one call.
         let about_one = self.args.filter.is_about_one();
         let all = self.args.all || about_one;
-        let found = self.reader.outbreaks(&self.filter, all, self.args.limit)?;
+        let found = self.reader.outbreaks(
+            &self.filter,
+            all,
+            Page { limit: self.args.limit, before: None },
+        )?;
         let incidents = if about_one { Some(self.page()?) } else { None };
         if self.args.json {
             let outbreaks = found.into_iter().map(OutbreakView::from).collect();
@@ -199,7 +203,7 @@ impl List<'_> {
             };
             return Ok(format!("No {what} is on record.{copied}\n"));
         }
-        let closed = self.reader.outbreaks(&self.filter, true, 1)?;
+        let closed = self.reader.outbreaks(&self.filter, true, Page { limit: 1, before: None })?;
         Ok(match closed.first() {
             None => format!("No outbreak is open{asked}, nor is a closed one on record.\n"),
             Some(latest) => format!(

@@ -52,12 +52,13 @@ impl Reader {
     }
 
     /// Outbreaks with an incident that the filter takes, open ones first, the latest activity first.
-    /// Without `all` only open ones, and where none is open none.
+    /// Without `all` only open ones, and where none is open none. The page begins behind the
+    /// outbreak `page.before`; behind one that is not there, there is nothing.
     pub fn outbreaks(
         &self,
         filter: &Filter,
         all: bool,
-        limit: usize,
+        page: Page,
     ) -> Result<Vec<Outbreak>, StoreError> {
         let (conditions, mut values) = filter.conditions();
         let open = if all { "1" } else { "o.closed_ms IS NULL" };
@@ -67,9 +68,18 @@ impl Reader {
         } else {
             format!("EXISTS(SELECT 1 FROM incident i WHERE i.outbreak = o.key AND {conditions})")
         };
-        values.push(Value::Integer(limit_of(limit)));
+        let behind = match page.before {
+            None => "1",
+            Some(id) => {
+                values.push(Value::Blob(id.as_bytes().to_vec()));
+                "(o.closed_ms IS NOT NULL, -o.last_ms, -o.key) >
+                    (SELECT closed_ms IS NOT NULL, -last_ms, -key FROM outbreak WHERE id = ?)"
+            }
+        };
+        values.push(Value::Integer(limit_of(page.limit)));
         let sql = format!(
-            "{OUTBREAK} WHERE {open} AND {chosen} ORDER BY o.closed_ms IS NOT NULL, o.last_ms DESC, o.key DESC LIMIT ?"
+            "{OUTBREAK} WHERE {open} AND {chosen} AND {behind}
+             ORDER BY o.closed_ms IS NOT NULL, o.last_ms DESC, o.key DESC LIMIT ?"
         );
         self.all(&sql, values, outbreak)
     }

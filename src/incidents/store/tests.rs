@@ -85,7 +85,7 @@ fn what_was_offered_is_read_while_it_is_written() {
     offer(&store, incidents(100, 7));
     eventually("a reader beside the writer", || count(folder.path()) == 100);
     let reader = Reader::open(&folder.path().join(FILE)).unwrap();
-    let outbreaks = reader.outbreaks(&Filter::default(), false, 10).unwrap();
+    let outbreaks = reader.outbreaks(&Filter::default(), false, Page::default()).unwrap();
     assert_eq!(outbreaks.len(), 1);
     let outbreak = &outbreaks[0];
     assert_eq!((outbreak.count, outbreak.callers, outbreak.codes[0]), (100, 1, 12100));
@@ -128,7 +128,7 @@ fn filters_take_what_they_say() {
         (Filter { outcome: Some("replaced".to_owned()), ..none() }, 5),
     ] {
         assert_eq!(reader.count(&filter).unwrap(), expected, "{filter:?}");
-        let found = reader.outbreaks(&filter, true, 10).unwrap();
+        let found = reader.outbreaks(&filter, true, Page::default()).unwrap();
         assert_eq!(found.is_empty(), expected == 0, "{filter:?}");
     }
 }
