@@ -271,7 +271,7 @@ def document(body, slot, case):
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: stack.pop()
     parser.StartDoctypeDeclHandler = doctype
-    parser.CharacterDataHandler = lambda data: values.append((stack[-1], data)) if stack[-1] in ("Play", "Redirect") else None
+    parser.CharacterDataHandler = lambda data: values.append((stack[-1], data)) if stack == ["Response"] or stack[-1] in ("Play", "Redirect") else None
     parser.buffer_text = True
     try:
         parser.Parse(body.removeprefix(b"\xef\xbb\xbf"), True)
@@ -281,6 +281,8 @@ def document(body, slot, case):
     if root != "Response":
         return [*found, f"expected the root element Response, found {root}"]
     for depth, name in names:
+        if depth == 1 and name in {"Response", "b", "br", "div", "p", "pre"}:
+            found.append(f"expected verbs in the root, found {name}")
         if name not in ELEMENTS and name.lower() in elements_by_case:
             found.append(f"expected {elements_by_case[name.lower()]}, found {name}: names are case-sensitive")
         if slot == "conference-wait" and depth == 1 and name in ELEMENTS - {"Say", "Play", "Pause", "Redirect"}:
@@ -290,6 +292,8 @@ def document(body, slot, case):
     host = urlsplit(case["url"]).netloc
     for name, value in values:
         value = value.strip()
+        if name == "Response" and value.startswith("<"):
+            found.append(f"expected verbs in the root, found text that looks like them: {value[:80]!r}")
         if re.match(r"(?:https?|wss?):/*(?:https?|wss?):", value, re.IGNORECASE):
             found.append(f"expected one scheme in {name}, found {value!r}")
         if re.match(rf"(?:https?|wss?)://{re.escape(host)}//", value, re.IGNORECASE):
