@@ -82,8 +82,13 @@ impl Limiter {
 
     /// How long until `take` may give something; `None` while nothing waits.
     pub(super) fn due(&self, now: Duration) -> Option<Duration> {
+        let is_full = self.taken.len() >= self.per_minute;
+        if is_full && self.waiting.len() > 1 {
+            // What can't be posted is held back, and counted, at once.
+            return Some(Duration::ZERO);
+        }
         let of_all = match self.taken.front() {
-            Some(&first) if self.taken.len() >= self.per_minute => first + WINDOW,
+            Some(&first) if is_full => first + WINDOW,
             _ => Duration::ZERO,
         };
         let of_one = self.waiting.iter().map(|(notice, _)| {
@@ -133,6 +138,18 @@ mod tests {
         assert_eq!(drain(&mut limiter, SECOND * 60), []);
         assert_eq!(drain(&mut limiter, SECOND * 61), [(49, 46)]);
         assert_eq!(limiter.due(SECOND * 61), None);
+    }
+
+    #[test]
+    fn what_is_held_back_is_counted_at_once() {
+        let mut limiter = Limiter::new(1);
+        for id in 0..5 {
+            limiter.offer(notice(Change::Opened, id), SECOND);
+        }
+        assert!(limiter.take(SECOND).is_some());
+        assert_eq!(limiter.due(SECOND), Some(Duration::ZERO));
+        assert!(limiter.take(SECOND).is_none());
+        assert_eq!((limiter.held_back(), limiter.due(SECOND)), (3, Some(SECOND * 60)));
     }
 
     #[test]
