@@ -44,6 +44,11 @@ fn size_line(text: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::from_str_radix(digits, 16).ok()?, text.get(end + 1..)?))
 }
 
+/// Whether a body begins as a chunk does: whoever wrote it counts otherwise than whoever reads it.
+pub fn begins_as_chunk(body: &[u8]) -> bool {
+    size_line(body).is_some()
+}
+
 /// Whether these bytes are one whole document, so that nothing more has to be waited for.
 pub fn is_whole(body: &[u8]) -> bool {
     match unchunked(body) {
@@ -59,6 +64,16 @@ fn is_document(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chunk_is_told_by_its_first_line() {
+        assert!(begins_as_chunk(b"1a\r\n<Response/>"));
+        assert!(
+            !begins_as_chunk(b"<Response/>\r\n")
+                && !begins_as_chunk(b"")
+                && !begins_as_chunk(b"1a")
+        );
+    }
 
     fn undone(body: &str) -> Option<(String, bool)> {
         unchunked(body.as_bytes()).map(|(data, whole)| (String::from_utf8(data).unwrap(), whole))

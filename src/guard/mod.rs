@@ -50,7 +50,7 @@ mod wide;
 mod words;
 
 pub use causes::{CAUSES, Cause};
-pub use chunks::is_whole;
+pub use chunks::{begins_as_chunk, is_whole};
 pub use exchange::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, OddLine, OddPart,
     Oddities, Outcome, RequestFacts,

@@ -18,7 +18,7 @@ use super::{deliver, judging, routing};
 use crate::config::route::Route;
 use crate::guard::{
     Answer, Attempt, BodyEnd, CallFacts, DeliveryKind, Exchange, Failure, Judgement, Oddities,
-    Outcome, Policy, RequestFacts, Verdict, follow_up, is_whole, judge,
+    Outcome, Policy, RequestFacts, Verdict, begins_as_chunk, follow_up, is_whole, judge,
 };
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
@@ -250,7 +250,9 @@ async fn attempt(
     };
     bytes.truncate(limit);
     if end == BodyEnd::Complete && odd == Oddities::default() {
-        head.lease.give_back();
+        if !begins_as_chunk(&bytes) {
+            head.lease.give_back();
+        }
     } else if end == BodyEnd::Complete {
         end = odd.end_of(bytes.len());
     }

@@ -51,6 +51,13 @@ def test_a_page_behind_an_odd_head_is_an_honest_502(raw_guard):
         assert plain(raw_guard.port, "GET", f"/raw/{name}").status == 502, name
 
 
+def test_the_connection_of_an_odd_answer_is_not_used_again(raw_guard):
+    for name in [name for name, (_, _, cause) in ODD.items() if cause and name not in WAITS]:
+        call(raw_guard.port, f"/raw/{name}")
+        # On the odd one's connection nobody would answer.
+        assert plain(raw_guard.port, "GET", "/raw/line-nul", timeout=5).status == 502, name
+
+
 @pytest.mark.parametrize("name", SLOW)
 def test_slow(hasty_guard, name):
     wanted = SLOW[name]
