@@ -280,8 +280,9 @@ def document(body, slot, case):
     root = names[0][1] if names else None
     if root != "Response":
         return [*found, f"expected the root element Response, found {root}"]
+    in_root = [name for depth, name in names if depth == 1]
     for depth, name in names:
-        if depth == 1 and name in {"Response", "b", "br", "div", "p", "pre"}:
+        if depth == 1 and (name in {"b", "br", "div", "p", "pre"} or in_root == ["Response"]):
             found.append(f"expected verbs in the root, found {name}")
         if name not in ELEMENTS and name.lower() in elements_by_case:
             found.append(f"expected {elements_by_case[name.lower()]}, found {name}: names are case-sensitive")
