@@ -17,6 +17,7 @@
 //! around it.
 
 pub mod admin;
+pub mod calls;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use super::call::CallFacts;
 use crate::twilio::{Params, Slot};
 
 /// One webhook request and all that the backend gave for it.
@@ -242,11 +243,4 @@ pub enum Failure {
         /// What went wrong.
         detail: String,
     },
-}
-
-/// What is known of the call.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct CallFacts {
-    /// How many fallbacks with Redirect, Gather or Dial this call was given already.
-    pub steering_fallbacks: u32,
 }

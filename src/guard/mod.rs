@@ -6,6 +6,7 @@
 
 mod assess;
 mod beside;
+pub mod call;
 pub mod causes;
 pub mod charset;
 mod chunks;
@@ -43,17 +44,19 @@ mod root;
 mod rootless;
 mod said;
 mod shrink;
+pub mod stream;
 pub mod twiml;
 mod unlabelled;
 mod unwrap;
 mod wide;
 mod words;
 
+pub use call::CallFacts;
 pub use causes::{CAUSES, Cause};
 pub use chunks::{begins_as_chunk, is_whole};
 pub use exchange::{
-    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, OddLine, OddPart,
-    Oddities, Outcome, RequestFacts,
+    Answer, Attempt, AttemptReason, BodyEnd, Exchange, Failure, OddLine, OddPart, Oddities,
+    Outcome, RequestFacts,
 };
 pub use fallback::{Fallback, Fallbacks};
 pub use finding::{Finding, Grade, Place};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::call::StreamDone;
 use super::fallback::Fallbacks;
 
 /// What the judge may do with the answers of one route.
@@ -34,6 +35,8 @@ pub struct Policy {
     pub max_decoded_body: usize,
     /// An answer that took longer carries a warning.
     pub slow_after: std::time::Duration,
+    /// When a stream counts as having done its work.
+    pub stream_done: StreamDone,
 }
 
 impl Default for Policy {
@@ -53,6 +56,7 @@ impl Default for Policy {
             fallbacks,
             max_decoded_body: 1024 * 1024,
             slow_after: std::time::Duration::from_secs(10),
+            stream_done: StreamDone::default(),
         }
     }
 }

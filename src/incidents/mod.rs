@@ -21,6 +21,7 @@ pub mod replay;
 mod sample;
 pub mod stats;
 pub mod store;
+pub mod timeline;
 pub mod traffic;
 pub mod view;
 
@@ -62,6 +63,8 @@ pub struct Incident {
     pub redaction: redact::Redaction,
     /// Hash of the configuration in force.
     pub config_hash: Arc<str>,
+    /// Routes that are known to take TwiML, where the backend knew none for this path.
+    pub known_routes: Vec<String>,
 }
 
 /// A request as it was sent to the backend, and when.

@@ -139,6 +139,7 @@ impl Sample {
             budget_left: Duration::from_secs(12),
             redaction: super::redact::Redaction::default(),
             config_hash: Arc::from("test"),
+            known_routes: Vec::new(),
         };
         incident.know();
         incident

@@ -8,14 +8,15 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{Request, Version};
 
-use super::guarded::{self, Gathered};
+use super::asked::Asked;
+use super::exchange::{Gathered, exchange};
 use super::headers::Sender;
 use super::judging;
 use super::service::{Inbound, InboundBody};
 use super::worker::{Shared, Worker};
 use crate::config::Config;
 use crate::config::route::Route;
-use crate::guard::{Exchange, Judgement, judge};
+use crate::guard::{CallFacts, Exchange, Judgement, judge};
 use crate::incidents::recorder::Recorder;
 use crate::telemetry::metrics::Metrics;
 use crate::twilio::Slot;
@@ -45,8 +46,9 @@ impl Again {
         let inbound =
             Inbound { parts, body: InboundBody::Read(body), sender, start: Instant::now() };
         let policy = &**route.policy.configured();
-        let Gathered { exchange, .. } =
-            guarded::exchange(&self.0, route, policy, inbound, |_| Some(slot)).await?;
+        let asked = Asked::read(&self.0, inbound).await?;
+        let call = CallFacts::default();
+        let Gathered { exchange, .. } = exchange(&self.0, route, policy, asked, slot, call).await;
         let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         Some((exchange, judgement))
     }

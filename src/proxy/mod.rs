@@ -9,8 +9,10 @@
 
 mod activity;
 mod again;
+mod asked;
 mod body;
 mod deliver;
+mod exchange;
 mod forward;
 mod guarded;
 mod headers;
@@ -21,7 +23,6 @@ mod pass;
 mod refuse;
 mod routing;
 mod service;
-mod steering;
 mod tally;
 mod upgrade;
 mod upstream;

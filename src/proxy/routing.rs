@@ -5,9 +5,10 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
+use crate::calls::Question;
 use crate::config::Config;
 use crate::config::route::Route;
-use crate::twilio::{Params, Slot, SlotSetting, recognise};
+use crate::twilio::{Params, Slot, SlotSetting};
 
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,19 @@ pub(super) fn params(parts: &Parts, body: &[u8]) -> Params {
     params
 }
 
-/// The slot of a request on a configured route.
-pub(super) fn slot(fixed: Option<Slot>, params: &Params) -> Slot {
-    fixed.or_else(|| recognise::infer(params)).unwrap_or(Slot::Voice)
+/// What is asked of the calls about a request; `fixed`: the slot that its route fixes.
+pub(super) fn question<'q>(
+    config: &Config,
+    route: &Arc<Route>,
+    parts: &'q Parts,
+    params: &'q Params,
+    fixed: Option<Slot>,
+) -> Question<'q> {
+    Question {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        params,
+        is_route: !Arc::ptr_eq(route, &config.default_route),
+        fixed,
+    }
 }

@@ -18,8 +18,9 @@ use super::routing::{self, Plan};
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{guarded, pass, refuse, upgrade};
+use crate::config::route::Route;
 use crate::guard::BodyEnd;
-use crate::twilio::recognise;
+use crate::twilio::Params;
 
 /// Largest form that is read to find out whether a request without a route is Twilio's.
 const MAX_RECOGNISED_FORM: usize = 64 * 1024;
@@ -71,9 +72,7 @@ async fn dispatch(
     match plan {
         Plan::Guard(slot) => {
             let inbound = Inbound { parts, body: InboundBody::Coming(body), sender, start };
-            guarded::answer(worker, route, inbound, |params| Some(routing::slot(slot, params)))
-                .await
-                .unwrap_or_else(gone)
+            guarded::answer(worker, route, inbound, slot).await.unwrap_or_else(gone)
         }
         Plan::Recognise if !wants_websocket => {
             recognised(worker, parts, body, sender, start, witness).await
@@ -124,12 +123,10 @@ async fn recognised(
     }
     // Twilio posts forms, and nothing but forms.
     let is_candidate = reads_form || parts.method == Method::GET;
-    if is_candidate && recognise::recognise(&routing::params(&parts, &read)).is_some() {
+    if is_candidate && is_webhook(worker, route, &parts, &routing::params(&parts, &read)) {
         let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
         let inbound = Inbound { parts, body, sender, start };
-        return guarded::answer(worker, route, inbound, recognise::recognise)
-            .await
-            .unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
     }
     let body = if reads_form {
         RequestBody::full(read)
@@ -137,6 +134,11 @@ async fn recognised(
         RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() }
     };
     pass::answer(worker, route, parts, body, sender, None, witness).await
+}
+
+/// Whether a request without a route is Twilio's.
+fn is_webhook(worker: &Worker, route: &Arc<Route>, parts: &Parts, params: &Params) -> bool {
+    worker.calls.decide(&routing::question(&worker.config, route, parts, params, None)).is_some()
 }
 
 /// The answer to a client that left or broke off in the middle of its request; nobody reads it.

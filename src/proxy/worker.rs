@@ -20,10 +20,10 @@ use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
 use super::service;
-use super::steering::Steering;
 use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
 use super::witness::Witnessed;
+use crate::calls::Calls;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::redact::Redaction;
@@ -55,7 +55,7 @@ pub(super) struct Shared {
     pub(super) recorder: Recorder,
     pub(super) metrics: Metrics,
     pub(super) tally: Arc<Tally>,
-    pub(super) steering: Arc<Steering>,
+    pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
 }
 
@@ -67,7 +67,7 @@ impl Shared {
             recorder,
             metrics,
             tally: Arc::default(),
-            steering: Arc::default(),
+            calls: Arc::default(),
             hints: Arc::default(),
         }
     }
@@ -82,7 +82,7 @@ pub(super) struct Worker {
     pub(super) tally: Arc<Tally>,
     /// Exchanges and tunnels that are not over yet.
     pub(super) open: OpenCount,
-    pub(super) steering: Arc<Steering>,
+    pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
     pub(super) client: Client,
     pub(super) face: PublicFace,
@@ -94,7 +94,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, steering, hints } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints } = shared;
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
@@ -105,7 +105,7 @@ impl Worker {
             recorder,
             metrics,
             tally,
-            steering,
+            calls,
             hints,
         }
     }

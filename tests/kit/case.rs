@@ -75,6 +75,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .get("steered")
                 .map_or(Ok(0), str::parse)
                 .map_err(|_| "steered: 3")?,
+            ..CallFacts::default()
         },
     };
     let silent = head.all("silent").map(str::to_owned).collect();

@@ -1,0 +1,92 @@
+//! A guarded request, read whole.
+
+use std::pin::{Pin, pin};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HOST, HeaderName};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use tokio::time::{Sleep, sleep_until};
+
+use super::body::collect;
+use super::headers::Sender;
+use super::routing;
+use super::service::{Inbound, InboundBody};
+use super::worker::Worker;
+use crate::guard::{BodyEnd, RequestFacts};
+use crate::twilio::Params;
+
+/// More of a request that is too large is read and thrown away, so that its sender reads the
+/// answer instead of a reset.
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
+
+/// A guarded request, its body read.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) parts: Parts,
+    /// The body, or why it could not be taken whole.
+    pub(super) body: Result<Bytes, String>,
+    /// The parameters of form and query.
+    pub(super) params: Params,
+    pub(super) sender: Sender,
+    /// When its head was read.
+    pub(super) start: Instant,
+}
+
+impl Asked {
+    /// Reads the rest of a request; `None` when the client broke off.
+    pub(super) async fn read(worker: &Worker, inbound: Inbound) -> Option<Self> {
+        let Inbound { parts, body, sender, start } = inbound;
+        let body = match body {
+            InboundBody::Read(body) => Ok(body),
+            InboundBody::Coming(mut body) => {
+                let limit = worker.config.max_request_body;
+                let mut deadline = pin!(sleep_until((start + worker.config.budget).into()));
+                match collect(&mut body, limit, deadline.as_mut()).await {
+                    (bytes, BodyEnd::Complete) => Ok(bytes),
+                    (_, BodyEnd::Truncated { .. }) => return None,
+                    (_, BodyEnd::TooLarge { limit }) => {
+                        discard(&mut body, deadline.as_mut()).await;
+                        Err(format!("its body is larger than max_request_body ({limit} bytes)"))
+                    }
+                    (_, BodyEnd::TooLate) => {
+                        Err("its body did not come within the budget".to_owned())
+                    }
+                }
+            }
+        };
+        let params = routing::params(&parts, body.as_deref().unwrap_or_default());
+        Some(Self { parts, body, params, sender, start })
+    }
+
+    /// The same for the judge.
+    pub(super) fn facts(&self) -> RequestFacts {
+        RequestFacts {
+            method: self.parts.method.clone(),
+            target: self.parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+            host: text(&self.parts.headers, &HOST),
+            has_authorization: self.parts.headers.contains_key(AUTHORIZATION),
+            params: self.params.clone(),
+            body: self.body.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// Reads on and throws away, within bounds.
+async fn discard(body: &mut hyper::body::Incoming, mut deadline: Pin<&mut Sleep>) {
+    let mut left = MAX_DISCARDED;
+    while left > 0 {
+        let (bytes, end) = collect(body, 64 * 1024, deadline.as_mut()).await;
+        if !matches!(end, BodyEnd::TooLarge { .. }) {
+            return;
+        }
+        left = left.saturating_sub(bytes.len());
+    }
+}
+
+/// A header's value, where it is text.
+pub(super) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
