@@ -12,6 +12,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "oracle")]
 
+import agents  # noqa: E402
 import app as flask_app  # noqa: E402
 import guard as guards  # noqa: E402
 import store_side  # noqa: E402
@@ -108,3 +109,36 @@ def faulty():
     """The port of a fast backend whose every answer is a fault."""
     with store_side.backend() as port:
         yield port
+
+
+@pytest.fixture(scope="session")
+def flask_agent():
+    """The port of the Flask voice agent, healthy until `broken` says otherwise."""
+    with agents.flask_agent() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def starlette_agent():
+    with agents.starlette_agent() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def gunicorn_agent():
+    """Starts the Flask voice agent under gunicorn's threads, with these faults: a context with its port."""
+    return agents.gunicorn_agent
+
+
+@pytest.fixture
+def broken():
+    """Sets what is wrong with the voice agents of this process, for one test."""
+    agents.FAULTS.clear()
+    agents.SEEN.clear()
+
+    def breaks(**faults):
+        agents.FAULTS.clear()
+        agents.FAULTS.update(faults)
+
+    yield breaks
+    agents.FAULTS.clear()
