@@ -19,6 +19,7 @@ mod headers;
 mod hint;
 mod judging;
 mod listener;
+mod noting;
 mod pass;
 mod refuse;
 mod routing;
