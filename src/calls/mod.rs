@@ -5,7 +5,10 @@
 
 mod belief;
 mod bounded;
+mod keeper;
+mod kept;
 mod key;
+mod learnt;
 mod ledger;
 mod roles;
 mod steering;
@@ -17,6 +20,10 @@ use belief::Evidence;
 use bounded::Bounded;
 use ledger::Ledger;
 use roles::Roles;
+
+pub use keeper::Keeper;
+pub use kept::KeptError;
+pub use learnt::{Learnt, learnt};
 
 use crate::clock::now_ms;
 use crate::guard::call::{CallFacts, Role, StreamState};
