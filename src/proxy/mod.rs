@@ -19,6 +19,7 @@ mod headers;
 mod hint;
 mod judging;
 mod listener;
+mod noting;
 mod pass;
 mod refuse;
 mod routing;
@@ -37,6 +38,7 @@ use std::thread;
 use tokio::runtime::{self, Runtime};
 
 use self::worker::Shared;
+use crate::calls::Calls;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::shutdown::Shutdown;
@@ -105,6 +107,11 @@ impl Proxy {
             .map_err(BindError::Worker)?;
         let shared = Shared::new(config, recorder, metrics);
         Ok(Self { address, workers, shared })
+    }
+
+    /// What is known of calls and URLs.
+    pub fn calls(&self) -> &Arc<Calls> {
+        &self.shared.calls
     }
 
     /// The address that is listened on; the port is the real one where 0 was configured.
