@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Incident;
+use super::event::Telling;
 use super::identity::Identity;
 use super::notify::{Webhooks, WebhooksHandle};
 use super::otlp::{self, OtlpHandle};
@@ -16,12 +17,13 @@ use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
 use super::traffic::Board;
-use super::view::is_fault;
+use super::view::{is_fault, rfc3339};
 use crate::clock;
 use crate::config::{Capture, Config};
 use crate::guard::Outcome;
 use crate::telemetry::metrics::{LEVELS, Metrics};
 use crate::telemetry::settings::LogBody;
+use crate::telemetry::visible::visible;
 
 /// How often traffic is taken and outbreaks are looked at.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -173,6 +175,7 @@ impl Journal {
         let hash = |name| params.get(name).filter(|v| !v.is_empty()).map(|v| self.identity.hash(v));
         let (from, to) = (hash("From"), hash("To"));
         let row = Row::of(incident);
+        let summary = incident.summary(Telling::Bare);
         let seen = Seen {
             route: &row.route,
             cause: &row.cause,
@@ -181,6 +184,7 @@ impl Journal {
             caller: from.or_else(|| hash("CallSid")),
             observe: row.observe,
             answer: answer(incident),
+            summary: &summary,
         };
         let noted = self.outbreaks.note(&seen, self.now(), || incident.id);
         let new_caller = seen.caller.filter(|_| noted.new_caller);
@@ -231,6 +235,7 @@ impl Journal {
     }
 
     fn told(&self, change: Change, outbreak: &Outbreak) {
+        say(change, outbreak);
         self.webhooks.offer(change, outbreak);
         self.metrics.outbreak(change.name(), level(&outbreak.cause));
         self.count_open();
@@ -241,6 +246,29 @@ impl Journal {
             let open = self.outbreaks.open().filter(|cause| level(cause) == own).count();
             self.metrics.outbreaks_open(own, open);
         }
+    }
+}
+
+/// One line when a finding went away and when it is back: what is merely quiet is soon forgotten.
+fn say(change: Change, outbreak: &Outbreak) {
+    let Outbreak { id, route, cause, count, callers, reopened, .. } = outbreak;
+    let summary = outbreak.summary.as_deref();
+    let last = rfc3339(outbreak.last_ms);
+    match change {
+        Change::Closed => tracing::info!(
+            outbreak.id = %id, http.route = %visible(route), cause, count, callers, last, summary,
+            "outbreak closed: not seen for a while, which is no proof that it is fixed"
+        ),
+        Change::Reopened if is_fault(cause) => tracing::warn!(
+            outbreak.id = %id, http.route = %visible(route), cause, count, callers, reopened, summary,
+            "outbreak is back"
+        ),
+        Change::Reopened => tracing::info!(
+            outbreak.id = %id, http.route = %visible(route), cause, count, callers, reopened, summary,
+            "outbreak is back"
+        ),
+        // Their incidents have events of their own.
+        Change::Opened | Change::Grew => {}
     }
 }
 

@@ -94,10 +94,11 @@ impl Incident {
         self.redaction = self.redaction.knowing(&self.exchange.request.params, headers);
     }
 
-    /// What became of the answer: `repaired`, `replaced`, `failed` (a 502) or `untouched`.
+    /// What became of the answer: `repaired`, `replaced`, `failed` (a 502, or a stream) or `untouched`.
     pub fn outcome(&self) -> &'static str {
         match self.judgement.withheld.as_ref().unwrap_or(&self.judgement.delivery).kind {
             DeliveryKind::Refusal => "failed",
+            _ if self.is_failed_stream() => "failed",
             _ => self.judgement.verdict.name(),
         }
     }

@@ -1,8 +1,10 @@
 //! The log event of one incident, for people and as JSON.
 
+mod blame;
 mod body;
 mod human;
 mod json;
+mod told;
 
 use uuid::Uuid;
 
@@ -10,6 +12,10 @@ use super::Incident;
 use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
 use crate::telemetry::visible::visible_bounded;
+use crate::twilio::Slot;
+
+pub(super) use blame::fell_back;
+pub(super) use told::Telling;
 
 /// The target of every incident's event.
 pub const TARGET: &str = "twiml_guard::incidents";
@@ -38,6 +44,7 @@ impl Incident {
     /// The event's constant message.
     pub fn message(&self) -> &'static str {
         match (self.judgement.verdict, self.judgement.withheld.is_some()) {
+            (Verdict::Untouched, _) if self.is_failed_stream() => "stream failed",
             (Verdict::Untouched, _) => "untouched",
             (Verdict::Repaired, false) => "repaired",
             (Verdict::Repaired, true) => "would repair",
@@ -52,6 +59,12 @@ impl Incident {
     /// The slug that it is counted under.
     pub fn cause(&self) -> &'static str {
         self.judgement.first_cause().map_or("", |cause| cause.slug)
+    }
+
+    /// Whether a stream failed: nothing could be delivered in its place.
+    pub(super) fn is_failed_stream(&self) -> bool {
+        let is_fault = |finding: &Finding| finding.cause.level == Level::Fault;
+        self.exchange.slot == Slot::Stream && self.judgement.findings.iter().any(is_fault)
     }
 
     fn param(&self, name: &str) -> Option<&str> {

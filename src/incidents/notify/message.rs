@@ -1,4 +1,5 @@
-//! What a webhook is told. No number, header, parameter or body is ever in it.
+//! What a webhook is told. No number, header or body is ever in it, and of the parameters only
+//! CallStatus and the fault that made Twilio fall back.
 
 use serde::Serialize;
 
@@ -79,7 +80,11 @@ impl Message<'_> {
             facts.push(format!("{} only observed", outbreak.observed));
         }
         lines.push(facts.join(", "));
-        lines.extend((!remedy.is_empty()).then(|| format!("Fix: {remedy}")));
+        match &outbreak.summary {
+            // It ends in what to fix.
+            Some(summary) => lines.push(summary.clone()),
+            None => lines.extend((!remedy.is_empty()).then(|| format!("Fix: {remedy}"))),
+        }
         let at = if self.host.is_empty() { String::new() } else { format!(" (on {})", self.host) };
         lines.push(format!("Look: {}{at}", self.command()));
         if self.held > 0 {
@@ -121,6 +126,7 @@ impl Message<'_> {
             "remedy" => remedy.to_owned(),
             "route" => outbreak.route.clone(),
             "since" => rfc3339(outbreak.since_ms),
+            "summary" => outbreak.summary.clone().unwrap_or_default(),
             "text" => self.text(),
             _ => String::new(),
         }
@@ -158,6 +164,7 @@ pub(super) mod tests {
             count: 100,
             callers: 7,
             observed: 0,
+            summary: Some("12100 averted: POST /a".to_owned()),
         };
         Notice { change, outbreak }
     }
