@@ -69,7 +69,7 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
-    let admin = Admin::bind(&config, Modes::new(&config, metrics))?;
+    let admin = Admin::bind(&config, Modes::new(&config, metrics), proxy.live())?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",

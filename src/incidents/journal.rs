@@ -16,6 +16,7 @@ use super::otlp::{self, OtlpHandle};
 use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
+use super::timeline::{Step, kept_sid};
 use super::traffic::Board;
 use super::view::{is_fault, rfc3339};
 use crate::clock;
@@ -200,6 +201,13 @@ impl Journal {
         let outbreak = noted.outbreak;
         let new = NewIncident { row, record, outbreak, from, to, new_caller };
         store.offer(Item::Incident(Box::new(new)));
+    }
+
+    /// Takes steps of a call or message.
+    pub(super) fn steps(&self, sid: &str, steps: Vec<Step>) {
+        if let Some(store) = &self.store {
+            store.offer(Item::Steps(kept_sid(sid), steps));
+        }
     }
 
     /// Closes what went quiet and hands over what was counted.

@@ -6,6 +6,7 @@
 
 mod ending;
 mod event;
+mod fell_back;
 pub mod identity;
 mod journal;
 pub mod moment;
@@ -16,6 +17,7 @@ mod outgoing;
 pub mod record;
 pub mod recorder;
 pub mod redact;
+mod repeated;
 pub mod replay;
 #[cfg(test)]
 mod sample;

@@ -41,6 +41,8 @@ pub const DELIVERY_STATUS: &str = "delivery.status";
 pub const EVIDENCE: &str = "evidence";
 /// `explain`
 pub const EXPLAIN: &str = "explain";
+/// `failed.url`
+pub const FAILED_URL: &str = "failed.url";
 /// `fix`
 pub const FIX: &str = "fix";
 /// `from`

@@ -150,7 +150,7 @@ impl Incident {
 }
 
 /// A text as one visible line of at most so many bytes, with `…` where it was cut.
-fn line(text: &str, max: usize) -> String {
+pub(super) fn line(text: &str, max: usize) -> String {
     let mut shown = visible_bounded(text, max);
     if shown.len() > max {
         let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
