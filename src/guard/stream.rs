@@ -178,7 +178,9 @@ impl StreamEnd {
                 format!("closed {code}{reason} by {}", by.words())
             }
             Self::Lost { by } => format!("{} broke off without a close frame", by.words()),
-            Self::Stopped => "stopped by the guard (1011): the backend's bytes were no WebSocket".to_owned(),
+            Self::Stopped => {
+                "stopped by the guard (1011): the backend's bytes were no WebSocket".to_owned()
+            }
         }
     }
 }
@@ -234,8 +236,7 @@ mod tests {
         assert_eq!(StreamReport::default().words(), "got no answer to its handshake");
         let refused = StreamReport { status: Some(400), ..StreamReport::default() };
         assert_eq!(refused.words(), "was refused with 400 instead of 101");
-        let stopped =
-            StreamReport { has_started: false, end: StreamEnd::Stopped, ..ran() }.words();
+        let stopped = StreamReport { has_started: false, end: StreamEnd::Stopped, ..ran() }.words();
         assert!(stopped.contains("never started") && stopped.contains("1011"), "{stopped}");
         let rejected = Rejected { code: 31_951, count: 2, first: "{".to_owned() };
         let odd = StreamReport { rejected: vec![rejected], ..ran() }.words();

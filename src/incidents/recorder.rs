@@ -481,6 +481,79 @@ mod tests {
     }
 
     #[test]
+    fn a_failing_callback_is_said_once_and_counted() {
+        let failed = || {
+            let callback = Sample::default().slot(Slot::Callback).route("/status");
+            callback.body(500, "text/html", "<h1>Oops</h1>").incident()
+        };
+        assert_eq!(failed().level(), "WARN");
+        let events = events([failed(), failed(), failed()]);
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert_eq!(events[0]["slot"], "callback");
+        let again = &events[1];
+        assert_eq!((&again["level"], &again["count"]), (&"WARN".into(), &2.into()));
+        assert_eq!(
+            (&again["http.route"], &again["cause"]),
+            (&"/status".into(), &events[0]["cause"])
+        );
+    }
+
+    #[test]
+    fn twilios_fallbacks_are_said_once_for_each_url_and_code() {
+        let asked = |code: u32, page: &str| {
+            let form = format!(
+                "CallSid=CA0123456789abcdef0123456789abcdef&CallStatus=in-progress&From=%2B15550104477&ErrorCode={code}&ErrorUrl=https%3A%2F%2Fpbx.example.com%2F{page}%3Fn%3D%252B15550104477"
+            );
+            let sample = Sample::default().target("/voice?n=%2B15550104477").form(&form);
+            sample.body(200, "text/xml", "<Response/>").incident()
+        };
+        let kept = Kept::default();
+        let log = Log::to(LogFormat::Json, false, kept.clone());
+        let metrics = instruments().unwrap();
+        let recording = Recording::passing(&metrics);
+        let (recorder, handle) = Recorder::start(CONFIG, log, metrics, recording);
+        let incidents =
+            [asked(12_100, "end"), asked(12_100, "end"), asked(11_200, "end"), asked(12_100, "x")];
+        for incident in incidents {
+            recorder.fell_back(&incident.exchange, &Redaction::default());
+        }
+        let plain = Sample::default().body(200, "text/xml", "<Response/>").incident();
+        recorder.fell_back(&plain.exchange, &Redaction::default());
+        handle.finish(Instant::now() + Duration::from_secs(10));
+        assert!(!kept.text().contains("5550104477"), "{}", kept.text());
+        let events: Vec<Value> =
+            kept.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(events.len(), 4, "{events:?}");
+        assert_eq!(events[0]["level"], "WARN");
+        let summary = events[0]["summary"].as_str().unwrap();
+        assert!(
+            summary.starts_with(
+                "Twilio fell back to POST /voice because https://pbx.example.com/end?n="
+            ),
+            "{summary}"
+        );
+        assert!(summary.ends_with(" gave 12100; this URL is not the culprit"), "{summary}");
+        assert_eq!(events[3]["count"], 1);
+        assert_eq!(events[3]["failed.url"], "https://pbx.example.com/end");
+        assert_eq!(events[3]["twilio.code"], "12100");
+    }
+
+    #[test]
+    fn steps_take_room_in_the_queue_and_only_the_last_stay() {
+        let (recorder, tap) = Recorder::tapped(instruments().unwrap());
+        let incident = page("<h1>Oops</h1>").incident();
+        let row = crate::incidents::record::Row::of(&incident);
+        recorder.steps("CA1", Vec::new());
+        recorder.steps("CA1", vec![Step::from(&row); 250]);
+        let Ok(Item::Steps(sid, steps)) = tap.items.try_recv() else { panic!("no steps") };
+        assert_eq!((sid.as_str(), steps.len()), ("CA1", 100));
+        assert!(tap.items.try_recv().is_err());
+        recorder.steps("CA1", steps);
+        recorder.offer(incident);
+        assert!(tap.next().is_some() && tap.next().is_none());
+    }
+
+    #[test]
     fn incidents_that_the_log_can_not_take_are_counted() {
         let metrics = instruments().unwrap();
         let (let_go, blocked) = channel();

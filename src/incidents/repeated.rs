@@ -31,8 +31,12 @@ impl Event {
         match log.format() {
             LogFormat::Json => json_line(self.level, self.message, TARGET, &self.fields),
             LogFormat::Human => {
-                let mut line =
-                    format!("{} {} {}", now(), human_level(self.level, log.colours()), self.message);
+                let mut line = format!(
+                    "{} {} {}",
+                    now(),
+                    human_level(self.level, log.colours()),
+                    self.message
+                );
                 for (name, value) in &self.fields {
                     let value = match value {
                         Value::String(text) => visible_bounded(text, 1_024),

@@ -167,10 +167,10 @@ fn to_blame(incidents: &[StoredIncident]) -> Option<&StoredIncident> {
 impl Step {
     /// Whether both are the same exchange.
     fn is(&self, other: &Self) -> bool {
-        let is_same_incident = self.incident.is_some() && self.incident == other.incident;
-        let is_same_request =
-            (self.time_ms, &self.method, &self.path) == (other.time_ms, &other.method, &other.path);
-        is_same_incident || is_same_request
+        if let (Some(own), Some(other)) = (self.incident, other.incident) {
+            return own == other;
+        }
+        (self.time_ms, &self.method, &self.path) == (other.time_ms, &other.method, &other.path)
     }
 }
 
@@ -253,6 +253,9 @@ mod tests {
         let own = Step { incident: Some(incident.id), ..step(30, "/end") };
         let all = merged(vec![own.clone()], Vec::new(), std::iter::once(&incident));
         assert_eq!(all, [own]);
+        // Two of the same millisecond are two.
+        let twice = [row(30, "/end", "replaced"), row(30, "/end", "replaced")];
+        assert_eq!(merged(Vec::new(), Vec::new(), twice.iter()).len(), 2);
     }
 
     #[test]

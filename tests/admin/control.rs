@@ -115,7 +115,8 @@ fn a_taken_address_is_an_error_that_names_the_key() {
     };
     let address = taken.local_addr().unwrap();
     config.admin = AdminListener::Address { address, token_file, hosts };
-    let error = Admin::bind(&config, Modes::new(&config, instruments().unwrap()), Live::default()).unwrap_err();
+    let error = Admin::bind(&config, Modes::new(&config, instruments().unwrap()), Live::default())
+        .unwrap_err();
     let error = error.to_string();
     assert!(error.contains(&address.to_string()) && error.contains("[admin] listen"), "{error}");
 }

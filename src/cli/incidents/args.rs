@@ -135,10 +135,12 @@ pub struct ShowArgs {
 
 /// Flags of `incidents call`.
 #[derive(Debug, Args)]
-#[command(after_help = "A running guard is asked for what it remembers; without one, what the store has kept is shown: the
+#[command(
+    after_help = "A running guard is asked for what it remembers; without one, what the store has kept is shown: the
 steps of calls in which something was wrong.
 
-Exit codes: 0 shown, 1 nobody knows this call, 2 usage, 69 no store that can be used.")]
+Exit codes: 0 shown, 1 nobody knows this call, 2 usage, 69 no store that can be used."
+)]
 pub struct CallArgs {
     /// A call or message: CA…, MM…, SM…, or a piece of it that no other has: its beginning, its
     /// last digits, or as the log shortens it.

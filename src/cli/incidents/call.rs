@@ -19,6 +19,8 @@ use crate::incidents::timeline::{CallStory, Step};
 
 /// Least characters of a SID that are looked up.
 const LEAST: usize = 4;
+/// Digits of an incident's id that is not on record.
+const ID: usize = 18;
 /// Most columns of a path.
 const PATH: usize = 60;
 
@@ -139,13 +141,17 @@ impl Told {
             text += "No guard runs: this is what the store has kept.\n";
         }
         text.push('\n');
+        let ids = match reader {
+            Some(reader) => row::shorts(reader, incidents.iter().map(|own| own.stored.row.id))?,
+            None => Vec::new(),
+        };
+        let digits = ids.first().map_or(ID, String::len);
         for step in steps {
-            text += &line(step, start);
+            text += &line(step, start, digits);
         }
-        if let Some(reader) = reader.filter(|_| !incidents.is_empty()) {
-            let ids = row::shorts(reader, incidents.iter().map(|own| own.stored.row.id))?;
+        if !incidents.is_empty() {
             text.push('\n');
-            text += &row::head(ids.first().map_or(0, String::len));
+            text += &row::head(digits);
             for (incident, id) in incidents.iter().zip(&ids) {
                 text += &row::line(&incident.stored.row, id, now_ms);
             }
@@ -159,7 +165,7 @@ impl Told {
 }
 
 /// One step: when, what was asked as what, what was answered, what left.
-fn line(step: &Step, start_ms: u64) -> String {
+fn line(step: &Step, start_ms: u64, digits: usize) -> String {
     let ms = step.time_ms.saturating_sub(start_ms);
     let at = format!("{:>9}  ", format!("+{}.{} s", ms / 1_000, ms % 1_000 / 100));
     let mut said = format!("{} {}", step.method, cut(&step.path, PATH));
@@ -180,7 +186,7 @@ fn line(step: &Step, start_ms: u64) -> String {
         let _ = write!(said, ": {}", step.told);
     }
     if let Some(incident) = step.incident {
-        let _ = write!(said, "; incident {incident}");
+        let _ = write!(said, "; incident {:.digits$}", incident.to_string());
     }
     wrapped(&at, &said)
 }
@@ -217,7 +223,7 @@ mod tests {
             incident: None,
         };
         assert_eq!(
-            line(&step, 1_000),
+            line(&step, 1_000, ID),
             "  +11.3 s  POST /end (action, learnt), in-progress: 204; replaced (no-content): fallback \"action\"\n"
         );
     }

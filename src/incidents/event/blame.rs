@@ -144,7 +144,8 @@ impl Blame {
 /// Why Twilio asked for a fallback URL.
 pub(in crate::incidents) fn fell_back(url: &str, code: &str) -> String {
     let url = if url.is_empty() { "another URL" } else { url };
-    let gave = if code.is_empty() { "failed".to_owned() } else { format!("gave {}", line(code, 16)) };
+    let gave =
+        if code.is_empty() { "failed".to_owned() } else { format!("gave {}", line(code, 16)) };
     format!("Twilio fell back because {} {gave}; this URL is not the culprit", line(url, 240))
 }
 
@@ -246,7 +247,9 @@ mod tests {
         };
         let sentence = page.sentence();
         assert!(
-            sentence.contains("; the backend said 200 text/html (a web page instead of TwiML: Not Found); "),
+            sentence.contains(
+                "; the backend said 200 text/html (a web page instead of TwiML: Not Found); "
+            ),
             "{sentence}"
         );
         let routes = "known TwiML routes here: POST /voice0 (voice), POST /voice1 (voice), POST /voice2 (voice); fix: ";

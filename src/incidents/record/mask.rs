@@ -28,7 +28,8 @@ impl Record {
         };
         self.row.path = redaction.target(&self.row.path);
         let row = &mut self.row;
-        for told in [&mut row.role, &mut row.parent, &mut row.stream, &mut row.signature, &mut row.summary]
+        for told in
+            [&mut row.role, &mut row.parent, &mut row.stream, &mut row.signature, &mut row.summary]
         {
             told.iter_mut().for_each(said);
         }

@@ -15,8 +15,7 @@ const MOST_SIDS: usize = 10;
 /// Adds steps of a call; the last ones stay.
 pub(super) fn write(db: &Transaction<'_>, sid: &str, steps: &[Step]) -> Result<(), StoreError> {
     let sid = sid_to_blob(sid);
-    let mut insert =
-        db.prepare_cached("INSERT INTO step(sid, time_ms, json) VALUES (?, ?, ?)")?;
+    let mut insert = db.prepare_cached("INSERT INTO step(sid, time_ms, json) VALUES (?, ?, ?)")?;
     for step in steps {
         // A step that can't be written is no reason to lose the others.
         let Ok(json) = serde_json::to_string(step) else { continue };

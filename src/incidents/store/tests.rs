@@ -1,5 +1,7 @@
 //! The store against real files.
 
+mod steps;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

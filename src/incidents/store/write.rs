@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
-use super::{StoreError, step};
 use super::convert::{list, number, pack, sid_to_blob, signed};
 use super::counted::Counted;
 use super::queue::{Item, NewIncident};
 use super::read::Traffic;
+use super::{StoreError, step};
 use crate::incidents::outbreak::Outbreak;
 
 /// Writes all of it or nothing.

@@ -67,11 +67,11 @@ impl Page<'_> {
             text += &wrapped("fix: ", remedy);
         }
         let upstream = self.record.map(|record| format!(" of {}", record.upstream));
+        let whose = format!("{} {}{}", row.method, row.path, upstream.unwrap_or_default());
+        text += &wrapped("in:  ", &whose);
         if let Some(summary) = &row.summary {
             text += &wrapped("who: ", summary);
         }
-        let whose = format!("{} {}{}", row.method, row.path, upstream.unwrap_or_default());
-        text += &wrapped("in:  ", &whose);
         text
     }
 
