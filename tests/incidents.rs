@@ -442,8 +442,11 @@ fn a_piece_of_a_sid_is_enough_where_one_call_has_it() {
     assert!(stderr(&several).contains(&sid), "{}", stderr(&several));
     let unknown = recorded.ask(&["call", "CAffffffff"]);
     assert_eq!(code(&unknown), Some(1));
-    let said = stderr(&unknown);
-    assert!(said.contains("no guard runs") && said.contains("`CAffffffff`"), "{said}");
+    let complaint = stderr(&unknown);
+    assert!(
+        complaint.contains("no guard runs") && complaint.contains("`CAffffffff`"),
+        "{complaint}"
+    );
     assert_eq!(code(&recorded.ask(&["call", "CA1"])), Some(2));
     let copied = PathBuf::from(recorded.state()).join("incidents.db");
     let output = run(&["incidents", "call", "0003", "--db", copied.to_str().unwrap()]);
@@ -465,8 +468,8 @@ fn a_running_guard_is_asked_for_the_call_too() {
         if code(&output) == Some(0) {
             break serde_json::from_slice::<Value>(&output.stdout).unwrap();
         }
-        let said = stderr(&output);
-        assert!(said.contains("nor the running guard knows"), "{said}");
+        let complaint = stderr(&output);
+        assert!(complaint.contains("nor the running guard knows"), "{complaint}");
         assert!(start.elapsed() < PATIENCE);
         std::thread::sleep(Duration::from_millis(50));
     };

@@ -303,3 +303,54 @@ pub fn new_id() -> (Uuid, u64) {
     let nanos = u32::try_from(now % 1000).unwrap_or(0) * 1_000_000;
     (Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1000, nanos)), now)
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+    use crate::telemetry::kept::Kept;
+
+    #[derive(Clone)]
+    struct To(Kept);
+
+    impl MakeWriter<'_> for To {
+        type Writer = Kept;
+
+        fn make_writer(&self) -> Kept {
+            self.0.clone()
+        }
+    }
+
+    fn said(change: Change, cause: &str) -> String {
+        let kept = Kept::default();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(To(kept.clone())).finish();
+        let outbreak = Outbreak {
+            route: "/voice".to_owned(),
+            cause: cause.to_owned(),
+            count: 7,
+            reopened: 2,
+            summary: Some("12100 averted: POST /ended is the action of <Connect>".to_owned()),
+            ..Outbreak::default()
+        };
+        tracing::subscriber::with_default(subscriber, || say(change, &outbreak));
+        kept.text()
+    }
+
+    #[test]
+    fn what_goes_away_and_what_is_back_is_said_with_the_url_to_blame() {
+        let closed = said(Change::Closed, "no-content");
+        assert!(closed.contains("INFO") && closed.contains("outbreak closed"), "{closed}");
+        let back = said(Change::Reopened, "no-content");
+        assert!(back.contains("WARN") && back.contains("outbreak is back"), "{back}");
+        for line in [closed, back] {
+            for part in ["no-content", "/voice", "is the action of <Connect>"] {
+                assert!(line.contains(part), "{part}: {line}");
+            }
+            assert_eq!(line.lines().count(), 1, "{line}");
+        }
+        assert!(said(Change::Reopened, "content-type-html").contains("INFO"));
+        assert_eq!(said(Change::Opened, "no-content") + &said(Change::Grew, "no-content"), "");
+    }
+}

@@ -250,9 +250,9 @@ impl Writer {
                     self.journal.note(&incident);
                     self.write(&incident);
                 }
-                Ok(Item::Steps(sid, steps)) => {
+                Ok(Item::Steps(call, steps)) => {
                     self.taken(weight_of_steps(&steps));
-                    self.journal.steps(&sid, steps);
+                    self.journal.steps(&call, steps);
                 }
                 Ok(Item::FellBack(fell)) => {
                     self.taken(fell.weight());

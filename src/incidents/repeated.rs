@@ -1,6 +1,7 @@
 //! Events that are said once in a while, and counted meanwhile.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -42,7 +43,8 @@ impl Event {
                         Value::String(text) => visible_bounded(text, 1_024),
                         other => other.to_string(),
                     };
-                    line.push_str(&format!("  {name}={value}"));
+                    // Writing to a String can't fail.
+                    let _ = write!(line, "  {name}={value}");
                 }
                 line
             }

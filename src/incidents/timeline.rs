@@ -47,9 +47,12 @@ pub struct Step {
     pub incident: Option<Uuid>,
 }
 
+/// Gives the steps of a SID.
+type Remember = dyn Fn(&str) -> Vec<Step> + Send + Sync;
+
 /// What the running guard remembers of calls and messages.
 #[derive(Clone)]
-pub struct Live(Arc<dyn Fn(&str) -> Vec<Step> + Send + Sync>);
+pub struct Live(Arc<Remember>);
 
 impl Live {
     /// Remembered by whoever answers for a SID.

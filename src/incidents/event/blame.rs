@@ -1,5 +1,7 @@
 //! The one line that names the exchange to blame: pure, built from texts that are masked already.
 
+use std::fmt::Write as _;
+
 use super::line;
 use crate::guard::call::Belief;
 use crate::twilio::Slot;
@@ -94,7 +96,8 @@ impl Blame {
             (None, Belief::Learnt | Belief::ThisCall) => format!("{request} ({slot})"),
         };
         if let Some(other) = self.against {
-            subject.push_str(&format!(", though handed out as {other}"));
+            // Writing to a String can't fail.
+            let _ = write!(subject, ", though handed out as {other}");
         }
         if let Some((url, code)) = &self.fell_back {
             subject.push_str("; ");
