@@ -71,7 +71,7 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
     let keeper = Keeper::start(proxy.calls(), config.state_dir.as_deref());
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
-    let admin = Admin::bind(&config, Modes::new(&config, metrics))?;
+    let admin = Admin::bind(&config, Modes::new(&config, metrics), proxy.live())?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",

@@ -38,6 +38,7 @@ pub(super) async fn answer(
     let Gathered { exchange, sent, upstream, spelling } =
         exchange(worker, route, policy, asked, slot, call).await;
     let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
+    worker.recorder.fell_back(&exchange, &worker.redaction);
     let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
     if is_changed {
         note_steering(worker, policy, &exchange, &judgement);
