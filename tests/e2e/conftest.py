@@ -16,6 +16,7 @@ import agents  # noqa: E402
 import app as flask_app  # noqa: E402
 import guard as guards  # noqa: E402
 import store_side  # noqa: E402
+from guarded_calls import Guarded  # noqa: E402
 from raw_backend import Backend  # noqa: E402
 
 
@@ -142,3 +143,25 @@ def broken():
 
     yield breaks
     agents.FAULTS.clear()
+
+
+@pytest.fixture
+def guarded(binary, tmp_path):
+    """Starts a guard with a state directory of its own: (port, config, env)."""
+    running = []
+
+    def start(port, config="", env=None):
+        folder = tmp_path / f"state-{len(running)}"
+        folder.mkdir()
+        running.append(Guarded(port, folder, config, env))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+@pytest.fixture(params=["flask", "starlette"])
+def either(request, flask_agent, starlette_agent):
+    """The port of each voice agent in turn."""
+    return flask_agent if request.param == "flask" else starlette_agent

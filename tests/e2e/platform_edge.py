@@ -400,7 +400,12 @@ class Call:
         more = {"RecordingUrl": "https://api.twilio.com/2010-04-01/Accounts/AC0123/Recordings/RE0123456789abcdef0123456789abcdef",
                 "RecordingSid": "RE0123456789abcdef0123456789abcdef", "RecordingDuration": str(int(self.caller.records)), "Digits": "hangup"}
         if verb.get("recordingStatusCallback"):
-            self.callback(urljoin(here, verb.get("recordingStatusCallback")), more | {"RecordingStatus": "completed"})
+            # As captured: little of the call's own form is in it.
+            told = {"RecordingSource": "RecordVerb", "RecordingTrack": "inbound", "RecordingStatus": "completed", "RecordingChannels": "1",
+                    "ErrorCode": "0", "RecordingStartTime": "Thu, 01 Jan 2026 00:00:00 +0000"}
+            recording = {name: more[name] for name in ("RecordingSid", "RecordingUrl", "RecordingDuration")}
+            own = {name: self.form[name] for name in ("AccountSid", "CallSid")}
+            self.callback(urljoin(here, verb.get("recordingStatusCallback")), told | recording, own)
         return self.after(verb, here, more, default=here)
 
     def do_dial(self, verb, here):
@@ -472,13 +477,13 @@ class Call:
         if status:
             self.callback(urljoin(here, status), {"StreamEvent": event, "StreamSid": "MZ" + "0" * 32, "Timestamp": "2026-01-01T00:00:00Z"} | more)
 
-    def callback(self, url, more):
-        """A status callback: nothing in its answer steers the call."""
+    def callback(self, url, more, own=None):
+        """A status callback: nothing in its answer steers the call. `own`: what of the call's form comes along."""
         if urlsplit(url).hostname != self.edge.host:
             self.transcript.foreign.append(url)
             return
         try:
-            asked = self.edge.ask(url, "POST", self.form | more, self.transcript)
+            asked = self.edge.ask(url, "POST", (self.form if own is None else own) | more, self.transcript)
         except Failed:
             self.log(15003, url)
             return

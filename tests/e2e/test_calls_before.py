@@ -2,17 +2,9 @@
 
 import pytest
 
-import agents
+from guarded_calls import ENDED, STATUS, VOICE
 from platform_edge import APOLOGY, Caller, Edge
 from twilio_side import HOST, TOKEN
-
-VOICE, ENDED, STATUS = "/webhook/incoming_call", "/webhook/stream_ended", "/webhook/stream_status"
-
-
-@pytest.fixture(scope="module", params=["flask", "starlette"])
-def either(request):
-    with (agents.flask_agent if request.param == "flask" else agents.starlette_agent)() as port:
-        yield port
 
 
 def edge(port, **options):
