@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 
-use super::{SharedPolicy, Upstream};
+use super::{SharedPolicy, SignatureMode, Upstream};
 use crate::guard::Policy;
 use crate::twilio::{Slot, SlotSetting};
 
@@ -24,6 +24,8 @@ pub struct Route {
     pub slot: SlotSetting,
     /// Where requests go.
     pub upstream: Upstream,
+    /// What happens to a request that Twilio did not sign.
+    pub signature: SignatureMode,
     /// What the judge may do.
     pub policy: Policies,
 }
