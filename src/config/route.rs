@@ -36,6 +36,11 @@ impl Route {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
     }
 
+    /// Whether Twilio opens streams on it.
+    pub fn is_stream(&self) -> bool {
+        self.slot == SlotSetting::Fixed(Slot::Stream)
+    }
+
     /// Whether answers on it are judged at all, so that a mode means something.
     pub fn is_guarded(&self) -> bool {
         !matches!(self.slot, SlotSetting::Pass | SlotSetting::Fixed(Slot::Stream))

@@ -10,6 +10,7 @@
 mod activity;
 mod again;
 mod asked;
+mod authenticate;
 mod body;
 mod deliver;
 mod exchange;
@@ -23,6 +24,8 @@ mod pass;
 mod refuse;
 mod routing;
 mod service;
+mod spelling;
+mod suspects;
 mod tally;
 mod upgrade;
 mod upstream;
