@@ -22,6 +22,7 @@ mod judging;
 mod listener;
 mod pass;
 mod refuse;
+mod resigning;
 mod routing;
 mod service;
 mod spelling;

@@ -19,6 +19,7 @@ use super::activity::{Activity, Busy};
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
+use super::resigning::KnownForms;
 use super::service;
 use super::spelling::Enforced;
 use super::suspects::Suspects;
@@ -60,6 +61,7 @@ pub(super) struct Shared {
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
     pub(super) suspects: Arc<Suspects>,
+    pub(super) forms: Arc<KnownForms>,
 }
 
 impl Shared {
@@ -73,6 +75,7 @@ impl Shared {
             calls: Arc::default(),
             hints: Arc::default(),
             suspects: Arc::default(),
+            forms: Arc::default(),
         }
     }
 }
@@ -89,6 +92,7 @@ pub(super) struct Worker {
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
     pub(super) suspects: Arc<Suspects>,
+    pub(super) forms: Arc<KnownForms>,
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) client: Client,
@@ -101,7 +105,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints, suspects } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints, suspects, forms } = shared;
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
@@ -116,6 +120,7 @@ impl Worker {
             calls,
             hints,
             suspects,
+            forms,
         }
     }
 }

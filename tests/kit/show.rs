@@ -23,6 +23,7 @@ pub fn shown(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Str
             AttemptReason::First => "first",
             AttemptReason::OtherMethod => "other method",
             AttemptReason::Redirect => "redirect",
+            AttemptReason::Resigned { .. } => "signed anew",
         };
         let body = match &second.body {
             RequestBody::Same => ", same body".to_owned(),
