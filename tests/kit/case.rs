@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use twiml_guard::guard::call::Authenticity;
 use twiml_guard::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use twiml_guard::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Fallback, Fallbacks,
@@ -75,6 +76,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .get("steered")
                 .map_or(Ok(0), str::parse)
                 .map_err(|_| "steered: 3")?,
+            signature: signature_of(head.get("signature"))?,
             ..CallFacts::default()
         },
     };
@@ -86,7 +88,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 19] = [
+    const KEYS: [&str; 20] = [
         "silent",
         "slot",
         "request",
@@ -106,6 +108,7 @@ impl Head {
         "steered",
         "fallback",
         "raw-head",
+        "signature",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
@@ -281,6 +284,9 @@ fn attempts_of(
             match word.split_once('=') {
                 Some(("location", value)) => attempt.location = Some(value.to_owned()),
                 Some(("allow", value)) => attempt.allow = Some(value.to_owned()),
+                Some(("resigned", url)) => {
+                    attempt.reason = AttemptReason::Resigned { url: url.to_owned() };
+                }
                 None if word == "redirect" => attempt.reason = AttemptReason::Redirect,
                 None if word == "other-method" => attempt.reason = AttemptReason::OtherMethod,
                 _ => {
@@ -309,6 +315,20 @@ fn attempts_of(
     Ok(attempts)
 }
 
+fn signature_of(said: Option<&str>) -> Result<Authenticity, String> {
+    Ok(match said {
+        None => Authenticity::Unchecked,
+        Some("forged") => Authenticity::Forged,
+        Some("unsigned") => Authenticity::Unsigned,
+        Some(said) => {
+            let url = said
+                .strip_prefix("genuine ")
+                .ok_or("signature: genuine URL, forged or unsigned")?;
+            Authenticity::Genuine { url: url.to_owned() }
+        }
+    })
+}
+
 fn policy_of(head: &Head) -> Result<Policy, String> {
     let mut policy =
         Policy { upstream_authority: "127.0.0.1:5000".to_owned(), ..Policy::default() };
@@ -319,6 +339,7 @@ fn policy_of(head: &Head) -> Result<Policy, String> {
             ("other_method", "never") => policy.other_method = OtherMethod::Never,
             ("other_method", "on-missing") => policy.other_method = OtherMethod::OnMissing,
             ("plain_text", "replace") => policy.plain_text = PlainText::Replace,
+            ("resign", "") => policy.resign = true,
             ("redirects", "replace") => policy.redirects = Redirects::Replace,
             ("repairs", "lossless") => policy.repairs = Repairs::Lossless,
             ("public_url", url) => {
