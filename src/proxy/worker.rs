@@ -108,7 +108,7 @@ impl Worker {
         let Shared { config, recorder, metrics, tally, calls, hints, suspects, forms } = shared;
         Self {
             client: Client::new(config.connect_timeout),
-            face: PublicFace::new(config.public_url.as_deref()),
+            face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
             open: OpenCount::default(),
