@@ -615,7 +615,8 @@ fn a_token_is_printed_by_its_place_alone() {
         "{said}"
     );
     let said = with_variables("[twilio]\nauth_token = 's3cr3t'", &[]).unwrap_err();
-    assert!(said.contains("unknown key `twilio.auth_token`"), "{said}");
+    assert!(said.contains("unknown key `twilio.auth_token`") && !said.contains("s3cr3t"), "{said}");
+    assert!(said.contains("did you mean `auth_token_file`?"), "{said}");
     let said = with_variables("trusted_proxies = ['10.1.2.3/8', 'edge']", &[]).unwrap_err();
     assert!(said.contains("not `10.1.2.3/8`") && said.contains("found `edge`"), "{said}");
 }
