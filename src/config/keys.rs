@@ -93,6 +93,7 @@ const PLAIN_TEXT: Kind = Kind::Word(&["pass", "replace"]);
 const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
 const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
 const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
+const CALLBACKS: Kind = Kind::Word(&["ack", "redeliver", "pass"]);
 /// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
 const LONGEST_BUDGET: u64 = 14_500;
 
@@ -165,6 +166,24 @@ pub static KEYS: &[Key] = &[
         span(100, 15_000),
         Some("10s"),
         "an answer that took longer carries a warning",
+    ),
+    key(
+        "callbacks",
+        CALLBACKS,
+        Some("ack"),
+        "callbacks that the backend fails or takes more than 1 s to answer",
+    ),
+    key(
+        "callbacks_max_size",
+        Kind::Size(1024 * 1024, 1024 * MIB),
+        Some("64MiB"),
+        "most bytes of callbacks that wait to be redelivered",
+    ),
+    key(
+        "callbacks_keep_for",
+        span(60_000, 7 * DAY),
+        Some("24h"),
+        "a callback that the backend did not take for so long is given up",
     ),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
     key(
@@ -251,6 +270,7 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("redirects", REDIRECTS, None, "as above, for this route"),
     key("other_method", OTHER_METHOD, None, "as above, for this route"),
     key("slow_after", span(100, 15_000), None, "as above, for this route"),
+    key("callbacks", CALLBACKS, None, "as above, for this route"),
 ];
 
 /// Keys of a `[[notify]]`.

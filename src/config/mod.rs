@@ -63,6 +63,8 @@ pub struct Config {
     pub notify: Vec<notify::Notify>,
     /// Collectors that are sent incidents and metrics.
     pub otlp: otlp::Otlp,
+    /// What is kept of callbacks that wait to be redelivered.
+    pub callbacks: QueueConfig,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.
@@ -88,6 +90,15 @@ pub struct IncidentsConfig {
     pub max_size: usize,
     /// An outbreak without an incident for so long is closed.
     pub quiet_after: Duration,
+}
+
+/// What is kept of callbacks that wait to be redelivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// Up to how many bytes.
+    pub max_size: usize,
+    /// For how long.
+    pub keep_for: Duration,
 }
 
 /// How much of what people say and key in is kept. Credentials never are.

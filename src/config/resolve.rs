@@ -17,11 +17,11 @@ use super::layers::{Entries, Layers, line_of};
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
-use super::route::{PathPattern, Policies, Route};
+use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig, Upstream,
 };
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use crate::guard::{Fallbacks, Policy};
@@ -53,9 +53,10 @@ pub(super) fn resolve(
         ..Policy::default()
     };
     let base = policy(base, &own, &upstream);
+    let callbacks = Callbacks::named(&own.text("callbacks")?);
     let mut routes = Vec::new();
     for (entries, span) in &layers.routes {
-        if let Some(route) = route(entries, &base, &upstream, text, span, &mut errors) {
+        if let Some(route) = route(entries, &base, callbacks, &upstream, text, span, &mut errors) {
             routes.push((Arc::new(route), span.clone()));
         }
     }
@@ -67,6 +68,7 @@ pub(super) fn resolve(
         slot: SlotSetting::Auto,
         upstream,
         policy: Policies::new(base),
+        callbacks,
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -94,6 +96,10 @@ pub(super) fn resolve(
         incidents: incidents(&own)?,
         notify,
         otlp: Otlp::from_env(env),
+        callbacks: QueueConfig {
+            max_size: own.size("callbacks_max_size")?,
+            keep_for: own.duration("callbacks_keep_for")?,
+        },
         state_dir: own.path("state_dir"),
         public_url,
         hash: hash(layers),
@@ -191,6 +197,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
 fn route(
     entries: &Entries,
     base: &Policy,
+    callbacks: Callbacks,
     upstream: &Upstream,
     text: &str,
     span: &Range<usize>,
@@ -209,6 +216,7 @@ fn route(
         slot,
         upstream,
         policy: Policies::new(policy),
+        callbacks: own.text("callbacks").map_or(callbacks, |word| Callbacks::named(&word)),
     })
 }
 

@@ -10,7 +10,9 @@
 mod activity;
 mod again;
 mod asked;
+mod attempts;
 mod body;
+mod callback;
 mod deliver;
 mod exchange;
 mod forward;

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,8 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Busy};
+use super::attempts::Attempts;
+use super::callback::Background;
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
@@ -57,6 +59,10 @@ pub(super) struct Shared {
     pub(super) tally: Arc<Tally>,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    /// Twilio's attempts that are answered now or were a moment ago.
+    pub(super) attempts: Arc<Attempts>,
+    /// Callbacks that go on after they were acknowledged.
+    pub(super) background: Arc<Background>,
 }
 
 impl Shared {
@@ -69,6 +75,8 @@ impl Shared {
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
+            attempts: Arc::default(),
+            background: Arc::default(),
         }
     }
 }
@@ -84,6 +92,8 @@ pub(super) struct Worker {
     pub(super) open: OpenCount,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) attempts: Arc<Attempts>,
+    pub(super) background: Arc<Background>,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -94,7 +104,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints, attempts, background } = shared;
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
@@ -107,6 +117,8 @@ impl Worker {
             tally,
             calls,
             hints,
+            attempts,
+            background,
         }
     }
 }
@@ -163,7 +175,10 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
                     drop(permit);
                 });
             }
-            _ = sweep.tick() => worker.client.sweep(),
+            _ = sweep.tick() => {
+                worker.client.sweep();
+                worker.attempts.sweep(Instant::now());
+            }
         }
     }
 }

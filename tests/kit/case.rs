@@ -75,6 +75,12 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .get("steered")
                 .map_or(Ok(0), str::parse)
                 .map_err(|_| "steered: 3")?,
+            acknowledged: head
+                .get("acknowledged")
+                .map(|after| after.trim_end_matches('s').trim().parse())
+                .transpose()
+                .map_err(|_| "acknowledged: 1 s")?
+                .map(Duration::from_secs_f32),
             ..CallFacts::default()
         },
     };
@@ -86,7 +92,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 19] = [
+    const KEYS: [&str; 20] = [
         "silent",
         "slot",
         "request",
@@ -106,6 +112,7 @@ impl Head {
         "steered",
         "fallback",
         "raw-head",
+        "acknowledged",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
