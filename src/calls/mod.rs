@@ -3,6 +3,7 @@
 //!
 //! Everything is bounded in number and age, and shared by the workers; no method waits for a disk.
 
+pub mod queue;
 mod steering;
 
 use std::time::Instant;

@@ -101,6 +101,12 @@ pub struct QueueConfig {
     pub keep_for: Duration,
 }
 
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { max_size: 64 * 1024 * 1024, keep_for: Duration::from_hours(24) }
+    }
+}
+
 /// How much of what people say and key in is kept. Credentials never are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Capture {

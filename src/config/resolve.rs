@@ -21,7 +21,8 @@ use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig, Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
+    Upstream,
 };
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use crate::guard::{Fallbacks, Policy};
@@ -81,6 +82,7 @@ pub(super) fn resolve(
     };
     let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
+    callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
@@ -108,6 +110,24 @@ pub(super) fn resolve(
     };
     layers.errors.append(&mut errors);
     Some(config)
+}
+
+/// What is redelivered waits on disk.
+fn callbacks_need_a_folder(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) {
+    if layers.entries.contains_key("state_dir") {
+        return;
+    }
+    let of_routes = layers.routes.iter().map(|(entries, _)| ("route.callbacks", entries));
+    for (key, entries) in std::iter::once(("callbacks", &layers.entries)).chain(of_routes) {
+        let is_redeliver =
+            Values(entries).text("callbacks").is_some_and(|word| word == "redeliver");
+        if let (true, Some(entry)) = (is_redeliver, entries.get("callbacks")) {
+            let message =
+                "expected a folder in which callbacks wait, found no `state_dir`".to_owned();
+            let help = "set `state_dir`, or let them only be acknowledged (`\"ack\"`)";
+            errors.push(listeners::mistake(key, entry, text, message, help));
+        }
+    }
 }
 
 /// Hash of every value in force, wherever it came from.

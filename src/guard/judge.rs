@@ -29,7 +29,8 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
                 _ => None,
             });
             if slot == Slot::Callback {
-                let after = acknowledged(exchange).map_or_else(String::new, |after| format!("; {after}"));
+                let after =
+                    acknowledged(exchange).map_or_else(String::new, |after| format!("; {after}"));
                 let evidence = format!("no answer{after}");
                 findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
             }

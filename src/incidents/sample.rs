@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Incident;
 use crate::config::Upstream;
-use crate::config::route::{PathPattern, Policies, Route};
+use crate::config::route::{Callbacks, PathPattern, Policies, Route};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Outcome, Policy,
     RequestFacts, judge,
@@ -121,6 +121,7 @@ impl Sample {
         };
         let judgement = judge(&exchange, &self.policy);
         let route = Route {
+            callbacks: Callbacks::default(),
             pattern: PathPattern::Exact(self.route.clone()),
             name: self.route,
             method: None,

@@ -39,7 +39,8 @@ impl Mark {
 
 /// Marks a callback's acknowledgement in place of an answer that is still to come.
 pub(super) fn mark_acknowledged(headers: &mut HeaderMap, id: Uuid) {
-    headers.extend(HeaderValue::try_from(id.hyphenated().to_string()).ok().map(|id| (INCIDENT, id)));
+    headers
+        .extend(HeaderValue::try_from(id.hyphenated().to_string()).ok().map(|id| (INCIDENT, id)));
     let status = "twiml-guard; error=http_response_timeout; details=\"callback-slow\"";
     headers.insert(PROXY_STATUS, HeaderValue::from_static(status));
 }

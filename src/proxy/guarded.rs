@@ -9,14 +9,15 @@ use uuid::Uuid;
 
 use super::asked::Asked;
 use super::attempts;
-use super::body::ResponseBody;
+use super::body::{RequestBody, ResponseBody};
 use super::exchange::{Gathered, exchange};
 use super::service::Inbound;
 use super::tally::Open;
+use super::witness::Witness;
 use super::worker::Worker;
-use super::{deliver, judging, routing};
+use super::{deliver, judging, pass, routing};
 use crate::config::SharedPolicy;
-use crate::config::route::Route;
+use crate::config::route::{Callbacks, Route};
 use crate::guard::{CallFacts, DeliveryKind, Exchange, Judgement, Policy, Verdict, judge};
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
@@ -44,12 +45,18 @@ pub(super) async fn answer(
     route: &Arc<Route>,
     inbound: Inbound,
     fixed: Option<Slot>,
+    witness: &Witness,
 ) -> Option<Response<ResponseBody>> {
     let open = worker.open.mark();
     let policy = Arc::clone(route.policy.current());
     let asked = Asked::read(worker, inbound).await?;
     let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
     let (slot, role) = worker.calls.decide(&question)?;
+    if slot == Slot::Callback && route.callbacks == Callbacks::Pass && asked.body.is_ok() {
+        let Asked { parts, body, sender, .. } = asked;
+        let body = RequestBody::full(body.unwrap_or_default());
+        return Some(pass::answer(worker, route, parts, body, sender, None, witness).await);
+    }
     let call = worker.calls.facts(&asked.params, role);
     let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
     Some(attempts::answer(worker, job).await.map(ResponseBody::full))

@@ -72,7 +72,7 @@ async fn dispatch(
     match plan {
         Plan::Guard(slot) => {
             let inbound = Inbound { parts, body: InboundBody::Coming(body), sender, start };
-            guarded::answer(worker, route, inbound, slot).await.unwrap_or_else(gone)
+            guarded::answer(worker, route, inbound, slot, witness).await.unwrap_or_else(gone)
         }
         Plan::Recognise if !wants_websocket => {
             recognised(worker, parts, body, sender, start, witness).await
@@ -126,7 +126,7 @@ async fn recognised(
     if is_candidate && is_webhook(worker, route, &parts, &routing::params(&parts, &read)) {
         let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
         let inbound = Inbound { parts, body, sender, start };
-        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
     }
     let body = if reads_form {
         RequestBody::full(read)

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Busy};
 use super::attempts::Attempts;
-use super::callback::Background;
+use super::callback::{self, Background};
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
@@ -26,6 +26,7 @@ use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
 use super::witness::Witnessed;
 use crate::calls::Calls;
+use crate::calls::queue::Queue;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::redact::Redaction;
@@ -63,6 +64,8 @@ pub(super) struct Shared {
     pub(super) attempts: Arc<Attempts>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
+    /// Callbacks that wait on disk, where they are redelivered.
+    pub(super) queue: Option<Queue>,
 }
 
 impl Shared {
@@ -77,6 +80,7 @@ impl Shared {
             hints: Arc::default(),
             attempts: Arc::default(),
             background: Arc::default(),
+            queue: None,
         }
     }
 }
@@ -94,6 +98,7 @@ pub(super) struct Worker {
     pub(super) hints: Arc<Hints>,
     pub(super) attempts: Arc<Attempts>,
     pub(super) background: Arc<Background>,
+    pub(super) queue: Option<Queue>,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -104,7 +109,8 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints, attempts, background } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints, attempts, background, queue } =
+            shared;
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
@@ -119,6 +125,7 @@ impl Worker {
             hints,
             attempts,
             background,
+            queue,
         }
     }
 }
@@ -161,11 +168,13 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
         .half_close(true);
     let crowd = acceptor.crowd();
     let mut stop = pin!(shutdown.raised());
+    let mut redelivery = pin!(redeliver(worker));
     let mut sweep = interval(SWEEP);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => return,
+            () = &mut redelivery => {}
             (stream, peer, permit) = acceptor.accept() => {
                 let (worker, builder) = (Arc::clone(worker), builder.clone());
                 let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
@@ -180,6 +189,14 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
                 worker.attempts.sweep(Instant::now());
             }
         }
+    }
+}
+
+/// Asks the backends for callbacks that wait on disk, without end.
+async fn redeliver(worker: &Arc<Worker>) {
+    match &worker.queue {
+        Some(queue) => callback::deliver(worker, queue).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use http::Method;
 use twiml_guard::config::otlp::Otlp;
-use twiml_guard::config::route::{PathPattern, Policies, Route};
+use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
 use twiml_guard::config::{
-    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
+    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, QueueConfig,
+    Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
@@ -91,6 +92,7 @@ pub fn config(backend: SocketAddr) -> Config {
         notify: Vec::new(),
         otlp: Otlp::default(),
         hash: Arc::from("test"),
+        callbacks: QueueConfig::default(),
         state_dir: None,
         public_url: None,
         routes: Vec::new(),
@@ -101,6 +103,7 @@ pub fn config(backend: SocketAddr) -> Config {
             slot: SlotSetting::Auto,
             upstream,
             policy: Policies::new(policy),
+            callbacks: Callbacks::default(),
         }),
     }
 }
@@ -116,6 +119,7 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         slot: slot.parse().unwrap(),
         upstream: config.default_route.upstream.clone(),
         policy: Policies::new(policy),
+        callbacks: config.default_route.callbacks,
     }));
 }
 

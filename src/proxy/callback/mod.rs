@@ -7,6 +7,7 @@
 //! | `pass` | whatever the backend gives | the callback, untouched |
 
 mod ack;
+mod redeliver;
 
 use bytes::Bytes;
 use http::header::CACHE_CONTROL;
@@ -24,6 +25,7 @@ use crate::guard::{BodyEnd, Failure, Outcome};
 use crate::twilio::Slot;
 
 pub(super) use self::ack::Background;
+pub(super) use self::redeliver::deliver;
 
 /// The backend's time before Twilio is answered in its place.
 const PROMPT: Duration = Duration::from_secs(1);
@@ -49,7 +51,12 @@ pub(super) fn is_ours(job: &Job) -> bool {
 
 /// Answers a callback that [`is_ours`], and goes on with it where the backend takes longer.
 pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
-    ack::answer(worker, job, reply).await;
+    match &worker.queue {
+        Some(queue) if job.route.callbacks == Callbacks::Redeliver => {
+            redeliver::answer(worker, queue, job, reply).await;
+        }
+        _ => ack::answer(worker, job, reply).await,
+    }
 }
 
 /// Asks the backend, again as long as nothing of the request was written.
