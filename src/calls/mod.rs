@@ -10,6 +10,7 @@ mod kept;
 mod key;
 mod learnt;
 mod ledger;
+pub mod queue;
 mod roles;
 mod steering;
 

@@ -94,6 +94,7 @@ const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
 const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
 const SIGNATURE: Kind = Kind::Word(&["off", "observe", "enforce"]);
 const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
+const CALLBACKS: Kind = Kind::Word(&["ack", "redeliver", "pass"]);
 /// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
 const LONGEST_BUDGET: u64 = 14_500;
 
@@ -166,6 +167,24 @@ pub static KEYS: &[Key] = &[
         span(100, 15_000),
         Some("10s"),
         "an answer that took longer carries a warning",
+    ),
+    key(
+        "callbacks",
+        CALLBACKS,
+        Some("ack"),
+        "callbacks that the backend fails or takes more than 1 s to answer",
+    ),
+    key(
+        "callbacks_max_size",
+        Kind::Size(1024 * 1024, 1024 * MIB),
+        Some("64MiB"),
+        "most bytes of callbacks that wait to be redelivered",
+    ),
+    key(
+        "callbacks_keep_for",
+        span(60_000, 7 * DAY),
+        Some("24h"),
+        "a callback that the backend did not take for so long is given up",
     ),
     key(
         "signature",
@@ -290,6 +309,7 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("slow_after", span(100, 15_000), None, "as above, for this route"),
     key("signature", SIGNATURE, None, "as above, for this route"),
     key("resign", Kind::Flag, None, "as above, for this route"),
+    key("callbacks", CALLBACKS, None, "as above, for this route"),
 ];
 
 /// Keys of a `[[notify]]`.

@@ -38,11 +38,14 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
                 _ => None,
             });
             if slot == Slot::Callback {
-                findings.push(Finding::new(&headers::callback_failed::CAUSE, "no answer"));
+                let after =
+                    acknowledged(exchange).map_or_else(String::new, |after| format!("; {after}"));
+                let evidence = format!("no answer{after}");
+                findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
             }
             Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
         }
-        (Outcome::Answered(answer), Slot::Callback) => callback(answer),
+        (Outcome::Answered(answer), Slot::Callback) => callback(exchange, answer),
         (Outcome::Answered(answer), Slot::Stream) => Assessment {
             findings: Vec::new(),
             outcome: Verdictless::Accepted,
@@ -55,7 +58,8 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         note_head(answer, &mut assessment);
     }
     note_attempts(exchange, &mut assessment);
-    if exchange.elapsed > policy.slow_after && matches!(exchange.outcome, Outcome::Answered(_)) {
+    let is_slow = exchange.elapsed > policy.slow_after && exchange.call.acknowledged.is_none();
+    if is_slow && matches!(exchange.outcome, Outcome::Answered(_)) {
         let evidence = format!("{:.1} s", exchange.elapsed.as_secs_f32());
         assessment.findings.push(Finding::new(&headers::answer_slow::CAUSE, evidence));
     }
@@ -116,23 +120,37 @@ pub(super) fn status_finding(answer: &Answer) -> Option<Finding> {
 }
 
 /// A status callback: whatever came is fine, as long as it says that it arrived.
-fn callback(answer: &Answer) -> Assessment {
+fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
     let mut findings = body_findings(answer);
     findings
         .extend(status_finding(answer).filter(|finding| !finding.is(&status::odd_success::CAUSE)));
     if answer.status.is_redirection() {
         findings.push(redirect_refused(answer));
     }
-    let outcome = if findings.is_empty() {
-        Verdictless::Accepted
-    } else {
-        findings.push(Finding::new(
-            &headers::callback_failed::CAUSE,
-            format!("status {}", answer.status),
-        ));
-        Verdictless::Unfit
+    let outcome = match (findings.is_empty(), acknowledged(exchange)) {
+        (true, None) => Verdictless::Accepted,
+        (true, Some(after)) => {
+            let status = answer.status.as_u16();
+            let took = exchange.elapsed.as_secs_f32();
+            let evidence = format!("{after}, the backend answered {status} after {took:.1} s");
+            let finding = Finding::new(&headers::callback_slow::CAUSE, evidence);
+            findings.push(finding.repaired(Grade::Lossless));
+            Verdictless::Acknowledged
+        }
+        (false, after) => {
+            let after = after.map_or_else(String::new, |after| format!("; {after}"));
+            let evidence = format!("status {}{after}", answer.status);
+            findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
+            Verdictless::Unfit
+        }
     };
     Assessment { findings, outcome, decoded: answer.body.clone() }
+}
+
+/// That Twilio was answered in the backend's place, where it was.
+fn acknowledged(exchange: &Exchange) -> Option<String> {
+    let after = exchange.call.acknowledged?;
+    Some(format!("acknowledged for you after {:.1} s", after.as_secs_f32()))
 }
 
 fn redirect_refused(answer: &Answer) -> Finding {

@@ -54,7 +54,9 @@ impl Again {
         let policy = &**route.policy.configured();
         let asked = Asked::read(&self.0, inbound).await?;
         let call = CallFacts::default();
-        let Gathered { exchange, .. } = exchange(&self.0, route, policy, asked, slot, call).await;
+        let limit = self.0.config.budget;
+        let Gathered { exchange, .. } =
+            exchange(&self.0, route, policy, asked, slot, call, limit).await;
         let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         Some((exchange, judgement))
     }

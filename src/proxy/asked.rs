@@ -24,7 +24,7 @@ use crate::twilio::Params;
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// A guarded request, its body read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) parts: Parts,
     /// The body, or why it could not be taken whole.

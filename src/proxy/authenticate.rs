@@ -16,7 +16,7 @@ use crate::guard::call::Authenticity;
 use crate::twilio::signature::{AuthToken, SignedRequest, Verification};
 
 /// Whether a request's signature was looked at yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Check {
     /// It is to be looked at, once the body is read.
     Due(SignatureMode),

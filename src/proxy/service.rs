@@ -80,7 +80,7 @@ async fn dispatch(
             let mode = if is_claimed { SignatureMode::Enforce } else { route.signature };
             let body = InboundBody::Coming(body);
             let inbound = Inbound { parts, body, sender, start, check: Check::Due(mode) };
-            guarded::answer(worker, route, inbound, slot).await.unwrap_or_else(gone)
+            guarded::answer(worker, route, inbound, slot, witness).await.unwrap_or_else(gone)
         }
         Plan::Pass | Plan::Recognise if is_claimed && !wants_websocket => {
             let check = Check::Due(SignatureMode::Enforce);
@@ -122,7 +122,7 @@ fn stream_mode(route: &Route, plan: Plan, is_claimed: bool, parts: &Parts) -> Si
 /// A request that no guarded route takes as it is spelt, and that some backend would lead to the
 /// handler of one that refuses what Twilio did not sign.
 async fn claimed(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     route: &Arc<Route>,
     plan: Plan,
     inbound: Inbound,
@@ -139,7 +139,7 @@ async fn claimed(
     if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
         let (body, check) = (InboundBody::Read(body), Check::Done(checked));
         let inbound = Inbound { parts, body, sender, start, check };
-        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
     }
     pass::answer(worker, route, parts, RequestBody::full(body), sender, None, witness).await
 }
@@ -186,7 +186,7 @@ async fn recognised(
         let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
         let check = Check::Due(route.signature);
         let inbound = Inbound { parts, body, sender, start, check };
-        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
     }
     let body = if reads_form {
         RequestBody::full(read)

@@ -12,7 +12,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-pub use super::labels::{CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
+pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -38,6 +38,10 @@ pub struct Metrics {
     outbreaks_open: IntGaugeVec,
     notify: IntCounterVec,
     otlp: IntCounterVec,
+    attempts_repeated: IntCounter,
+    callbacks: IntCounterVec,
+    callbacks_waiting: IntGauge,
+    callbacks_oldest: IntGauge,
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
@@ -152,6 +156,23 @@ impl Metrics {
                 "Log records, and readings of all metrics, for a collector by what became of them.",
                 &["signal", "outcome"],
             )?,
+            attempts_repeated: make.counter(
+                "twiml_guard_attempts_repeated_total",
+                "Requests that Twilio sent again and that got the answer of their first attempt.",
+            )?,
+            callbacks: make.counters(
+                "twiml_guard_callbacks_total",
+                "Callbacks that were acknowledged in the backend's place, put on disk, redelivered and given up.",
+                &["outcome"],
+            )?,
+            callbacks_waiting: make.gauge(
+                "twiml_guard_callbacks_waiting",
+                "Callbacks on disk that the backend did not take yet.",
+            )?,
+            callbacks_oldest: make.gauge(
+                "twiml_guard_callbacks_oldest_seconds",
+                "Age of the oldest of them.",
+            )?,
             config_loaded: make.gauge(
                 "twiml_guard_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded, seconds since the Unix epoch.",
@@ -196,6 +217,9 @@ impl Metrics {
             if cause.is_warning {
                 self.findings.with_label_values(&[cause.slug, "untouched"]);
             }
+        }
+        for count in CallbackCount::ALL {
+            self.callbacks.with_label_values(&[count.name()]);
         }
         for phase in [Phase::Connect, Phase::FirstByte, Phase::Body] {
             self.phases.with_label_values(&[phase.name()]);
@@ -312,6 +336,22 @@ impl Metrics {
     /// Counts log records (`logs`) or readings of all metrics (`metrics`) for a collector.
     pub fn otlp(&self, signal: &'static str, exported: Exported, count: u64) {
         self.otlp.with_label_values(&[signal, exported.name()]).inc_by(count);
+    }
+
+    /// Counts a request that got the answer of its first attempt.
+    pub fn attempt_repeated(&self) {
+        self.attempts_repeated.inc();
+    }
+
+    /// Counts callbacks that the backend did not take at once.
+    pub fn callback(&self, what: CallbackCount, count: u64) {
+        self.callbacks.with_label_values(&[what.name()]).inc_by(count);
+    }
+
+    /// So many callbacks wait on disk, the oldest for so long.
+    pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
+        self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// A configuration is in force from now on.

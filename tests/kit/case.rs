@@ -80,6 +80,12 @@ pub fn read(path: &Path) -> Result<Case, String> {
             role: head.get("role").map_or(Ok(Role::default()), role_of)?,
             stream: head.get("stream").map_or(Ok(StreamState::None), stream_of)?,
             signature: signature_of(head.get("signature"))?,
+            acknowledged: head
+                .get("acknowledged")
+                .map(|after| after.trim_end_matches('s').trim().parse())
+                .transpose()
+                .map_err(|_| "acknowledged: 1 s")?
+                .map(Duration::from_secs_f32),
         },
     };
     let silent = head.all("silent").map(str::to_owned).collect();
@@ -90,7 +96,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 22] = [
+    const KEYS: [&str; 23] = [
         "role",
         "stream",
         "silent",
@@ -113,6 +119,7 @@ impl Head {
         "fallback",
         "raw-head",
         "signature",
+        "acknowledged",
     ];
 
     fn read(text: &str) -> Result<Self, String> {

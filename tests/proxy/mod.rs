@@ -1,5 +1,7 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
+mod attempts;
+mod callbacks;
 mod failures;
 mod forwarding;
 mod guarded;
