@@ -1,5 +1,6 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
+mod calls;
 mod failures;
 mod forwarding;
 mod guarded;
