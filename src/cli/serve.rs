@@ -61,6 +61,9 @@ fn serve(config: Config) -> Result<(), ServeError> {
     for warning in &config.otlp.warnings {
         tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
     }
+    for warning in &config.signatures.warnings {
+        tracing::warn!(reason = warning, "an auth token is not kept safe");
+    }
     let metrics = instruments()?;
     metrics.config_loaded();
     let shutdown = Shutdown::on_signals()?;
@@ -71,7 +74,7 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
     let keeper = Keeper::start(proxy.calls(), config.state_dir.as_deref());
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
-    let admin = Admin::bind(&config, Modes::new(&config, metrics))?;
+    let admin = Admin::bind(&config, Modes::new(&config, metrics), proxy.live())?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",

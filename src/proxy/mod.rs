@@ -10,6 +10,7 @@
 mod activity;
 mod again;
 mod asked;
+mod authenticate;
 mod body;
 mod deliver;
 mod exchange;
@@ -22,8 +23,11 @@ mod listener;
 mod noting;
 mod pass;
 mod refuse;
+mod resigning;
 mod routing;
 mod service;
+mod spelling;
+mod suspects;
 mod tally;
 mod upgrade;
 mod upstream;
@@ -41,6 +45,7 @@ use self::worker::Shared;
 use crate::calls::Calls;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
+use crate::incidents::timeline::Live;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
@@ -117,6 +122,12 @@ impl Proxy {
     /// The address that is listened on; the port is the real one where 0 was configured.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it remembers of calls and messages.
+    pub fn live(&self) -> Live {
+        let calls = Arc::clone(&self.shared.calls);
+        Live::new(move |sid| calls.timeline(sid))
     }
 
     /// Serves until the shutdown is raised and everything in flight is done, or the drain deadline
