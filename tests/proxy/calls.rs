@@ -52,7 +52,7 @@ fn a_callback_without_a_route_passes_as_it_is() {
     let guard = Guard::before(backend("200 OK").address);
     let form = format!("{CALL}&CallbackSource=call-progress-events&SequenceNumber=0");
     let got = ask(guard.address, post("/status", &form));
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/x-own\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\n";
+    let expected = "HTTP/1.1 200 OK\r\nContent-Type: text/x-own\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 5\r\n\r\n";
     assert_eq!((got.head.as_str(), got.text().as_str()), (expected, "noted"));
     assert!(head(&guard, &post("/gone", &form)).starts_with("HTTP/1.1 204 No Content"));
 }
