@@ -300,6 +300,31 @@ fn what_is_learnt_is_printed_as_a_configuration_that_is_fine() {
     assert_eq!(code(&checked), Some(0), "{}", stderr(&checked));
 }
 
+#[cfg(unix)]
+#[test]
+fn the_steps_of_a_faulty_call_outlive_the_guard() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().display().to_string();
+    let upstream = format!("http://{}", backend(b"HTTP/1.1 204 No Content\r\n\r\n"));
+    let listen = ["serve", "--listen", "127.0.0.1:0", "--ops", "off"];
+    let mut guard =
+        Running::start(&[&listen[..], &["--upstream", &upstream, "--state-dir", &state]].concat());
+    let address = guard.address();
+    // First a step without a fault.
+    post(address, "/status", &format!("{CALL}&CallbackSource=call-progress-events"));
+    post(address, "/voice", CALL);
+    guard.signal("TERM");
+    let (ended, log) = guard.end();
+    assert_eq!(ended, Some(0), "{log}");
+    let sid = "CA0123456789abcdef0123456789abcdef";
+    let told = run(&["incidents", "call", sid, "--state-dir", &state, "--json"]);
+    let text = stdout(&told);
+    assert_eq!(code(&told), Some(0), "{text}{}", stderr(&told));
+    let [status, voice] = ["\"/status\"", "\"/voice\""].map(|path| text.find(path));
+    assert!(status.is_some() && status < voice, "{text}");
+    assert!(text.contains("no-content"), "{text}");
+}
+
 #[test]
 fn the_demo_walks_once_and_every_delivery_is_accepted() {
     let state = tempfile::tempdir().unwrap();
