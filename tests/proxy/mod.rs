@@ -2,6 +2,7 @@
 
 mod attempts;
 mod callbacks;
+mod calls;
 mod failures;
 mod forwarding;
 mod guarded;
