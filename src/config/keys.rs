@@ -185,6 +185,18 @@ pub static KEYS: &[Key] = &[
         None,
         "addresses and networks whose X-Forwarded-* and Forwarded are believed",
     ),
+    key(
+        "streams.done_after",
+        span(0, 4 * 3_600_000),
+        Some("10s"),
+        "a stream that lasted so long, and said enough, has done its work",
+    ),
+    key(
+        "streams.done_audio",
+        span(0, 4 * 3_600_000),
+        Some("1s"),
+        "so much audio from the backend is enough",
+    ),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
     key(
         "admin.listen",

@@ -24,6 +24,7 @@ use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
 };
+use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use crate::guard::{Fallbacks, Policy};
 use crate::twilio::{Slot, SlotSetting};
@@ -51,6 +52,10 @@ pub(super) fn resolve(
         plain_fallbacks: plain,
         fallbacks,
         max_decoded_body: own.size("max_decoded_body")?,
+        stream_done: StreamDone {
+            after: own.duration("streams.done_after")?,
+            audio: own.duration("streams.done_audio")?,
+        },
         ..Policy::default()
     };
     let base = policy(base, &own, &upstream);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::call::StreamDone;
+use super::exchange::RequestFacts;
 use super::fallback::Fallbacks;
 
 /// What the judge may do with the answers of one route.
@@ -40,6 +41,25 @@ pub struct Policy {
     pub slow_after: std::time::Duration,
     /// When a stream counts as having done its work.
     pub stream_done: StreamDone,
+}
+
+impl Policy {
+    /// Hosts that are the guard itself: the configured one, and the one that was asked.
+    pub fn hosts_seen_by(&self, request: &RequestFacts) -> Vec<String> {
+        let asked = request.host.iter().map(|host| {
+            let lower = host.to_ascii_lowercase();
+            let bare = lower.strip_suffix(":443").or_else(|| lower.strip_suffix(":80"));
+            bare.unwrap_or(&lower).to_owned()
+        });
+        self.own_hosts.iter().cloned().chain(asked).collect()
+    }
+
+    /// The URL that Twilio asked; `None` without a Host to tell.
+    pub fn asked_url(&self, request: &RequestFacts) -> Option<String> {
+        let asked = || request.host.as_ref().map(|host| format!("https://{host}"));
+        let origin = self.public_origin.clone().or_else(asked)?;
+        Some(format!("{origin}{}", request.target))
+    }
 }
 
 impl Default for Policy {
