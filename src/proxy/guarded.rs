@@ -52,7 +52,7 @@ pub(super) async fn answer(
     let mut asked = Asked::read(worker, inbound).await?;
     let signature = match asked.admit(worker) {
         Ok(checked) => checked.authenticity,
-        Err(refusal) => return Some(refusal),
+        Err(refusal) => return Some(refusal.into_response()),
     };
     let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
     let (slot, role) = worker.calls.decide(&question)?;

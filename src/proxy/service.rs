@@ -99,7 +99,7 @@ async fn dispatch(
                 let peer = sender.ip;
                 let covered = Covered { parts: &parts, body: &[], peer, is_websocket: true };
                 if let Err(refusal) = authenticate::admit(worker, mode, covered) {
-                    return refusal;
+                    return refusal.into_response();
                 }
             }
             pass::answer(worker, route, parts, body, sender, switch, witness).await
@@ -131,11 +131,11 @@ async fn claimed(
     let Some(mut asked) = Asked::read(worker, inbound).await else { return gone() };
     let checked = match asked.admit(worker) {
         Ok(checked) => checked,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     let Asked { parts, body, params, sender, start, .. } = asked;
     // What could not be read whole could not be looked at.
-    let Ok(body) = body else { return authenticate::refusal() };
+    let Ok(body) = body else { return authenticate::REFUSAL.into_response() };
     if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
         let (body, check) = (InboundBody::Read(body), Check::Done(checked));
         let inbound = Inbound { parts, body, sender, start, check };
