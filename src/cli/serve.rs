@@ -61,6 +61,9 @@ fn serve(config: Config) -> Result<(), ServeError> {
     for warning in &config.otlp.warnings {
         tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
     }
+    for warning in &config.signatures.warnings {
+        tracing::warn!(reason = warning, "an auth token is not kept safe");
+    }
     let metrics = instruments()?;
     metrics.config_loaded();
     let shutdown = Shutdown::on_signals()?;

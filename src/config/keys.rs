@@ -92,7 +92,9 @@ const ON_FAULT: Kind = Kind::Word(&["fallback", "fail"]);
 const PLAIN_TEXT: Kind = Kind::Word(&["pass", "replace"]);
 const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
 const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
+const SIGNATURE: Kind = Kind::Word(&["off", "observe", "enforce"]);
 const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
+const CALLBACKS: Kind = Kind::Word(&["ack", "redeliver", "pass"]);
 /// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
 const LONGEST_BUDGET: u64 = 14_500;
 
@@ -167,6 +169,42 @@ pub static KEYS: &[Key] = &[
         "an answer that took longer carries a warning",
     ),
     key(
+        "callbacks",
+        CALLBACKS,
+        Some("ack"),
+        "callbacks that the backend fails or takes more than 1 s to answer",
+    ),
+    key(
+        "callbacks_max_size",
+        Kind::Size(1024 * 1024, 1024 * MIB),
+        Some("64MiB"),
+        "most bytes of callbacks that wait to be redelivered",
+    ),
+    key(
+        "callbacks_keep_for",
+        span(60_000, 7 * DAY),
+        Some("24h"),
+        "a callback that the backend did not take for so long is given up",
+    ),
+    key(
+        "signature",
+        SIGNATURE,
+        None,
+        "what happens to requests that Twilio did not sign; observe where there is an auth token",
+    ),
+    key(
+        "resign",
+        Kind::Flag,
+        Some("false"),
+        "sign genuine requests anew for an app that rebuilds its URL wrongly",
+    ),
+    key(
+        "trusted_proxies",
+        Kind::List,
+        None,
+        "addresses and networks whose X-Forwarded-* and Forwarded are believed",
+    ),
+    key(
         "streams.done_after",
         span(0, 4 * 3_600_000),
         Some("10s"),
@@ -196,6 +234,12 @@ pub static KEYS: &[Key] = &[
         Kind::List,
         None,
         "names under which the admin address is reached, besides localhost and the address itself",
+    ),
+    key(
+        "twilio.auth_token_file",
+        Kind::File,
+        None,
+        "file with the auth token, one a line; `AC…:token` for those of one account",
     ),
     key("log.format", Kind::Word(&["auto", "human", "json"]), Some("auto"), "how log lines look"),
     key(
@@ -263,6 +307,9 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("redirects", REDIRECTS, None, "as above, for this route"),
     key("other_method", OTHER_METHOD, None, "as above, for this route"),
     key("slow_after", span(100, 15_000), None, "as above, for this route"),
+    key("signature", SIGNATURE, None, "as above, for this route"),
+    key("resign", Kind::Flag, None, "as above, for this route"),
+    key("callbacks", CALLBACKS, None, "as above, for this route"),
 ];
 
 /// Keys of a `[[notify]]`.

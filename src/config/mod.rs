@@ -8,21 +8,26 @@ mod languages;
 pub mod layers;
 mod listeners;
 mod load;
+mod networks;
 pub mod notify;
 pub mod otlp;
 mod resolve;
 pub mod route;
 mod schema;
 mod secret;
+mod signature;
 mod template;
+pub mod tokens;
 mod url;
 pub mod value;
 
 pub use admin::{AdminListener, TokenError, read_token};
 pub use error::ConfigErrors;
 pub use load::{Flags, Loaded, Sources, load};
+pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;
+pub use signature::{SignatureMode, Signatures};
 pub use template::Template;
 
 use std::net::SocketAddr;
@@ -63,6 +68,10 @@ pub struct Config {
     pub notify: Vec<notify::Notify>,
     /// Collectors that are sent incidents and metrics.
     pub otlp: otlp::Otlp,
+    /// What signatures are checked with.
+    pub signatures: Signatures,
+    /// What is kept of callbacks that wait to be redelivered.
+    pub callbacks: QueueConfig,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.
@@ -88,6 +97,21 @@ pub struct IncidentsConfig {
     pub max_size: usize,
     /// An outbreak without an incident for so long is closed.
     pub quiet_after: Duration,
+}
+
+/// What is kept of callbacks that wait to be redelivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// Up to how many bytes.
+    pub max_size: usize,
+    /// For how long.
+    pub keep_for: Duration,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { max_size: 64 * 1024 * 1024, keep_for: Duration::from_hours(24) }
+    }
 }
 
 /// How much of what people say and key in is kept. Credentials never are.

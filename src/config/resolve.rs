@@ -17,11 +17,13 @@ use super::layers::{Entries, Layers, line_of};
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
-use super::route::{PathPattern, Policies, Route};
+use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
+use super::signature::{self, SignatureMode};
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
+    Upstream,
 };
 use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
@@ -58,9 +60,20 @@ pub(super) fn resolve(
         ..Policy::default()
     };
     let base = policy(base, &own, &upstream);
+    let variable = |name: &str| env.get(name).cloned();
+    let signatures = signature::resolve(layers, text, variable, &mut errors);
+    let keyring = &signatures.keyring;
+    let mode = |entries: &Entries, base, errors: &mut Vec<ConfigError>| {
+        signature::mode(entries, base, keyring, text, errors)
+    };
+    let default_mode = mode(&layers.entries, SignatureMode::Observe, &mut errors);
+    let callbacks = Callbacks::named(&own.text("callbacks")?);
     let mut routes = Vec::new();
     for (entries, span) in &layers.routes {
-        if let Some(route) = route(entries, &base, &upstream, text, span, &mut errors) {
+        if let Some(mut route) =
+            route(entries, &base, callbacks, &upstream, text, span, &mut errors)
+        {
+            route.signature = mode(entries, default_mode, &mut errors);
             routes.push((Arc::new(route), span.clone()));
         }
     }
@@ -71,7 +84,9 @@ pub(super) fn resolve(
         method: None,
         slot: SlotSetting::Auto,
         upstream,
+        signature: default_mode,
         policy: Policies::new(base),
+        callbacks,
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -84,6 +99,7 @@ pub(super) fn resolve(
     };
     let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
+    callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
@@ -99,6 +115,11 @@ pub(super) fn resolve(
         incidents: incidents(&own)?,
         notify,
         otlp: Otlp::from_env(env),
+        signatures,
+        callbacks: QueueConfig {
+            max_size: own.size("callbacks_max_size")?,
+            keep_for: own.duration("callbacks_keep_for")?,
+        },
         state_dir: own.path("state_dir"),
         public_url,
         hash: hash(layers),
@@ -107,6 +128,24 @@ pub(super) fn resolve(
     };
     layers.errors.append(&mut errors);
     Some(config)
+}
+
+/// What is redelivered waits on disk.
+fn callbacks_need_a_folder(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) {
+    if layers.entries.contains_key("state_dir") {
+        return;
+    }
+    let of_routes = layers.routes.iter().map(|(entries, _)| ("route.callbacks", entries));
+    for (key, entries) in std::iter::once(("callbacks", &layers.entries)).chain(of_routes) {
+        let is_redeliver =
+            Values(entries).text("callbacks").is_some_and(|word| word == "redeliver");
+        if let (true, Some(entry)) = (is_redeliver, entries.get("callbacks")) {
+            let message =
+                "expected a folder in which callbacks wait, found no `state_dir`".to_owned();
+            let help = "set `state_dir`, or let them only be acknowledged (`\"ack\"`)";
+            errors.push(listeners::mistake(key, entry, text, message, help));
+        }
+    }
 }
 
 /// Hash of every value in force, wherever it came from.
@@ -187,6 +226,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
             "missing" => OtherMethod::OnMissing,
             _ => OtherMethod::On405,
         }),
+        resign: own.flag("resign").unwrap_or(base.resign),
         slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
         upstream_authority: upstream.authority(),
         ..base
@@ -196,6 +236,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
 fn route(
     entries: &Entries,
     base: &Policy,
+    callbacks: Callbacks,
     upstream: &Upstream,
     text: &str,
     span: &Range<usize>,
@@ -213,7 +254,9 @@ fn route(
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
         upstream,
+        signature: SignatureMode::Off,
         policy: Policies::new(policy),
+        callbacks: own.text("callbacks").map_or(callbacks, |word| Callbacks::named(&word)),
     })
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 
-use super::{SharedPolicy, Upstream};
+use super::{SharedPolicy, SignatureMode, Upstream};
 use crate::guard::Policy;
 use crate::twilio::{Slot, SlotSetting};
 
@@ -24,14 +24,46 @@ pub struct Route {
     pub slot: SlotSetting,
     /// Where requests go.
     pub upstream: Upstream,
+    /// What happens to a request that Twilio did not sign.
+    pub signature: SignatureMode,
     /// What the judge may do.
     pub policy: Policies,
+    /// What becomes of callbacks.
+    pub callbacks: Callbacks,
+}
+
+/// What becomes of callbacks that the backend fails or takes long to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Callbacks {
+    /// Twilio is answered after 1 s; the running attempt goes on.
+    #[default]
+    Ack,
+    /// They stream through.
+    Pass,
+    /// Twilio is answered after 1 s; the backend gets them until it takes them.
+    Redeliver,
+}
+
+impl Callbacks {
+    /// From its word in the configuration.
+    pub(super) fn named(word: &str) -> Self {
+        match word {
+            "pass" => Self::Pass,
+            "redeliver" => Self::Redeliver,
+            _ => Self::Ack,
+        }
+    }
 }
 
 impl Route {
     /// Whether a request of this method and path (no query) is this route's.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
+    }
+
+    /// Whether Twilio opens streams on it.
+    pub fn is_stream(&self) -> bool {
+        self.slot == SlotSetting::Fixed(Slot::Stream)
     }
 
     /// Whether answers on it are judged at all, so that a mode means something.

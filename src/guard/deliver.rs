@@ -46,6 +46,9 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         (Verdictless::Sound(body), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, answer.headers.get(header::CONTENT_TYPE)))
         }
+        (Verdictless::Acknowledged, answer) => {
+            (Verdict::Repaired, in_place(exchange, policy, answer, &findings, true))
+        }
         (Verdictless::SignAgain(body), answer) => {
             (Verdict::Repaired, own(answer, body, DeliveryKind::Redirect))
         }

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::assess::{Assessment, Verdictless, assess_document};
+use super::call::Authenticity;
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
 use super::deliver::deliver;
 use super::exchange::{Answer, AttemptReason, BodyEnd, Exchange, OddLine, OddPart, Outcome};
 use super::finding::{Finding, Grade};
-use super::follow_up;
+use super::follow_up::{self, resign};
 use super::judgement::Judgement;
 use super::policy::Policy;
 use super::words;
@@ -22,6 +23,14 @@ const MAX_LINES: usize = 8;
 /// Total: any bytes give a judgement, in bounded time. What it delivers, judged again, is
 /// `untouched`.
 pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
+    if let Outcome::Answered(answer) = &exchange.outcome
+        && is_rightly_refused(exchange, answer)
+    {
+        let decoded = answer.body.clone();
+        let outcome = Verdictless::Accepted;
+        let assessment = Assessment { findings: Vec::new(), outcome, decoded };
+        return deliver(exchange, policy, assessment);
+    }
     let mut assessment = match (&exchange.outcome, exchange.slot) {
         (Outcome::Failed(failure), slot) => {
             let mut findings = found(|check| match check {
@@ -29,11 +38,14 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
                 _ => None,
             });
             if slot == Slot::Callback {
-                findings.push(Finding::new(&headers::callback_failed::CAUSE, "no answer"));
+                let after =
+                    acknowledged(exchange).map_or_else(String::new, |after| format!("; {after}"));
+                let evidence = format!("no answer{after}");
+                findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
             }
             Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
         }
-        (Outcome::Answered(answer), Slot::Callback) => callback(answer),
+        (Outcome::Answered(answer), Slot::Callback) => callback(exchange, answer),
         (Outcome::Answered(answer), Slot::Stream) => Assessment {
             findings: Vec::new(),
             outcome: Verdictless::Accepted,
@@ -42,10 +54,12 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         (Outcome::Answered(answer), _) => twiml(exchange, answer, policy),
     };
     if let Outcome::Answered(answer) = &exchange.outcome {
+        note_signature(exchange, answer, &mut assessment);
         note_head(answer, &mut assessment);
     }
     note_attempts(exchange, &mut assessment);
-    if exchange.elapsed > policy.slow_after && matches!(exchange.outcome, Outcome::Answered(_)) {
+    let is_slow = exchange.elapsed > policy.slow_after && exchange.call.acknowledged.is_none();
+    if is_slow && matches!(exchange.outcome, Outcome::Answered(_)) {
         let evidence = format!("{:.1} s", exchange.elapsed.as_secs_f32());
         assessment.findings.push(Finding::new(&headers::answer_slow::CAUSE, evidence));
     }
@@ -106,23 +120,37 @@ pub(super) fn status_finding(answer: &Answer) -> Option<Finding> {
 }
 
 /// A status callback: whatever came is fine, as long as it says that it arrived.
-fn callback(answer: &Answer) -> Assessment {
+fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
     let mut findings = body_findings(answer);
     findings
         .extend(status_finding(answer).filter(|finding| !finding.is(&status::odd_success::CAUSE)));
     if answer.status.is_redirection() {
         findings.push(redirect_refused(answer));
     }
-    let outcome = if findings.is_empty() {
-        Verdictless::Accepted
-    } else {
-        findings.push(Finding::new(
-            &headers::callback_failed::CAUSE,
-            format!("status {}", answer.status),
-        ));
-        Verdictless::Unfit
+    let outcome = match (findings.is_empty(), acknowledged(exchange)) {
+        (true, None) => Verdictless::Accepted,
+        (true, Some(after)) => {
+            let status = answer.status.as_u16();
+            let took = exchange.elapsed.as_secs_f32();
+            let evidence = format!("{after}, the backend answered {status} after {took:.1} s");
+            let finding = Finding::new(&headers::callback_slow::CAUSE, evidence);
+            findings.push(finding.repaired(Grade::Lossless));
+            Verdictless::Acknowledged
+        }
+        (false, after) => {
+            let after = after.map_or_else(String::new, |after| format!("; {after}"));
+            let evidence = format!("status {}{after}", answer.status);
+            findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
+            Verdictless::Unfit
+        }
     };
     Assessment { findings, outcome, decoded: answer.body.clone() }
+}
+
+/// That Twilio was answered in the backend's place, where it was.
+fn acknowledged(exchange: &Exchange) -> Option<String> {
+    let after = exchange.call.acknowledged?;
+    Some(format!("acknowledged for you after {:.1} s", after.as_secs_f32()))
 }
 
 fn redirect_refused(answer: &Answer) -> Finding {
@@ -180,9 +208,48 @@ fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
     assess_document(exchange, answer, policy)
 }
 
+/// Whether the backend refused what Twilio did not send: that is as it should be.
+fn is_rightly_refused(exchange: &Exchange, answer: &Answer) -> bool {
+    exchange.call.signature.is_refuted()
+        && resign::is_refused(answer.status.as_u16())
+        && answer.end == BodyEnd::Complete
+        && exchange.attempts.len() <= 1
+}
+
+/// A check of the backend that refused what Twilio signed is at fault, not the request.
+fn note_signature(exchange: &Exchange, answer: &Answer, assessment: &mut Assessment) {
+    let Authenticity::Genuine { url } = &exchange.call.signature else { return };
+    let is_refusal = |found: &Finding| {
+        found.is(&status::unauthorized::CAUSE) || found.is(&status::csrf_refused::CAUSE)
+    };
+    let Some(at) = assessment.findings.iter().position(is_refusal) else { return };
+    let evidence = format!(
+        "status {}; the signature is valid for {}; your app's check refused it",
+        answer.status,
+        without_form(url)
+    );
+    let named = Finding {
+        repair: assessment.findings[at].repair,
+        ..Finding::new(&status::genuine_request_refused::CAUSE, evidence)
+    };
+    if assessment.findings[at].is(&status::csrf_refused::CAUSE) {
+        assessment.findings.insert(at, named);
+    } else {
+        assessment.findings[at] = named;
+    }
+}
+
+/// A URL without the parameters that Twilio put into its query.
+fn without_form(url: &str) -> String {
+    let Some((bare, query)) = url.split_once('?') else { return url.to_owned() };
+    let own: Vec<_> =
+        query.split('&').filter(|p| !p.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    if own.is_empty() { bare.to_owned() } else { format!("{bare}?{}", own.join("&")) }
+}
+
 /// A 401 that asks for Basic or Digest credentials which the request did not carry: Twilio keeps
 /// them in the webhook's URL and sends them when asked (Twilio docs, webhook security).
-fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
+pub(super) fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
     let asks = |value: &http::HeaderValue| {
         let value = String::from_utf8_lossy(value.as_bytes()).trim_start().to_ascii_lowercase();
         value.starts_with("basic") || value.starts_with("digest")
@@ -216,8 +283,8 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
         let status = before
             .status
             .map_or_else(|| "no status".to_owned(), |status| status.as_u16().to_string());
-        let (cause, evidence) = match attempt.reason {
-            AttemptReason::First => continue,
+        let (cause, evidence) = match &attempt.reason {
+            AttemptReason::First | AttemptReason::Resigned { .. } => continue,
             AttemptReason::OtherMethod => (
                 &status::wrong_method::CAUSE,
                 format!("{} answered {status}; asked again with {}", before.method, attempt.method),
@@ -237,5 +304,15 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
             // The first answer was none that Twilio takes: what leaves is not what it was.
             assessment.outcome = Verdictless::AcceptedLater;
         }
+    }
+    let Some(url) = resign::accepted(exchange) else { return };
+    let evidence = format!(
+        "the app accepts the signature for {}: it rebuilds the URL wrongly",
+        without_form(url)
+    );
+    let finding = Finding::new(&status::signature_resigned::CAUSE, evidence);
+    assessment.findings.push(finding.repaired(Grade::Inferred));
+    if let Verdictless::Accepted = assessment.outcome {
+        assessment.outcome = Verdictless::AcceptedLater;
     }
 }

@@ -61,6 +61,7 @@ pub use exchange::{
 };
 pub use fallback::{Fallback, Fallbacks};
 pub use finding::{Finding, Grade, Place};
+pub use follow_up::resign::{Rebuilt, rebuilt, resign};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
 pub use handed::{Handed, handed_out, is_document};
 pub use judge::judge;

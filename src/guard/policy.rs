@@ -21,6 +21,9 @@ pub struct Policy {
     pub redirects: Redirects,
     /// When the other method is tried.
     pub other_method: OtherMethod,
+    /// Whether a genuine request that the backend's own check refused is signed anew for the URLs
+    /// that apps rebuild wrongly.
+    pub resign: bool,
     /// Hosts (authority, lower case, port only if not the scheme's own) that are the guard itself
     /// seen from outside; from `public_url`.
     pub own_hosts: Vec<String>,
@@ -69,6 +72,7 @@ impl Default for Policy {
             repairs: Repairs::All,
             redirects: Redirects::Follow,
             other_method: OtherMethod::On405,
+            resign: false,
             own_hosts: Vec::new(),
             public_origin: None,
             upstream_authority: String::new(),

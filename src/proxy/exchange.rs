@@ -11,12 +11,13 @@ use super::asked::{Asked, text};
 use super::body::{collect, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
+use super::resigning::Signer;
 use super::upstream::{Client, OddHeads, Progress};
 use super::worker::Worker;
 use crate::config::route::Route;
 use crate::guard::{
     Answer, Attempt, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome, Policy,
-    begins_as_chunk, follow_up, is_whole,
+    RequestFacts, begins_as_chunk, follow_up, is_whole, resign,
 };
 use crate::incidents::Sent;
 use crate::twilio::Slot;
@@ -31,7 +32,31 @@ pub(super) struct Gathered {
     pub(super) spelling: Extensions,
 }
 
-/// Asks the backend, as often as the first answers let it.
+impl Gathered {
+    /// Nothing: the backend was not asked.
+    pub(super) fn failed(
+        request: RequestFacts,
+        slot: Slot,
+        call: CallFacts,
+        failure: Failure,
+    ) -> Self {
+        Self {
+            exchange: Exchange {
+                slot,
+                request,
+                attempts: Vec::new(),
+                outcome: Outcome::Failed(failure),
+                elapsed: Duration::ZERO,
+                call,
+            },
+            sent: Vec::new(),
+            upstream: Duration::ZERO,
+            spelling: Extensions::new(),
+        }
+    }
+}
+
+/// Asks the backend, as often as the first answers let it, until `limit` after the request came.
 pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
@@ -39,41 +64,38 @@ pub(super) async fn exchange(
     asked: Asked,
     slot: Slot,
     call: CallFacts,
+    limit: Duration,
 ) -> Gathered {
-    let request = asked.facts();
+    let signer = Signer::of(&asked);
+    let nothing_yet = Failure::Internal { detail: String::new() };
+    let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
     let Asked { parts, body, sender, start, .. } = asked;
-    let mut deadline = pin!(sleep_until((start + worker.config.budget).into()));
-    let mut gathered = Gathered {
-        exchange: Exchange {
-            slot,
-            request,
-            attempts: Vec::new(),
-            outcome: Outcome::Failed(Failure::Internal { detail: String::new() }),
-            elapsed: Duration::ZERO,
-            call,
-        },
-        sent: Vec::new(),
-        upstream: Duration::ZERO,
-        spelling: Extensions::new(),
-    };
+    let mut deadline = pin!(sleep_until((start + limit).into()));
     match body {
         Err(detail) => {
             gathered.exchange.outcome = Outcome::Failed(Failure::RequestUnfit { detail });
         }
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
+            if let (Some(form), Some(signer)) = (worker.forms.of(route, policy), &signer) {
+                out.resign(signer, form.url(&gathered.exchange.request.target));
+            }
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
-                if policy.observe || start.elapsed() >= worker.config.budget {
+                if policy.observe || start.elapsed() >= limit {
                     break;
                 }
-                let decide = || follow_up(request, attempts, outcome, policy);
+                let decide = || {
+                    let second = follow_up(request, attempts, outcome, policy);
+                    second.or_else(|| resign(&gathered.exchange, policy))
+                };
                 let Some(second) = judging::or_none(decide) else { break };
-                if !out.become_second(second) {
+                if !out.become_second(second, signer.as_ref()) {
                     break;
                 }
             }
+            worker.forms.learn(route, &gathered.exchange, policy);
         }
     }
     gathered.exchange.elapsed = start.elapsed();
@@ -109,7 +131,7 @@ async fn ask(
     gathered.exchange.attempts.push(Attempt {
         method: out.method.clone(),
         target: out.target.as_str().to_owned(),
-        reason: out.reason,
+        reason: out.reason.clone(),
         status: answer.map(|answer| answer.status),
         location: answer.and_then(|answer| text(&answer.headers, &LOCATION)),
         allow: answer.and_then(|answer| text(&answer.headers, &ALLOW)),

@@ -35,12 +35,16 @@ pub(super) fn note(
     took: Duration,
     incident: Option<Uuid>,
 ) {
+    // What Twilio did not send is no step of any call.
+    if exchange.call.signature.is_refuted() {
+        return;
+    }
     // Whatever is learnt or not, the answer has to leave.
     let noted = catch_unwind(AssertUnwindSafe(|| {
         worker.calls.learn(exchange, judgement, policy);
         if let Some(sid) = calls::sid(&exchange.request.params) {
             let step = step(worker, exchange, judgement, took, incident);
-            keep(worker, sid, worker.calls.note(sid, step));
+            worker.recorder.steps(sid, worker.calls.note(sid, step));
         }
     }));
     if noted.is_err() {
@@ -52,11 +56,6 @@ pub(super) fn note(
 pub(super) fn known_routes(worker: &Worker, judgement: &Judgement) -> Vec<String> {
     let has_none = NO_ROUTE.iter().any(|cause| judgement.findings.iter().any(|f| f.is(cause)));
     if has_none { worker.calls.known_routes() } else { Vec::new() }
-}
-
-/// Hands over what is to be kept for good.
-fn keep(worker: &Worker, sid: &str, steps: Vec<Step>) {
-    let _ = (worker, sid, steps);
 }
 
 fn step(

@@ -7,7 +7,7 @@ use http::request::Parts;
 
 use crate::calls::Question;
 use crate::config::Config;
-use crate::config::route::Route;
+use crate::config::route::{Callbacks, Route};
 use crate::twilio::{Params, Slot, SlotSetting};
 
 /// What is done with a request.
@@ -30,6 +30,7 @@ pub(super) fn plan<'a>(config: &'a Config, parts: &Parts) -> (&'a Arc<Route>, Pl
         SlotSetting::Auto => Plan::Guard(None),
         // A stream is no answer to judge: its WebSocket is joined, anything else passes.
         SlotSetting::Fixed(Slot::Stream) | SlotSetting::Pass => Plan::Pass,
+        SlotSetting::Fixed(Slot::Callback) if route.callbacks == Callbacks::Pass => Plan::Pass,
         SlotSetting::Fixed(slot) => Plan::Guard(Some(slot)),
     };
     (route, plan)

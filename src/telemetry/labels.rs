@@ -50,6 +50,33 @@ pub enum Phase {
     Body,
 }
 
+/// What became of a callback that the backend did not take at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallbackCount {
+    /// Twilio was answered in the backend's place.
+    Acknowledged,
+    /// The backend will not get it (again).
+    GivenUp,
+    /// It was put on disk.
+    Queued,
+    /// The backend took it from the queue.
+    Redelivered,
+}
+
+impl CallbackCount {
+    pub(super) const ALL: [Self; 4] =
+        [Self::Acknowledged, Self::GivenUp, Self::Queued, Self::Redelivered];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::GivenUp => "given_up",
+            Self::Queued => "queued",
+            Self::Redelivered => "redelivered",
+        }
+    }
+}
+
 impl Told {
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-pub use super::labels::{CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
+pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -38,8 +38,13 @@ pub struct Metrics {
     outbreaks_open: IntGaugeVec,
     notify: IntCounterVec,
     otlp: IntCounterVec,
+    attempts_repeated: IntCounter,
+    callbacks: IntCounterVec,
+    callbacks_waiting: IntGauge,
+    callbacks_oldest: IntGauge,
     config_loaded: IntGauge,
     observe: IntGaugeVec,
+    signatures: IntCounterVec,
     resident: IntGauge,
 }
 
@@ -151,6 +156,23 @@ impl Metrics {
                 "Log records, and readings of all metrics, for a collector by what became of them.",
                 &["signal", "outcome"],
             )?,
+            attempts_repeated: make.counter(
+                "twiml_guard_attempts_repeated_total",
+                "Requests that Twilio sent again and that got the answer of their first attempt.",
+            )?,
+            callbacks: make.counters(
+                "twiml_guard_callbacks_total",
+                "Callbacks that were acknowledged in the backend's place, put on disk, redelivered and given up.",
+                &["outcome"],
+            )?,
+            callbacks_waiting: make.gauge(
+                "twiml_guard_callbacks_waiting",
+                "Callbacks on disk that the backend did not take yet.",
+            )?,
+            callbacks_oldest: make.gauge(
+                "twiml_guard_callbacks_oldest_seconds",
+                "Age of the oldest of them.",
+            )?,
             config_loaded: make.gauge(
                 "twiml_guard_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded, seconds since the Unix epoch.",
@@ -159,6 +181,11 @@ impl Metrics {
                 "twiml_guard_observe",
                 "1 while answers on the route are only observed, 0 while they are mended.",
                 "route",
+            )?,
+            signatures: make.counters(
+                "twiml_guard_signatures_total",
+                "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
+                &["result"],
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
         };
@@ -191,8 +218,14 @@ impl Metrics {
                 self.findings.with_label_values(&[cause.slug, "untouched"]);
             }
         }
+        for count in CallbackCount::ALL {
+            self.callbacks.with_label_values(&[count.name()]);
+        }
         for phase in [Phase::Connect, Phase::FirstByte, Phase::Body] {
             self.phases.with_label_values(&[phase.name()]);
+        }
+        for result in ["genuine", "unsigned", "forged"] {
+            self.signatures.with_label_values(&[result]);
         }
         for queue in ["recorder", "store"] {
             self.queued.with_label_values(&[queue]);
@@ -237,6 +270,11 @@ impl Metrics {
     /// Counts one request that streamed through unguarded.
     pub fn passed(&self) {
         self.answers.with_label_values(&["passed", "pass"]).inc();
+    }
+
+    /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
+    pub fn signature(&self, result: &'static str) {
+        self.signatures.with_label_values(&[result]).inc();
     }
 
     /// Counts one incident that did not fit the queue.
@@ -298,6 +336,22 @@ impl Metrics {
     /// Counts log records (`logs`) or readings of all metrics (`metrics`) for a collector.
     pub fn otlp(&self, signal: &'static str, exported: Exported, count: u64) {
         self.otlp.with_label_values(&[signal, exported.name()]).inc_by(count);
+    }
+
+    /// Counts a request that got the answer of its first attempt.
+    pub fn attempt_repeated(&self) {
+        self.attempts_repeated.inc();
+    }
+
+    /// Counts callbacks that the backend did not take at once.
+    pub fn callback(&self, what: CallbackCount, count: u64) {
+        self.callbacks.with_label_values(&[what.name()]).inc_by(count);
+    }
+
+    /// So many callbacks wait on disk, the oldest for so long.
+    pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
+        self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
     /// A configuration is in force from now on.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
-use twiml_guard::guard::call::{Belief, HandedOut, Role, StreamState};
+use twiml_guard::guard::call::{Authenticity, Belief, HandedOut, Role, StreamState};
 use twiml_guard::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use twiml_guard::guard::stream::{Side, StreamEnd, StreamKind, StreamReport};
 use twiml_guard::guard::{
@@ -79,7 +79,13 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .map_err(|_| "steered: 3")?,
             role: head.get("role").map_or(Ok(Role::default()), role_of)?,
             stream: head.get("stream").map_or(Ok(StreamState::None), stream_of)?,
-            ..CallFacts::default()
+            signature: signature_of(head.get("signature"))?,
+            acknowledged: head
+                .get("acknowledged")
+                .map(|after| after.trim_end_matches('s').trim().parse())
+                .transpose()
+                .map_err(|_| "acknowledged: 1 s")?
+                .map(Duration::from_secs_f32),
         },
     };
     let silent = head.all("silent").map(str::to_owned).collect();
@@ -90,7 +96,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 21] = [
+    const KEYS: [&str; 23] = [
         "role",
         "stream",
         "silent",
@@ -112,6 +118,8 @@ impl Head {
         "steered",
         "fallback",
         "raw-head",
+        "signature",
+        "acknowledged",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
@@ -341,6 +349,9 @@ fn attempts_of(
             match word.split_once('=') {
                 Some(("location", value)) => attempt.location = Some(value.to_owned()),
                 Some(("allow", value)) => attempt.allow = Some(value.to_owned()),
+                Some(("resigned", url)) => {
+                    attempt.reason = AttemptReason::Resigned { url: url.to_owned() };
+                }
                 None if word == "redirect" => attempt.reason = AttemptReason::Redirect,
                 None if word == "other-method" => attempt.reason = AttemptReason::OtherMethod,
                 _ => {
@@ -369,6 +380,20 @@ fn attempts_of(
     Ok(attempts)
 }
 
+fn signature_of(said: Option<&str>) -> Result<Authenticity, String> {
+    Ok(match said {
+        None => Authenticity::Unchecked,
+        Some("forged") => Authenticity::Forged,
+        Some("unsigned") => Authenticity::Unsigned,
+        Some(said) => {
+            let url = said
+                .strip_prefix("genuine ")
+                .ok_or("signature: genuine URL, forged or unsigned")?;
+            Authenticity::Genuine { url: url.to_owned() }
+        }
+    })
+}
+
 fn policy_of(head: &Head) -> Result<Policy, String> {
     let mut policy =
         Policy { upstream_authority: "127.0.0.1:5000".to_owned(), ..Policy::default() };
@@ -379,6 +404,7 @@ fn policy_of(head: &Head) -> Result<Policy, String> {
             ("other_method", "never") => policy.other_method = OtherMethod::Never,
             ("other_method", "on-missing") => policy.other_method = OtherMethod::OnMissing,
             ("plain_text", "replace") => policy.plain_text = PlainText::Replace,
+            ("resign", "") => policy.resign = true,
             ("redirects", "replace") => policy.redirects = Redirects::Replace,
             ("repairs", "lossless") => policy.repairs = Repairs::Lossless,
             ("public_url", url) => {
