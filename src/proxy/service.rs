@@ -17,7 +17,7 @@ use super::headers::Sender;
 use super::routing::{self, Plan};
 use super::witness::Witness;
 use super::worker::Worker;
-use super::{guarded, pass, refuse, upgrade};
+use super::{guarded, pass, refuse, stream, upgrade};
 use crate::config::route::Route;
 use crate::guard::BodyEnd;
 use crate::twilio::Params;
@@ -53,7 +53,10 @@ pub(super) async fn handle(
         Ok(()) => dispatch(&worker, peer, request, start, witness).await,
         Err(refusal) => refusal.into_response(),
     };
-    witness.watch();
+    // Behind a switch no request follows.
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        witness.watch();
+    }
     response
 }
 
@@ -69,6 +72,16 @@ async fn dispatch(
     let switch = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let (route, plan) = routing::plan(&worker.config, &parts);
+    if wants_websocket && plan.may_be_stream() && stream::is_stream(worker, route, &parts) {
+        let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
+        return stream::answer(worker, route, parts, body, sender, switch, start).await;
+    }
+    if !wants_websocket
+        && plan.may_be_stream()
+        && let Some(refusal) = stream::without_upgrade(worker, route, &parts, start)
+    {
+        return refusal;
+    }
     match plan {
         Plan::Guard(slot) => {
             let inbound = Inbound { parts, body: InboundBody::Coming(body), sender, start };

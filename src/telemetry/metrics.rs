@@ -12,6 +12,8 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::streams::StreamMetrics;
+
 pub use super::labels::{CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
@@ -41,10 +43,11 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     resident: IntGauge,
+    streams: StreamMetrics,
 }
 
 /// Makes instruments and registers them.
-struct Maker(Registry);
+pub(super) struct Maker(Registry);
 
 impl Maker {
     fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
@@ -52,7 +55,7 @@ impl Maker {
         Ok(instrument)
     }
 
-    fn counters(
+    pub(super) fn counters(
         &self,
         name: &str,
         help: &str,
@@ -69,7 +72,7 @@ impl Maker {
         self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
         self.keep(IntGauge::new(name, help)?)
     }
 
@@ -161,6 +164,7 @@ impl Metrics {
                 "route",
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
+            streams: StreamMetrics::new(&make)?,
         };
         let started = make.gauge(
             "process_start_time_seconds",
@@ -187,7 +191,7 @@ impl Metrics {
             for outcome in ["failed", "repaired", "replaced"] {
                 self.findings.with_label_values(&[cause.slug, outcome]);
             }
-            if cause.is_warning {
+            if cause.may_be_untouched {
                 self.findings.with_label_values(&[cause.slug, "untouched"]);
             }
         }
@@ -237,6 +241,11 @@ impl Metrics {
     /// Counts one request that streamed through unguarded.
     pub fn passed(&self) {
         self.answers.with_label_values(&["passed", "pass"]).inc();
+    }
+
+    /// The instruments of streams.
+    pub fn streams(&self) -> &StreamMetrics {
+        &self.streams
     }
 
     /// Counts one incident that did not fit the queue.
@@ -339,7 +348,7 @@ mod tests {
     #[test]
     fn label_sets_start_at_zero_and_count() {
         let metrics =
-            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", is_warning: false }])
+            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", may_be_untouched: false }])
                 .unwrap();
         let line = "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\"}";
         assert!(metrics.render().contains(&format!("{line} 0\n")));
