@@ -13,7 +13,7 @@ use twiml_guard::guard::{
 };
 use twiml_guard::twilio::{Params, Slot};
 
-use super::{coding, http as wire};
+use super::{coding, http as wire, stream};
 
 /// One case file.
 pub struct Case {
@@ -59,6 +59,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
     }
     let slot = head.slot()?;
     let request = request_of(&head, slot)?;
+    let (outcome_for_stream, path_for_stream) = (outcome.clone(), request.path().to_owned());
     let exchange = Exchange {
         slot,
         attempts: attempts_of(&head, &request, &outcome)?,
@@ -75,6 +76,12 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .get("steered")
                 .map_or(Ok(0), str::parse)
                 .map_err(|_| "steered: 3")?,
+            stream: stream::state(
+                head.get("stream"),
+                head.get("stream-saw"),
+                &outcome_for_stream,
+                &path_for_stream,
+            )?,
             ..CallFacts::default()
         },
     };
@@ -86,7 +93,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 19] = [
+    const KEYS: [&str; 21] = [
         "silent",
         "slot",
         "request",
@@ -106,6 +113,8 @@ impl Head {
         "steered",
         "fallback",
         "raw-head",
+        "stream",
+        "stream-saw",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
