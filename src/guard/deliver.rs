@@ -211,10 +211,8 @@ fn refusal(findings: &[Finding]) -> Delivery {
     let why = findings.first().map_or("no answer", |finding| finding.cause.explain);
     let is_no_handshake =
         findings.first().is_some_and(|f| f.is(&stream::stream_upgrade_lost::CAUSE));
-    let status = match is_no_handshake {
-        true => StatusCode::UPGRADE_REQUIRED,
-        false => StatusCode::BAD_GATEWAY,
-    };
+    let status =
+        if is_no_handshake { StatusCode::UPGRADE_REQUIRED } else { StatusCode::BAD_GATEWAY };
     Delivery {
         status,
         headers,

@@ -62,11 +62,11 @@ pub fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
     match payload.len() {
         short @ 0..=125 => frame.push(mask | u8::try_from(short).unwrap()),
         long @ 126..=65_535 => {
-            frame.push(mask | 126);
+            frame.push(mask | 0x7e);
             frame.extend(u16::try_from(long).unwrap().to_be_bytes());
         }
         long => {
-            frame.push(mask | 127);
+            frame.push(mask | 0x7f);
             frame.extend((long as u64).to_be_bytes());
         }
     }

@@ -141,7 +141,7 @@ fn ten_megabytes_pass_both_ways_as_they_are() {
                 socket.write_all(&block).unwrap();
             }
         });
-        let length = frame(0x81, &[0; 65_536], true).len();
+        let length = frame(0x81, &vec![0; 65_536], true).len();
         for number in 0..MESSAGES {
             let mut payload = vec![0; length];
             connection.socket().read_exact(&mut payload).unwrap();
@@ -176,7 +176,7 @@ fn message(number: usize, is_masked: bool) -> Vec<u8> {
 fn who_does_not_read_is_not_read_for() {
     const ENOUGH: usize = 64 * 1024 * 1024;
     let (sender, receiver) = mpsc::channel();
-    let block = frame(0x81, &[b'a'; 65_000], false);
+    let block = frame(0x81, &vec![b'a'; 65_000], false);
     let one = block.clone();
     let backend = Backend::start(move |connection| {
         connection.request();

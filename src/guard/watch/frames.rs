@@ -205,10 +205,11 @@ impl Frames {
         }
         let (len, more) = match (second & 0x7f, more) {
             (126, [a, b, more @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), more),
-            (127, [a, b, c, d, e, f, g, h, more @ ..]) => {
-                (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), more)
-            }
-            (126 | 127, _) => return Parsed::Partial,
+            (127, more) => match more.split_first_chunk() {
+                Some((length, more)) => (u64::from_be_bytes(*length), more),
+                None => return Parsed::Partial,
+            },
+            (126, _) => return Parsed::Partial,
             (short, more) => (u64::from(short), more),
         };
         if len > u64::MAX / 2 {
