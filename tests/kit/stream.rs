@@ -9,26 +9,23 @@ use twiml_guard::guard::watch::Watch;
 
 use super::http as wire;
 
-/// From the lines `stream` (words) and `stream-saw` (what passed); without either, nobody watched.
+/// From the lines `stream-saw` (what passed) and `upgrade-lost`; without either, nobody watched.
 pub fn state(
-    words: Option<&str>,
     saw: Option<&str>,
+    upgrade_lost: Option<&str>,
     outcome: &Outcome,
     path: &str,
 ) -> Result<StreamState, String> {
-    let mut report = match (words, saw) {
+    let mut report = match (saw, upgrade_lost) {
         (None, None) => return Ok(StreamState::None),
-        (_, Some(saw)) => watched(saw, path)?,
-        (Some(_), None) => StreamReport { path: path.to_owned(), ..StreamReport::default() },
+        (Some(saw), _) => watched(saw, path)?,
+        (None, Some(_)) => StreamReport { path: path.to_owned(), ..StreamReport::default() },
     };
-    if report.status.is_none() {
-        match outcome {
-            Outcome::Answered(answer) => report.note_answer(answer),
-            Outcome::Failed(failure) => report.failure = Some(failure.clone()),
-        }
-    }
-    for word in words.unwrap_or_default().split_whitespace() {
-        apply(&mut report, word)?;
+    report.upgrade_lost = upgrade_lost.map(str::to_owned);
+    if report.status.is_none()
+        && let Outcome::Answered(answer) = outcome
+    {
+        report.note_answer(answer);
     }
     Ok(StreamState::Over(Box::new(report)))
 }
@@ -78,15 +75,4 @@ pub fn frame(first: u8, payload: &[u8], is_masked: bool) -> Vec<u8> {
         frame.extend(payload);
     }
     frame
-}
-
-fn apply(report: &mut StreamReport, word: &str) -> Result<(), String> {
-    match word.split_once('=').unwrap_or((word, "")) {
-        ("upgrade-lost", what) => {
-            report.upgrade_lost = Some(what.to_owned());
-            report.failure = None;
-        }
-        _ => return Err(format!("stream: unknown `{word}`")),
-    }
-    Ok(())
 }

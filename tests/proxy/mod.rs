@@ -8,5 +8,6 @@ mod life;
 mod limits;
 mod pass;
 mod pool;
+mod signatures;
 mod streams;
 mod websocket;

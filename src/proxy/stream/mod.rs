@@ -7,7 +7,7 @@ mod watched;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_EXTENSIONS};
@@ -17,7 +17,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 
-use self::opening::Opening;
 use self::watched::Watched;
 use super::body::{RequestBody, ResponseBody, collect};
 use super::headers::{Sender, end_to_end, tokens};
@@ -25,27 +24,25 @@ use super::tally::Open;
 use super::upstream::Head;
 use super::worker::Worker;
 use super::{deliver, pass, upgrade};
-use crate::config::route::Route;
 use crate::guard::watch::Watch;
 use crate::guard::{Answer, Failure, Outcome};
 
 pub(super) use self::handshake::{is_stream, without_upgrade};
+pub(super) use self::opening::Opening;
 
 /// How long the body of a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(5);
 
 /// Passes the handshake of a stream on, and joins both sides once the backend has switched.
 pub(super) async fn answer(
-    worker: &Arc<Worker>,
-    route: &Arc<Route>,
+    mut opening: Opening,
     parts: Parts,
     body: RequestBody,
     sender: Sender,
     switch: OnUpgrade,
-    start: Instant,
 ) -> Response<ResponseBody> {
+    let (worker, route) = (&Arc::clone(&opening.worker), &Arc::clone(&opening.route));
     let open = worker.open.mark();
-    let mut opening = Opening::new(worker, route, &parts, start);
     let asked = parts.headers.clone();
     let pulse = body.pulse();
     let request = pass::outbound(worker, route, parts, body, sender, true);

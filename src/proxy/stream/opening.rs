@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::config::route::Route;
-use crate::guard::call::{CallFacts, Role, StreamState};
+use crate::guard::call::{Authenticity, CallFacts, Role, StreamState};
 use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Exchange, Judgement, Oddities, Outcome, RequestFacts,
@@ -19,16 +19,17 @@ use crate::incidents::{Incident, Sent, new_id};
 use crate::proxy::asked::text;
 use crate::proxy::deliver::Mark;
 use crate::proxy::judging::judge_safely;
-use crate::proxy::routing;
 use crate::proxy::worker::Worker;
+use crate::proxy::{noting, routing};
 use crate::telemetry::streams::{Passed, StreamOutcome};
 use crate::twilio::{Params, Slot};
 
 /// A stream's handshake.
 #[derive(Debug)]
-pub(super) struct Opening {
+pub(in crate::proxy) struct Opening {
     pub(super) worker: Arc<Worker>,
-    route: Arc<Route>,
+    pub(super) route: Arc<Route>,
+    signature: Authenticity,
     request: RequestFacts,
     role: Role,
     /// When the handshake came.
@@ -40,7 +41,7 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    pub(super) fn new(
+    pub(in crate::proxy) fn new(
         worker: &Arc<Worker>,
         route: &Arc<Route>,
         parts: &Parts,
@@ -58,7 +59,13 @@ impl Opening {
             body: bytes::Bytes::new(),
         };
         let (worker, route) = (Arc::clone(worker), Arc::clone(route));
-        Self { worker, route, request, role, start, answered: None, sent: Sent::default() }
+        let (signature, sent) = (Authenticity::Unchecked, Sent::default());
+        Self { worker, route, signature, request, role, start, answered: None, sent }
+    }
+
+    /// The same, with what its signature says.
+    pub(in crate::proxy) fn signed(self, signature: Authenticity) -> Self {
+        Self { signature, ..self }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -108,6 +115,7 @@ impl Opening {
         self.sent.total = elapsed;
         let call = CallFacts {
             stream: StreamState::Over(Box::new(report)),
+            signature: self.signature.clone(),
             ..worker.calls.facts(&self.request.params, self.role.clone())
         };
         let exchange = Exchange {
@@ -153,10 +161,14 @@ impl Opening {
         worker.tally.answer(judgement.verdict, false);
         worker.metrics.answer(outcome, Slot::Stream.name(), &causes, elapsed, elapsed);
         worker.recorder.count(&self.route.name, counted, elapsed);
+        let policy = self.route.policy.current();
+        let took = self.start.elapsed();
         if judgement.findings.is_empty() {
+            noting::note(worker, exchange, judgement, policy, took, None);
             return None;
         }
         let (id, now) = new_id();
+        noting::note(worker, exchange, judgement, policy, took, Some(id));
         let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or_default();
         let sent = if exchange.attempts.is_empty() { Vec::new() } else { vec![self.sent] };
         worker.recorder.offer(Incident {
