@@ -77,13 +77,14 @@ async fn dispatch(
     let switch = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let (route, plan) = routing::plan(&worker.config, &parts);
+    let is_claimed = worker.enforced.claim(&worker.config, &parts);
     if !wants_websocket
+        && !is_claimed
         && plan.may_be_stream()
         && let Some(refusal) = stream::without_upgrade(worker, route, &parts, start)
     {
         return refusal;
     }
-    let is_claimed = worker.enforced.claim(&worker.config, &parts);
     match plan {
         Plan::Guard(slot) if !wants_websocket || slot.is_some() => {
             let mode = if is_claimed { SignatureMode::Enforce } else { route.signature };
@@ -138,7 +139,7 @@ fn stream_mode(route: &Route, plan: Plan, is_claimed: bool, parts: &Parts) -> Si
 /// A request that no guarded route takes as it is spelt, and that some backend would lead to the
 /// handler of one that refuses what Twilio did not sign.
 async fn claimed(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     route: &Arc<Route>,
     plan: Plan,
     inbound: Inbound,
@@ -150,6 +151,9 @@ async fn claimed(
         Err(refusal) => return refusal,
     };
     let Asked { parts, body, params, sender, start, .. } = asked;
+    if let Some(refusal) = stream::without_upgrade(worker, route, &parts, start) {
+        return refusal;
+    }
     // What could not be read whole could not be looked at.
     let Ok(body) = body else { return authenticate::refusal() };
     if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
