@@ -131,7 +131,7 @@ fn stream_mode(route: &Route, plan: Plan, is_claimed: bool, parts: &Parts) -> Si
     let is_twilios = match plan {
         Plan::Guard(_) => true,
         Plan::Recognise => authenticate::is_twilios_stream(&parts.headers),
-        _ => route.is_stream(),
+        Plan::Pass => route.is_stream(),
     };
     if is_twilios { route.signature } else { SignatureMode::Off }
 }
