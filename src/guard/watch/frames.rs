@@ -296,7 +296,7 @@ mod tests {
             (Side::Backend, b"\x08\x00", "a control frame in pieces"),
             (Side::Backend, b"\x89\x7e", "a control frame of more than 125 bytes"),
             (Side::Backend, b"\x80\x00", "more of a message that never began"),
-            (Side::Backend, b"<html>", "reserved bits that no extension uses"),
+            (Side::Backend, b"<html>", "a reserved opcode"),
             (Side::Backend, b"\x81\x7f\xff\0\0\0\0\0\0\0", "a length with its first bit set"),
         ] {
             assert_eq!(heads(from, bytes), [Err(why)], "{bytes:?}");
