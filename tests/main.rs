@@ -20,3 +20,4 @@ mod properties;
 mod proxy;
 mod slow;
 mod support;
+mod watch;

@@ -42,6 +42,13 @@ pub struct RequestFacts {
     pub body: Bytes,
 }
 
+impl RequestFacts {
+    /// The path without the query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+}
+
 /// One request that was sent to the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

@@ -1,9 +1,11 @@
 //! The judge: the stages in their order.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::assess::{Assessment, Verdictless, assess_document};
-use super::call::Authenticity;
+use super::call::{Authenticity, StreamState};
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
 use super::deliver::deliver;
@@ -12,6 +14,7 @@ use super::finding::{Finding, Grade};
 use super::follow_up::{self, resign};
 use super::judgement::Judgement;
 use super::policy::Policy;
+use super::stream::StreamReport;
 use super::words;
 use crate::twilio::Slot;
 
@@ -32,6 +35,7 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         return deliver(exchange, policy, assessment);
     }
     let mut assessment = match (&exchange.outcome, exchange.slot) {
+        (_, Slot::Stream) => stream(exchange),
         (Outcome::Failed(failure), slot) => {
             let mut findings = found(|check| match check {
                 Check::Failure(find) => find(failure),
@@ -46,20 +50,19 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
             Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
         }
         (Outcome::Answered(answer), Slot::Callback) => callback(exchange, answer),
-        (Outcome::Answered(answer), Slot::Stream) => Assessment {
-            findings: Vec::new(),
-            outcome: Verdictless::Accepted,
-            decoded: answer.body.clone(),
-        },
         (Outcome::Answered(answer), _) => twiml(exchange, answer, policy),
     };
-    if let Outcome::Answered(answer) = &exchange.outcome {
+    if let Outcome::Answered(answer) = &exchange.outcome
+        && exchange.slot != Slot::Stream
+    {
         note_signature(exchange, answer, &mut assessment);
         note_head(answer, &mut assessment);
     }
     note_attempts(exchange, &mut assessment);
+    let is_answer =
+        matches!(exchange.outcome, Outcome::Answered(_)) && exchange.slot != Slot::Stream;
     let is_slow = exchange.elapsed > policy.slow_after && exchange.call.acknowledged.is_none();
-    if is_slow && matches!(exchange.outcome, Outcome::Answered(_)) {
+    if is_slow && is_answer {
         let evidence = format!("{:.1} s", exchange.elapsed.as_secs_f32());
         assessment.findings.push(Finding::new(&headers::answer_slow::CAUSE, evidence));
     }
@@ -151,6 +154,38 @@ fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
 fn acknowledged(exchange: &Exchange) -> Option<String> {
     let after = exchange.call.acknowledged?;
     Some(format!("acknowledged for you after {:.1} s", after.as_secs_f32()))
+}
+
+/// A stream: whatever answered its handshake passes; what it came to is only said.
+fn stream(exchange: &Exchange) -> Assessment {
+    let report = report_of(exchange);
+    let findings = found(|check| match check {
+        Check::Stream(find) => find(&report),
+        _ => None,
+    });
+    match &exchange.outcome {
+        Outcome::Answered(answer) => {
+            let decoded = answer.body.clone();
+            Assessment { findings, outcome: Verdictless::Accepted, decoded }
+        }
+        Outcome::Failed(_) => {
+            Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
+        }
+    }
+}
+
+/// What the stream came to; where nobody watched it, what its handshake tells.
+fn report_of(exchange: &Exchange) -> Cow<'_, StreamReport> {
+    if let StreamState::Over(report) = &exchange.call.stream {
+        return Cow::Borrowed(report);
+    }
+    let mut report =
+        StreamReport { path: exchange.request.path().to_owned(), ..StreamReport::default() };
+    match &exchange.outcome {
+        Outcome::Answered(answer) => report.note_answer(answer),
+        Outcome::Failed(failure) => report.failure = Some(failure.clone()),
+    }
+    Cow::Owned(report)
 }
 
 fn redirect_refused(answer: &Answer) -> Finding {

@@ -3,7 +3,7 @@
 //! # Path of a request
 //!
 //! `listener` accepts, `worker` serves the connection, `service` decides between `guarded` (read
-//! whole, judged, delivered) and `pass` (streams both ways, WebSockets included); both reach the
+//! whole, judged, delivered), `stream` (WebSockets of Twilio's, watched) and `pass` (both ways as it is); all reach the
 //! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
 //! pool of connections.
 
@@ -29,6 +29,7 @@ mod resigning;
 mod routing;
 mod service;
 mod spelling;
+mod stream;
 mod suspects;
 mod tally;
 mod upgrade;

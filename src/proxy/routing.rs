@@ -21,6 +21,13 @@ pub(super) enum Plan {
     Recognise,
 }
 
+impl Plan {
+    /// Whether a WebSocket may be a stream here: nothing says that it is something else.
+    pub(super) const fn may_be_stream(self) -> bool {
+        !matches!(self, Self::Guard(Some(_)))
+    }
+}
+
 /// The route of a request and the plan for it.
 pub(super) fn plan<'a>(config: &'a Config, parts: &Parts) -> (&'a Arc<Route>, Plan) {
     let configured = config.routes.iter().find(|r| r.matches(&parts.method, parts.uri.path()));

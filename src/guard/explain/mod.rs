@@ -92,7 +92,8 @@ pub fn explain(paste: &Paste, asked: &Asked, policy: &Policy) -> Explanation {
     }
     let body_is_known = !paste.lacks(Missing::Body);
     if !body_is_known {
-        judgement.findings.retain(|finding| finding.cause.stage <= Stage::Status);
+        let needs_no_body = |stage| stage <= Stage::Status || stage == Stage::Stream;
+        judgement.findings.retain(|finding| needs_no_body(finding.cause.stage));
     }
     let (recognised, fixes) = remedies(&exchange, &judgement);
     let sentence = match &paste.logged {
@@ -216,6 +217,7 @@ fn whereabouts(stage: Stage) -> &'static str {
         Stage::Grammar => "at the verbs",
         Stage::Links => "at a URL",
         Stage::Headers => "at the headers",
+        Stage::Stream => "at the WebSocket",
     }
 }
 
