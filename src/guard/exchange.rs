@@ -68,6 +68,35 @@ pub enum AttemptReason {
     Redirect,
     /// The backend refused the method; the other one was tried.
     OtherMethod,
+    /// The path has `//`, which led nowhere; it was asked without.
+    Collapsed,
+    /// A GET with Twilio's form in its query led nowhere; it was asked as POST.
+    PostAgain,
+}
+
+impl AttemptReason {
+    /// Its name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Collapsed => "collapsed",
+            Self::First => "first",
+            Self::OtherMethod => "other-method",
+            Self::PostAgain => "post-again",
+            Self::Redirect => "redirect",
+        }
+    }
+
+    /// The reason of this name.
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all =
+            [Self::Collapsed, Self::First, Self::OtherMethod, Self::PostAgain, Self::Redirect];
+        all.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// Whether the request was written anew, so that it is no longer the one that Twilio signed.
+    pub const fn rewrites(self) -> bool {
+        matches!(self, Self::Collapsed | Self::OtherMethod | Self::PostAgain)
+    }
 }
 
 /// What the backend gave.

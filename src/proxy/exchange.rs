@@ -64,11 +64,11 @@ pub(super) async fn exchange(
             let mut out = Outbound::first(worker, route, parts, body, sender);
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
-                let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
+                let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= worker.config.budget {
                     break;
                 }
-                let decide = || follow_up(request, attempts, outcome, policy);
+                let decide = || follow_up(*slot, request, attempts, outcome, policy);
                 let Some(second) = judging::or_none(decide) else { break };
                 if !out.become_second(second) {
                     break;

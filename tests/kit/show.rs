@@ -17,11 +17,13 @@ pub fn shown(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Str
     }
     text.push_str("=== delivered\n");
     if let Some(second) =
-        follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy)
+        follow_up(exchange.slot, &exchange.request, &exchange.attempts, &exchange.outcome, policy)
     {
         let why = match second.reason {
             AttemptReason::First => "first",
             AttemptReason::OtherMethod => "other method",
+            AttemptReason::Collapsed => "collapsed",
+            AttemptReason::PostAgain => "post again",
             AttemptReason::Redirect => "redirect",
         };
         let body = match &second.body {

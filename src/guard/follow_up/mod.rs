@@ -5,11 +5,16 @@ use http::Method;
 
 use super::exchange::{Attempt, AttemptReason, Outcome, RequestFacts};
 use super::policy::{Policy, Redirects};
+use crate::twilio::Slot;
+use double_slash::collapsed;
 use other_method::other_method;
+use post_lost::{post_after_page, post_again};
 use redirect::redirect;
 
+mod double_slash;
 mod location;
 mod other_method;
+mod post_lost;
 mod redirect;
 
 pub(super) use location::resolve;
@@ -47,8 +52,10 @@ const MAX_ATTEMPTS: usize = 4;
 /// Decides on a further request, given what the last of `attempts` gave.
 ///
 /// `None`: the outcome is to be judged as it is. Never more than four attempts in all, never one
-/// in observe mode.
+/// in observe mode, and never the same twice (but for the same URL as https, which a backend may
+/// ask for).
 pub fn follow_up(
+    slot: Slot,
     request: &RequestFacts,
     attempts: &[Attempt],
     outcome: &Outcome,
@@ -59,13 +66,20 @@ pub fn follow_up(
     if policy.observe || attempts.len() >= MAX_ATTEMPTS {
         return None;
     }
-    match answer.status.as_u16() {
+    let status = answer.status;
+    let second = match status.as_u16() {
         301 | 302 | 303 | 307 | 308 if policy.redirects == Redirects::Follow => {
-            redirect(request, attempts, last, answer.status, policy)
+            collapsed(request, attempts, last, status, policy)
+                .or_else(|| redirect(request, attempts, last, status, policy))
         }
-        405 | 404 | 501 => other_method(request, attempts, last, answer.status, policy),
+        404 | 405 | 501 => collapsed(request, attempts, last, status, policy)
+            .or_else(|| post_again(request, attempts, last, status, policy))
+            .or_else(|| other_method(request, attempts, last, status, policy)),
+        200..=299 => post_after_page(slot, request, attempts, answer, policy),
         _ => None,
-    }
+    }?;
+    let was_sent = |sent: &Attempt| sent.method == second.method && sent.target == second.target;
+    (second.as_https || !attempts.iter().any(was_sent)).then_some(second)
 }
 
 /// The target with the form in its query, as Twilio itself asks with GET; `None` if the form is
@@ -133,7 +147,7 @@ mod tests {
         };
         let policy =
             Policy { upstream_authority: "127.0.0.1:5000".to_owned(), ..Policy::default() };
-        follow_up(request, &[attempt], &Outcome::Answered(answer), &policy)
+        follow_up(Slot::Voice, request, &[attempt], &Outcome::Answered(answer), &policy)
     }
 
     #[test]
