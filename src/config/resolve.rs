@@ -10,6 +10,7 @@ use http::Method;
 use sha2::{Digest as _, Sha256};
 
 use super::admin;
+use super::alias;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
@@ -60,6 +61,7 @@ pub(super) fn resolve(
         }
     }
     shadowed(&routes, text, &mut errors);
+    let aliases = alias::resolve(layers, &routes, text, &mut errors);
     let default_route = Arc::new(Route {
         name: "*".to_owned(),
         pattern: PathPattern::Prefix("/".to_owned()),
@@ -93,6 +95,7 @@ pub(super) fn resolve(
         log: log(&own)?,
         incidents: incidents(&own)?,
         notify,
+        aliases,
         otlp: Otlp::from_env(env),
         state_dir: own.path("state_dir"),
         public_url,
@@ -107,7 +110,12 @@ pub(super) fn resolve(
 /// Hash of every value in force, wherever it came from.
 fn hash(layers: &Layers) -> Arc<str> {
     let mut hasher = Sha256::new();
-    let all = layers.routes.iter().chain(&layers.notify).map(|(entries, _)| entries);
+    let all = layers
+        .routes
+        .iter()
+        .chain(&layers.notify)
+        .chain(&layers.aliases)
+        .map(|(entries, _)| entries);
     for entries in std::iter::once(&layers.entries).chain(all) {
         for (key, entry) in entries {
             let written = match &entry.value {
@@ -212,7 +220,7 @@ fn route(
     })
 }
 
-fn pattern(text: &str) -> PathPattern {
+pub(super) fn pattern(text: &str) -> PathPattern {
     if let Some(prefix) = text.strip_suffix('*') {
         return PathPattern::Prefix(prefix.to_owned());
     }

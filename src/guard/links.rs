@@ -211,6 +211,10 @@ mod tests {
             Some("https://pbx.example.com/a/b?x=//y")
         );
         assert_eq!(without_double_slash("https://other.example.com//a", &own()), None);
+        assert_eq!(without_double_slash("/a//b?x=//y", &own()).as_deref(), Some("/a/b?x=//y"));
+        for url in ["//voice", "//voice//x", "a//b", "/a?u=https://x"] {
+            assert_eq!(without_double_slash(url, &own()), None, "{url}");
+        }
         assert!(is_odd("https://other.example.com//a", &own()));
     }
 

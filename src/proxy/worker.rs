@@ -16,6 +16,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Busy};
+use super::alias;
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
@@ -57,6 +58,7 @@ pub(super) struct Shared {
     pub(super) tally: Arc<Tally>,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) aliases: Arc<alias::Told>,
 }
 
 impl Shared {
@@ -69,6 +71,7 @@ impl Shared {
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
+            aliases: Arc::default(),
         }
     }
 }
@@ -84,6 +87,7 @@ pub(super) struct Worker {
     pub(super) open: OpenCount,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) aliases: Arc<alias::Told>,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -94,7 +98,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints, aliases } = shared;
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref()),
@@ -107,6 +111,7 @@ impl Worker {
             tally,
             calls,
             hints,
+            aliases,
         }
     }
 }

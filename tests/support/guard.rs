@@ -89,6 +89,7 @@ pub fn config(backend: SocketAddr) -> Config {
             quiet_after: Duration::from_mins(10),
         },
         notify: Vec::new(),
+        aliases: Vec::new(),
         otlp: Otlp::default(),
         hash: Arc::from("test"),
         state_dir: None,

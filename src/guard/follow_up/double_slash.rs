@@ -19,7 +19,10 @@ pub(super) fn collapsed(
     status: StatusCode,
     policy: &Policy,
 ) -> Option<SecondRequest> {
-    if attempts.iter().any(|attempt| attempt.reason == AttemptReason::Collapsed) {
+    // What became another method on the way is no longer the request as it came.
+    if last.method != request.method
+        || attempts.iter().any(|attempt| attempt.reason == AttemptReason::Collapsed)
+    {
         return None;
     }
     let target = without_double_slash(&last.target)?;
@@ -28,14 +31,12 @@ pub(super) fn collapsed(
         301 | 302 | 303 | 307 | 308 => leads_to(&target, request, last, policy),
         _ => false,
     };
-    // A GET that a redirect has made of the POST carries the form in its query; its body is empty.
-    let body = if last.method == request.method { RequestBody::Same } else { RequestBody::Empty };
     led_nowhere.then(|| SecondRequest {
         method: last.method.clone(),
         as_https: Location::parse(last.location.as_deref().unwrap_or_default(), &last.target)
             .is_some_and(|location| location.scheme == Some("https")),
         target,
-        body,
+        body: RequestBody::Same,
         reason: AttemptReason::Collapsed,
     })
 }
