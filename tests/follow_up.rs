@@ -72,6 +72,8 @@ fn policy(observe: bool, other_method: OtherMethod, redirects: Redirects) -> Pol
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn nothing_is_asked_too_often(
         slot in prop::sample::select(vec![Slot::Voice, Slot::Action, Slot::Messaging, Slot::Callback]),
@@ -79,7 +81,7 @@ proptest! {
         path in prop::sample::select(vec!["/voice", "//voice", "/a//b///c", "/a/b//"]),
         entered in prop::sample::select(vec!["", "&Digits=4711", "&PaymentToken=4711", "&SpeechResult=4711"]),
         answers in prop::collection::vec((
-            prop::sample::select(vec![200, 204, 301, 302, 303, 307, 308, 403, 404, 405, 500, 501]),
+            prop::sample::select(vec![200, 204, 301, 302, 303, 307, 308, 307, 308, 403, 404, 405, 404, 500, 501]),
             prop::sample::select(vec!["/voice", "//voice", "/a/b/c", "https://pbx.example.com/voice", "/x//y", ""]),
         ), 1..6),
         observe in prop::bool::weighted(0.1),

@@ -312,7 +312,7 @@ fn a_get_that_was_a_post_is_asked_as_post() {
 }
 
 #[test]
-fn an_alias_is_asked_under_its_other_path_and_recorded_under_both() {
+fn an_alias_is_asked_under_its_other_path_by_the_route_of_that() {
     let backend = only("POST /webhook/incoming_call?a=1 ", answer("404 Not Found", "", "no"));
     let mut config = config(backend.address);
     route(&mut config, "/webhook/incoming_call", "voice", |_| ());
