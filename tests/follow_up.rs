@@ -55,7 +55,7 @@ fn asked(
             odd: Oddities::default(),
         });
         let Some(second) = follow_up(slot, request, &attempts, &outcome, policy) else { break };
-        now = (second.method.clone(), second.target.clone(), second.reason);
+        now = (second.method.clone(), second.target.clone(), second.reason.clone());
         seconds.push(second);
     }
     (attempts, seconds)

@@ -60,7 +60,7 @@ pub struct Attempt {
 }
 
 /// Why a request was sent to the backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AttemptReason {
     /// The request itself.
     First,
@@ -72,21 +72,27 @@ pub enum AttemptReason {
     Collapsed,
     /// A GET with Twilio's form in its query led nowhere; it was asked as POST.
     PostAgain,
+    /// The backend's check refused Twilio's signature; it was signed anew.
+    Resigned {
+        /// The URL that it was signed for.
+        url: String,
+    },
 }
 
 impl AttemptReason {
     /// Its name in records.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::Collapsed => "collapsed",
             Self::First => "first",
             Self::OtherMethod => "other-method",
             Self::PostAgain => "post-again",
             Self::Redirect => "redirect",
+            Self::Resigned { .. } => "resigned",
         }
     }
 
-    /// The reason of this name.
+    /// The reason of this name, where the name is all of it.
     pub fn by_name(name: &str) -> Option<Self> {
         let all =
             [Self::Collapsed, Self::First, Self::OtherMethod, Self::PostAgain, Self::Redirect];
@@ -94,7 +100,7 @@ impl AttemptReason {
     }
 
     /// Whether the request was written anew, so that it is no longer the one that Twilio signed.
-    pub const fn rewrites(self) -> bool {
+    pub const fn rewrites(&self) -> bool {
         matches!(self, Self::Collapsed | Self::OtherMethod | Self::PostAgain)
     }
 }

@@ -20,7 +20,10 @@ use super::alias;
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
+use super::resigning::KnownForms;
 use super::service;
+use super::spelling::Enforced;
+use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
 use super::witness::Witnessed;
@@ -59,6 +62,8 @@ pub(super) struct Shared {
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
     pub(super) aliases: Arc<alias::Told>,
+    pub(super) suspects: Arc<Suspects>,
+    pub(super) forms: Arc<KnownForms>,
 }
 
 impl Shared {
@@ -72,6 +77,8 @@ impl Shared {
             calls: Arc::default(),
             hints: Arc::default(),
             aliases: Arc::default(),
+            suspects: Arc::default(),
+            forms: Arc::default(),
         }
     }
 }
@@ -88,6 +95,10 @@ pub(super) struct Worker {
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
     pub(super) aliases: Arc<alias::Told>,
+    pub(super) suspects: Arc<Suspects>,
+    pub(super) forms: Arc<KnownForms>,
+    /// Paths on which what Twilio did not sign is refused.
+    pub(super) enforced: Enforced,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -98,13 +109,15 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints, aliases } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints, suspects, forms, aliases } =
+            shared;
         Self {
             client: Client::new(config.connect_timeout),
-            face: PublicFace::new(config.public_url.as_deref()),
-            redaction: Redaction::new(config.incidents.mask.iter().cloned()),
+            face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
+            redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
             open: OpenCount::default(),
+            enforced: Enforced::of(&config),
             config,
             recorder,
             metrics,
@@ -112,6 +125,8 @@ impl Worker {
             calls,
             hints,
             aliases,
+            suspects,
+            forms,
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn other_method(
         (_, 405) => last.allow.as_deref(),
         _ => None,
     };
-    if attempts.iter().any(|attempt| changes_method(attempt.reason)) {
+    if attempts.iter().any(|attempt| changes_method(&attempt.reason)) {
         return None;
     }
     let (method, target, body) = if last.method == Method::POST {
@@ -59,7 +59,7 @@ pub(super) fn other_method(
 }
 
 /// Whether an attempt was one with another method than the one before.
-pub(super) fn changes_method(reason: AttemptReason) -> bool {
+pub(super) fn changes_method(reason: &AttemptReason) -> bool {
     matches!(reason, AttemptReason::OtherMethod | AttemptReason::PostAgain)
 }
 

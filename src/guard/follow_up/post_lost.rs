@@ -63,7 +63,7 @@ fn as_lost_post(
         || !came_as_get
         || !request.body.is_empty()
         || !is_twilios(&request.params)
-        || attempts.iter().any(|attempt| changes_method(attempt.reason))
+        || attempts.iter().any(|attempt| changes_method(&attempt.reason))
     {
         return None;
     }

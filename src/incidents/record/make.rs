@@ -16,6 +16,7 @@ use crate::config::Capture;
 use crate::guard::media::ContentType;
 use crate::guard::{Answer, Attempt, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset};
 use crate::incidents::Incident;
+use crate::incidents::event::Telling;
 use crate::incidents::redact::{Redaction, with_escapes};
 use crate::telemetry::visible::visible;
 
@@ -46,6 +47,13 @@ impl Row {
             path: cut(&incident.redaction.target(path), MAX_TARGET).into_owned(),
             call_sid: sid("CallSid"),
             message_sid: sid("MessageSid").or_else(|| sid("SmsSid")),
+            role: incident.role(),
+            parent: incident.parent(),
+            belief: Some(incident.exchange.call.role.belief.name().to_owned()),
+            call_status: incident.call_status(),
+            stream: incident.stream(Telling::Whole),
+            signature: Some(incident.signature()),
+            summary: Some(incident.summary(Telling::Whole)),
             outcome: incident.outcome().to_owned(),
             observe: incident.judgement.withheld.is_some(),
             cause: incident.cause().to_owned(),
