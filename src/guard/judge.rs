@@ -240,7 +240,28 @@ fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
             decoded: answer.body.clone(),
         };
     }
-    assess_document(exchange, answer, policy)
+    let mut assessment = assess_document(exchange, answer, policy);
+    if refused && let Some(evidence) = rewritten(exchange) {
+        let evidence = format!("status {} for {evidence}", answer.status.as_u16());
+        assessment.findings.insert(0, Finding::new(&status::rewrite_refused::CAUSE, evidence));
+        assessment.outcome = Verdictless::Unfit;
+    }
+    assessment
+}
+
+/// How the last request differs from the one that Twilio signed, if the guard made it differ: a
+/// second try, or an alias.
+fn rewritten(exchange: &Exchange) -> Option<String> {
+    let (last, request) = (exchange.attempts.last()?, &exchange.request);
+    let is_aliased = last.reason == AttemptReason::First && last.target != request.target;
+    (last.reason.rewrites() || is_aliased).then(|| {
+        let (to, from) = (path_of(&last.target), path_of(&request.target));
+        format!("{} {to}, which Twilio signed as {} {from}", last.method, request.method)
+    })
+}
+
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 /// Whether the backend refused what Twilio did not send: that is as it should be.
@@ -320,6 +341,18 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
             .map_or_else(|| "no status".to_owned(), |status| status.as_u16().to_string());
         let (cause, evidence) = match &attempt.reason {
             AttemptReason::First | AttemptReason::Resigned { .. } => continue,
+            AttemptReason::Collapsed => (
+                &status::double_slash_in_request::CAUSE,
+                format!(
+                    "{} answered {status}; asked {}",
+                    path_of(&before.target),
+                    path_of(&attempt.target)
+                ),
+            ),
+            AttemptReason::PostAgain => (
+                &status::post_lost::CAUSE,
+                format!("GET {} answered {status}; asked again as POST", path_of(&before.target)),
+            ),
             AttemptReason::OtherMethod => (
                 &status::wrong_method::CAUSE,
                 format!("{} answered {status}; asked again with {}", before.method, attempt.method),

@@ -9,6 +9,7 @@
 
 mod activity;
 mod again;
+mod alias;
 mod asked;
 mod attempts;
 mod authenticate;

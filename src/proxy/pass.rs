@@ -14,7 +14,7 @@ use super::headers::{Sender, end_to_end};
 use super::upstream::{ANY_AGE, Head, OddHeads, Progress};
 use super::witness::Witness;
 use super::worker::Worker;
-use super::{forward, hint, refuse, upgrade};
+use super::{alias, forward, hint, refuse, upgrade};
 use crate::config::route::Route;
 use crate::guard::Failure;
 
@@ -95,11 +95,8 @@ pub(super) fn outbound(
     sender: Sender,
     is_handshake: bool,
 ) -> Request<RequestBody> {
-    let target = if parts.uri.path() == "*" {
-        parts.uri.clone()
-    } else {
-        Uri::from(forward::target_of(&parts.uri))
-    };
+    let target =
+        if parts.uri.path() == "*" { parts.uri.clone() } else { Uri::from(alias::target(&parts)) };
     let mut headers = worker.face.forward(parts.headers, sender);
     forward::set_missing_host(&mut headers, &route.upstream);
     if is_handshake {

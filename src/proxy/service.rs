@@ -19,7 +19,7 @@ use super::headers::Sender;
 use super::routing::{self, Plan};
 use super::witness::Witness;
 use super::worker::Worker;
-use super::{guarded, pass, refuse, stream, upgrade};
+use super::{alias, guarded, pass, refuse, stream, upgrade};
 use crate::config::SignatureMode;
 use crate::config::route::Route;
 use crate::guard::BodyEnd;
@@ -75,7 +75,8 @@ async fn dispatch(
     let sender = Sender { ip: peer.ip(), version: request.version() };
     let wants_websocket = upgrade::is_websocket(&request);
     let switch = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    alias::map(&worker.config, &worker.aliases, &mut parts);
     let (route, plan) = routing::plan(&worker.config, &parts);
     let is_claimed = worker.enforced.claim(&worker.config, &parts);
     if !wants_websocket

@@ -323,7 +323,7 @@ fn request_of(head: &Head, slot: Slot) -> Result<RequestFacts, String> {
     })
 }
 
-/// `METHOD TARGET [STATUS] [redirect|other-method] [location=…] [allow=…]`, one line each; without
+/// `METHOD TARGET [STATUS] [redirect|other-method|collapsed|post-again] [location=…] [allow=…]`, one line each; without
 /// any, the one request that was sent.
 fn attempts_of(
     head: &Head,
@@ -359,8 +359,9 @@ fn attempts_of(
                 Some(("resigned", url)) => {
                     attempt.reason = AttemptReason::Resigned { url: url.to_owned() };
                 }
-                None if word == "redirect" => attempt.reason = AttemptReason::Redirect,
-                None if word == "other-method" => attempt.reason = AttemptReason::OtherMethod,
+                None if AttemptReason::by_name(word).is_some() => {
+                    attempt.reason = AttemptReason::by_name(word).unwrap_or(AttemptReason::First);
+                }
                 _ => {
                     let status = StatusCode::from_bytes(word.as_bytes());
                     attempt.status = Some(status.map_err(|_| format!("attempt: `{word}`"))?);

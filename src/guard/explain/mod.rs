@@ -85,7 +85,8 @@ impl Explanation {
 pub fn explain(paste: &Paste, asked: &Asked, policy: &Policy) -> Explanation {
     let policy = &asked.policy(policy);
     let exchange = exchange(paste, asked);
-    let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
+    let second =
+        follow_up(exchange.slot, &exchange.request, &exchange.attempts, &exchange.outcome, policy);
     let mut judgement = judge(&exchange, policy);
     if let Some(finding) = second.as_ref().and_then(|second| not_final(second, &exchange)) {
         judgement.findings = vec![finding];
@@ -227,6 +228,8 @@ fn not_final(second: &SecondRequest, exchange: &Exchange) -> Option<Finding> {
     let slug = match &second.reason {
         AttemptReason::Redirect => "redirect-followed",
         AttemptReason::OtherMethod => "wrong-method",
+        AttemptReason::Collapsed => "double-slash-in-request",
+        AttemptReason::PostAgain => "post-lost",
         AttemptReason::First | AttemptReason::Resigned { .. } => return None,
     };
     let first = exchange.attempts.first()?;
