@@ -4,9 +4,23 @@
 //! from [`accepts`] whether it meets the contract of a delivery.
 
 mod accepts;
+mod address;
+mod client;
+mod connect;
+mod error;
 mod params;
+mod tls;
+mod url;
 mod webhook;
+mod wire;
 
 pub use accepts::{Refused, accepts};
+pub use address::refused;
+pub use client::{Ask, Client, Fetched, LinkFacts, Unanswered};
+pub use connect::Connector;
+pub use error::ProbeError;
 pub use params::parameters;
-pub use webhook::{ProbeError, Response, Webhook};
+pub use tls::{CaError, TlsFacts, TlsFailure, TlsFault};
+pub use url::{Scheme, Url, UrlError};
+pub use webhook::{Response, Webhook};
+pub use wire::Framing;
