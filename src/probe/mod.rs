@@ -5,6 +5,7 @@
 
 mod accepts;
 mod address;
+mod caller;
 mod client;
 mod connect;
 mod document;
@@ -19,6 +20,7 @@ mod wire;
 
 pub use accepts::{Refused, accepts};
 pub use address::refused;
+pub use caller::{Caller, Ending, Event, Script, Transcript};
 pub use client::{Ask, Client, Fetched, LinkFacts, Unanswered};
 pub use connect::Connector;
 pub use error::ProbeError;
