@@ -17,6 +17,7 @@ mod layout;
 mod ops;
 mod pages;
 mod properties;
+mod probe;
 mod proxy;
 mod slow;
 mod support;

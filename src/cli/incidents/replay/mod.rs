@@ -3,7 +3,6 @@
 mod plan;
 mod report;
 mod target;
-mod token;
 
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use crate::cli::exit::Exit;
 use crate::cli::incidents::ask::asked;
 use crate::cli::output::{Written, complain};
 use crate::cli::text::counted;
+use crate::cli::token::{self, TokenError};
 use crate::config::{self, Config};
 use crate::incidents::instruments;
 use crate::incidents::redact::Redaction;
@@ -60,6 +60,15 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         say(&report.summary())?;
     }
     Ok(report.exit())
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Unreadable { path, source } => Self::Unreadable { path, source },
+            blank @ TokenError::Blank { .. } => Self::Usage(blank.to_string()),
+        }
+    }
 }
 
 fn configuration(args: &ReplayArgs) -> Result<Config, Failure> {

@@ -1,20 +1,38 @@
-//! The auth token that replayed requests are signed with: from the environment, never from a flag
+//! The auth token that requests are signed with: from the environment, never from a flag
 //! that others see in the list of processes.
 
 use std::env;
 
-use crate::cli::incidents::Failure;
 use crate::twilio::signature::AuthToken;
 
 /// Where it is looked for, the first first; each has a `_FILE` twin that names a file.
 const NAMES: [&str; 2] = ["TWIML_GUARD_AUTH_TOKEN", "TWILIO_AUTH_TOKEN"];
 
+/// A token that is named and not there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TokenError {
+    /// Nothing but blanks.
+    #[error("expected an auth token in {path}, found blanks")]
+    Blank {
+        /// The file.
+        path: String,
+    },
+    /// The file can't be read.
+    #[error("could not read {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
 /// The token, where there is one.
-pub(super) fn from_environment() -> Result<Option<AuthToken>, Failure> {
+pub(super) fn from_environment() -> Result<Option<AuthToken>, TokenError> {
     find(|name| env::var(name).ok())
 }
 
-fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Option<AuthToken>, Failure> {
+fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Option<AuthToken>, TokenError> {
     for name in NAMES {
         if let Some(token) = variable(name).as_deref().and_then(AuthToken::new) {
             return Ok(Some(token));
@@ -23,10 +41,10 @@ fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Option<AuthToken>, 
             continue;
         };
         let token = std::fs::read_to_string(&path)
-            .map_err(|source| Failure::Unreadable { path: path.clone(), source })?;
+            .map_err(|source| TokenError::Unreadable { path: path.clone(), source })?;
         return match AuthToken::new(&token) {
             Some(token) => Ok(Some(token)),
-            None => Err(Failure::Usage(format!("expected an auth token in {path}, found blanks"))),
+            None => Err(TokenError::Blank { path }),
         };
     }
     Ok(None)
@@ -36,7 +54,7 @@ fn find(variable: impl Fn(&str) -> Option<String>) -> Result<Option<AuthToken>, 
 mod tests {
     use super::*;
 
-    fn found(variables: &[(&str, &str)]) -> Result<Option<AuthToken>, Failure> {
+    fn found(variables: &[(&str, &str)]) -> Result<Option<AuthToken>, TokenError> {
         let get = |name: &str| variables.iter().find(|(own, _)| *own == name);
         find(|name| get(name).map(|(_, value)| (*value).to_owned()))
     }
