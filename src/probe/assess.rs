@@ -45,7 +45,10 @@ pub fn assess(asked: &Ask, answer: &Fetched, slot: Slot) -> Judgement {
         call: CallFacts::default(),
     };
     let origin = format!("{}://{host}", asked.url.scheme.name());
-    let policy =
-        Policy { own_hosts: vec![host.to_ascii_lowercase()], public_origin: Some(origin), ..Policy::default() };
+    let policy = Policy {
+        own_hosts: vec![host.to_ascii_lowercase()],
+        public_origin: Some(origin),
+        ..Policy::default()
+    };
     judge(&exchange, &policy)
 }

@@ -138,7 +138,11 @@ impl Client {
     }
 
     /// Asks; `signed` is the URL that is signed where it is not the one asked for.
-    pub async fn ask_signed(&mut self, ask: Ask, signed: Option<&Url>) -> Result<Fetched, Unanswered> {
+    pub async fn ask_signed(
+        &mut self,
+        ask: Ask,
+        signed: Option<&Url>,
+    ) -> Result<Fetched, Unanswered> {
         let start = Instant::now();
         let token = uuid::Uuid::now_v7().to_string();
         let Ask { mut method, mut url, params } = ask;
@@ -213,11 +217,8 @@ impl Client {
             .header("x-home-region", "us1")
             .header(USER_AGENT, "TwilioProxy/1.1");
         if let Some(token) = &self.token {
-            let signature = if is_get {
-                token.sign(&signed_url, [])
-            } else {
-                token.sign(&signed_url, pairs())
-            };
+            let signature =
+                if is_get { token.sign(&signed_url, []) } else { token.sign(&signed_url, pairs()) };
             request = request.header(signature::HEADER, signature);
         }
         if let Some(userinfo) = &url.userinfo {

@@ -87,7 +87,13 @@ impl Connector {
         // Frames are small; without it each waits for the one before.
         let _ = stream.set_nodelay(true);
         if !place.scheme.is_secure() {
-            return Ok(Connected { io: Box::new(stream), peer, connect, handshake: None, tls: None });
+            return Ok(Connected {
+                io: Box::new(stream),
+                peer,
+                connect,
+                handshake: None,
+                tls: None,
+            });
         }
         let start = Instant::now();
         let failed = |error: &std::io::Error| TlsFailure::of(&place.host, error);

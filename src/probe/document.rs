@@ -94,7 +94,8 @@ pub fn content(answer: &Fetched, slot: Slot) -> Result<Content, Refused> {
     }
     accepts::cookies(&answer.headers)?;
     let kind = answer.headers.get(CONTENT_TYPE);
-    let Some(kind) = kind.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()) else {
+    let Some(kind) = kind.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    else {
         return refused(11_200, "expected a Content-Type, found none".to_owned());
     };
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

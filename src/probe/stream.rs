@@ -83,10 +83,15 @@ impl Streamed {
         }
         if let Some(garbage) = &self.report.garbage {
             let seen = garbage.escape_ascii();
-            return Some((31_924, format!("after the 101 came `{seen}`, which is no WebSocket frame")));
+            return Some((
+                31_924,
+                format!("after the 101 came `{seen}`, which is no WebSocket frame"),
+            ));
         }
         let first = self.report.rejected.first();
-        first.map(|rejected| (rejected.code, format!("{}, {} times", rejected.first, rejected.count)))
+        first.map(|rejected| {
+            (rejected.code, format!("{}, {} times", rejected.first, rejected.count))
+        })
     }
 
     /// Whether the backend ended it before Twilio was through.
@@ -116,7 +121,8 @@ impl Stream {
             kind: self.kind,
             ..StreamReport::default()
         };
-        let streamed = |report: StreamReport, refusal: String, error| Streamed { report, refusal, error };
+        let streamed =
+            |report: StreamReport, refusal: String, error| Streamed { report, refusal, error };
         let late = || ProbeError::TooLate { to: self.url.authority() };
         let shaken = match tokio::time::timeout(HANDSHAKE, self.shake(client)).await {
             Ok(Ok(shaken)) => shaken,
@@ -139,9 +145,9 @@ impl Stream {
         let mut io = connected.io;
         let key = STANDARD.encode(uuid::Uuid::now_v7().as_bytes());
         let url = &self.url;
-        let signature = client.signature(url).map_or(String::new(), |signature| {
-            format!("{}: {signature}\r\n", signature::HEADER)
-        });
+        let signature = client
+            .signature(url)
+            .map_or(String::new(), |signature| format!("{}: {signature}\r\n", signature::HEADER));
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Twilio.TmeWs/1.0\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{signature}\r\n",
@@ -216,10 +222,6 @@ impl Stream {
                         report.end = StreamEnd::Lost { by: Side::Backend };
                         if let Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_) = error {
                             report.end = StreamEnd::Stopped;
-                            let tapped = seen.lock().unwrap_or_else(PoisonError::into_inner);
-                            let bytes = if early.is_empty() { &tapped.first } else { &early };
-                            report.garbage =
-                                Some(Bytes::copy_from_slice(bytes.get(..bytes.len().min(60)).unwrap_or_default()));
                         } else if is_through {
                             report.end = StreamEnd::Lost { by: Side::Twilio };
                         }
@@ -245,6 +247,13 @@ impl Stream {
                     }
                 }
             }
+        }
+        // A reader may wait for the rest of what looks like a frame's length.
+        let tapped = seen.lock().unwrap_or_else(PoisonError::into_inner).first.clone();
+        let first = if early.is_empty() { tapped } else { early };
+        if report.end == StreamEnd::Stopped || !words::may_be_frame(&first) {
+            report.end = StreamEnd::Stopped;
+            report.garbage = Some(Bytes::copy_from_slice(first.get(..60).unwrap_or(&first)));
         }
         let goodbye = CloseFrame { code: 1000.into(), reason: "".into() };
         let _ = tokio::time::timeout(AFTER_STOP, socket.close(Some(goodbye))).await;

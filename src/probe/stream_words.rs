@@ -31,6 +31,11 @@ pub(super) fn first(bytes: &[u8]) -> String {
     format!("`{}`", bytes.get(..bytes.len().min(60)).unwrap_or_default().escape_ascii())
 }
 
+/// Whether bytes may begin a frame without extensions: no reserved bit, an opcode that there is.
+pub(super) fn may_be_frame(bytes: &[u8]) -> bool {
+    bytes.first().is_none_or(|first| first & 0x70 == 0 && matches!(first & 0x0f, 0..=2 | 8..=10))
+}
+
 /// What Twilio says, one message after the other.
 #[derive(Debug)]
 pub(super) struct Sending<'a> {
@@ -53,7 +58,8 @@ impl<'a> Sending<'a> {
         } else {
             self.media(at)?
         };
-        report.has_started |= matches!(at, 0 | 1) && message.get("event") != Some(&json!("connected"));
+        report.has_started |=
+            matches!(at, 0 | 1) && message.get("event") != Some(&json!("connected"));
         let text = message.to_string();
         count(&mut report.inbound, text.len());
         if message.get("media").is_some() {
@@ -172,5 +178,5 @@ pub(super) fn note(message: &Message, report: &mut StreamReport) {
 }
 
 fn sound(bytes: u64) -> Duration {
-    Duration::from_millis(bytes.saturating_mul(1_000) / BYTES_PER_SECOND)
+    Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_PER_SECOND)
 }

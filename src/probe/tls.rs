@@ -27,7 +27,9 @@ pub struct TlsFailure {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFault {
     /// The chain leads to no known root.
-    #[error("the certificate leads to no root that is known (self-signed, or the intermediate certificate is not sent)")]
+    #[error(
+        "the certificate leads to no root that is known (self-signed, or the intermediate certificate is not sent)"
+    )]
     Chain,
     /// Not of this time.
     #[error("the certificate is expired or not valid yet")]
@@ -90,8 +92,10 @@ fn certificate(error: &CertificateError) -> TlsFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             TlsFault::Name
         }
-        // What a certificate that signed itself as an authority comes to.
-        CertificateError::UnknownIssuer | CertificateError::Other(_) => TlsFault::Chain,
+        // A root of the same name with another key is none that is known.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::Other(_) => TlsFault::Chain,
         other => TlsFault::Handshake(other.to_string()),
     }
 }
@@ -147,9 +151,10 @@ impl Judge {
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = Arc::new(roots);
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+                .build()
+                .map_err(|error| unusable(error.to_string()))?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable(error.to_string()))?

@@ -154,7 +154,8 @@ where
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let (head, body) = answer.map_err(|error| instead(&seen, &error))?;
     let is_chunked = head.headers.contains_key(TRANSFER_ENCODING);
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let length =
+        head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let announced = seen.head.saturating_add(length.unwrap_or(0));
     let is_framed = length.is_some() && !is_chunked && seen.head > 0;
     let excess = if is_framed { seen.total.saturating_sub(announced) } else { 0 };
@@ -190,7 +191,8 @@ mod tests {
 
     #[tokio::test]
     async fn framing_is_seen_as_it_was() {
-        let got = said(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
+        let got =
+            said(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n");
         let framing = got.await.unwrap().framing;
         assert_eq!(framing, Framing { is_chunked: true, length: None, excess: 0 });
         let got = said(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokay").await.unwrap();

@@ -35,7 +35,9 @@ pub fn twiml(inner: &str) -> Plays {
 
 pub fn answer(status: &str, kind: &str, body: &str) -> Plays {
     let length = body.len();
-    Plays::Says(format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"))
+    Plays::Says(format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))
 }
 
 pub fn raw(text: &str) -> Plays {
@@ -73,7 +75,11 @@ impl App {
     }
 }
 
-async fn serve(mut stream: TcpStream, paths: Arc<HashMap<String, Plays>>, seen: Arc<Mutex<Vec<String>>>) {
+async fn serve(
+    mut stream: TcpStream,
+    paths: Arc<HashMap<String, Plays>>,
+    seen: Arc<Mutex<Vec<String>>>,
+) {
     let mut asked = vec![0; 16 * 1024];
     let mut length = stream.peek(&mut asked).await.unwrap_or(0);
     // The head and body of so small a request come together, or nearly.
@@ -81,7 +87,10 @@ async fn serve(mut stream: TcpStream, paths: Arc<HashMap<String, Plays>>, seen: 
         let text = String::from_utf8_lossy(&asked[..length]).into_owned();
         let body = text.split_once("\r\n\r\n").map(|(_, body)| body.len());
         let lower = text.to_lowercase();
-        let announced = lower.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.parse().ok());
+        let announced = lower
+            .split("content-length: ")
+            .nth(1)
+            .and_then(|rest| rest.lines().next()?.parse().ok());
         if body.is_some_and(|body| body >= announced.unwrap_or(0)) {
             break;
         }
@@ -93,7 +102,8 @@ async fn serve(mut stream: TcpStream, paths: Arc<HashMap<String, Plays>>, seen: 
     let method = words.next().unwrap_or_default();
     let path = words.next().unwrap_or_default().split('?').next().unwrap_or_default();
     let plays = paths.get(&format!("{method} {path}")).or_else(|| paths.get(path));
-    let plays = plays.cloned().unwrap_or_else(|| answer("404 Not Found", "text/html", "<html>no</html>"));
+    let plays =
+        plays.cloned().unwrap_or_else(|| answer("404 Not Found", "text/html", "<html>no</html>"));
     seen.lock().unwrap().push(text.clone());
     match plays {
         Plays::Says(bytes) => {
@@ -117,9 +127,13 @@ async fn serve(mut stream: TcpStream, paths: Arc<HashMap<String, Plays>>, seen: 
         }
         Plays::Garbage => {
             let _ = stream.read(&mut asked).await;
-            let key = text.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
-            let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
-            let head = format!("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nHTTP/1.1 500 Internal Server Error\r\n\r\n");
+            let key =
+                text.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+            let accept =
+                tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+            let head = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\nHTTP/1.1 500 Internal Server Error\r\n\r\n"
+            );
             let _ = stream.write_all(head.as_bytes()).await;
             let _ = stream.read(&mut asked).await;
         }

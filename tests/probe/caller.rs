@@ -41,7 +41,10 @@ async fn digits_lead_to_the_action_and_silence_to_the_next_verb() {
     let said = called(&app, script).await;
     assert_eq!((said.words(), said.ending().cloned()), (vec!["Press", "One"], hung_up("Hangup")));
     let params = said.params_to("/menu").unwrap();
-    assert_eq!((value(params, "Digits"), value(params, "CallStatus")), (Some("7"), Some("in-progress")));
+    assert_eq!(
+        (value(params, "Digits"), value(params, "CallStatus")),
+        (Some("7"), Some("in-progress"))
+    );
     assert!(app.requests().iter().all(|request| request.contains("X-Twilio-Signature: ")));
 }
 
@@ -79,7 +82,8 @@ async fn record_dial_and_enqueue_ask_their_urls_and_go_on() {
     assert_eq!(value(said.params_to("/dialled").unwrap(), "DialCallStatus"), Some("completed"));
 }
 
-const CONNECT: &str = "<Connect action=\"/ended\"><Stream url=\"ws://HOST/ws\" statusCallback=\"/cb\"/></Connect>";
+const CONNECT: &str =
+    "<Connect action=\"/ended\"><Stream url=\"ws://HOST/ws\" statusCallback=\"/cb\"/></Connect>";
 
 async fn streaming(ws: Plays, ended: Plays) -> (App, String) {
     // The stream's URL needs the port, which is known once the application runs.
@@ -125,7 +129,8 @@ async fn an_empty_action_logs_nothing_once_the_caller_has_hung_up() {
 
 #[tokio::test]
 async fn a_refused_stream_and_garbage_have_their_codes() {
-    let (app, _) = streaming(answer("400 Bad Request", "text/html", "no"), twiml("<Say>Sorry</Say>")).await;
+    let (app, _) =
+        streaming(answer("400 Bad Request", "text/html", "no"), twiml("<Say>Sorry</Say>")).await;
     let said = called(&app, brief()).await;
     assert_eq!((said.codes(), said.words()), (vec![31_920], vec!["Sorry"]));
     assert!(app.requests().iter().any(|request| request.contains("StreamEvent=stream-error")));
@@ -163,7 +168,11 @@ async fn only_a_failed_connect_is_tried_again() {
     let said = caller(brief()).call(nobody.parse().unwrap()).await;
     assert_eq!(said.codes(), [11_202]);
     let mut client = Client::new(Connector::new(None).unwrap(), None);
-    let ask = twiml_guard::probe::Ask { method: http::Method::POST, url: nobody.parse().unwrap(), params: vec![] };
+    let ask = twiml_guard::probe::Ask {
+        method: http::Method::POST,
+        url: nobody.parse().unwrap(),
+        params: vec![],
+    };
     assert_eq!(client.ask(ask).await.unwrap_err().retries, 1);
 }
 
@@ -212,7 +221,11 @@ async fn a_status_callback_closes_the_call() {
     ])
     .await;
     let status = app.url("/status").parse().unwrap();
-    let said = caller(brief()).status_callback(status).call(app.url("/voice").parse().unwrap()).await;
+    let said =
+        caller(brief()).status_callback(status).call(app.url("/voice").parse().unwrap()).await;
     assert_eq!(said.codes(), [15_003]);
-    assert_eq!(value(said.params_to("/status").unwrap(), "CallbackSource"), Some("call-progress-events"));
+    assert_eq!(
+        value(said.params_to("/status").unwrap(), "CallbackSource"),
+        Some("call-progress-events")
+    );
 }

@@ -8,7 +8,10 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use twiml_guard::probe::{Ask, Client, Connector, Fetched, Unanswered};
 
-async fn server(params: CertificateParams, issuer: Option<&CertifiedIssuer<'_, KeyPair>>) -> SocketAddr {
+async fn server(
+    params: CertificateParams,
+    issuer: Option<&CertifiedIssuer<'_, KeyPair>>,
+) -> SocketAddr {
     let key = KeyPair::generate().unwrap();
     let certificate = match issuer {
         Some(issuer) => params.signed_by(&key, issuer).unwrap(),

@@ -22,25 +22,41 @@ pub(super) fn named(method: &Method, url: &Url) -> String {
 }
 
 /// Asks once and judges the answer.
-pub(super) async fn ask(client: &mut Client, check: &'static str, slot: Slot, ask: Ask) -> Examined {
+pub(super) async fn ask(
+    client: &mut Client,
+    check: &'static str,
+    slot: Slot,
+    ask: Ask,
+) -> Examined {
     let request = named(&ask.method, &ask.url);
     match client.ask(ask.clone()).await {
-        Ok(answer) => Examined { line: judged(check, request, &ask, &answer, slot), answer: Some(answer) },
+        Ok(answer) => {
+            Examined { line: judged(check, request, &ask, &answer, slot), answer: Some(answer) }
+        }
         Err(unanswered) => Examined { line: failed(check, request, &unanswered), answer: None },
     }
 }
 
 fn judged(check: &'static str, request: String, ask: &Ask, answer: &Fetched, slot: Slot) -> Line {
     let says = described(answer);
-    let is_over = ask.params.iter().any(|(name, value)| name == "CallStatus" && value == "completed");
+    let is_over =
+        ask.params.iter().any(|(name, value)| name == "CallStatus" && value == "completed");
     if slot == Slot::Action && is_over && answer.status.is_success() && answer.body.is_empty() {
-        return Line::new(Verdict::Go, check, request, format!("{says}; the call is over, nothing is lost"));
+        return Line::new(
+            Verdict::Go,
+            check,
+            request,
+            format!("{says}; the call is over, nothing is lost"),
+        );
     }
     let judgement = assess(ask, answer, slot);
     let with = |level| judgement.findings.iter().find(|finding| finding.cause.level == level);
     if let Some(finding) = with(Level::Fault) {
         let says = format!("{says}; {}", finding.evidence);
-        return Line::new(Verdict::NoGo, check, request, says).cause(finding.cause.slug);
+        let mut line = Line::new(Verdict::NoGo, check, request, says);
+        // Whatever the body is, Twilio logs the status first.
+        line.code = (slot.takes_twiml() && answer.status.as_u16() >= 400).then_some(11_200);
+        return line.cause(finding.cause.slug);
     }
     if slot.takes_twiml()
         && let Err(refused) = content(answer, slot)
@@ -74,7 +90,9 @@ fn described(answer: &Fetched) -> String {
     let hops: Vec<String> = answer
         .hops
         .iter()
-        .map(|(status, url)| format!("{status} to {}://{}{}, ", url.scheme.name(), url.authority(), url.path()))
+        .map(|(status, url)| {
+            format!("{status} to {}://{}{}, ", url.scheme.name(), url.authority(), url.path())
+        })
         .collect();
     let retried = if answer.link.retries > 0 { ", connected at the second attempt" } else { "" };
     format!(
@@ -103,7 +121,8 @@ fn failed(check: &'static str, request: String, unanswered: &Unanswered) -> Line
         ProbeError::TooLate { .. } => "headers-too-late",
         ProbeError::Tls(failure) => return line.fix(failure.remedy()),
         ProbeError::RefusedAddress { .. } => {
-            return line.fix("check the URL that Twilio is given, on the host that it is public under");
+            return line
+                .fix("check the URL that Twilio is given, on the host that it is public under");
         }
         ProbeError::Request { .. } | ProbeError::Url(_) => {
             return line.fix("give a URL such as https://pbx.example.com/voice");
@@ -137,22 +156,31 @@ pub(super) async fn stream(client: &Client, stream: &Stream) -> Line {
     let says = told(&streamed);
     if let Some((code, why)) = streamed.fault() {
         let fix = match code {
-            31_920 => "register this path as a WebSocket route, and let whatever is in front pass `Upgrade`",
+            31_920 => {
+                "register this path as a WebSocket route, and let whatever is in front pass `Upgrade`"
+            }
             31_924 => "see the log of the application: its handler raised behind the handshake",
             31_950 => "send text frames with JSON in them",
             31_951 => "send only the messages that Twilio's documentation lists",
             _ => "see that the host of the stream's URL can be reached with wss://",
         };
-        let verdict = if matches!(code, 31_950 | 31_951) { Verdict::Warning } else { Verdict::NoGo };
+        let verdict =
+            if matches!(code, 31_950 | 31_951) { Verdict::Warning } else { Verdict::NoGo };
         return Line::new(verdict, "stream", request, format!("{why}; {says}")).code(code).fix(fix);
     }
     if streamed.died() {
-        return Line::new(Verdict::NoGo, "stream", request, says)
-            .fix("see the log of the application: a call's stream stays open until Twilio's `stop`");
+        return Line::new(Verdict::NoGo, "stream", request, says).fix(
+            "see the log of the application: a call's stream stays open until Twilio's `stop`",
+        );
     }
     if !streamed.served() {
-        return Line::new(Verdict::Warning, "stream", request, format!("{says}; the caller heard nothing"))
-            .fix("to silence alone an agent may have nothing to say; a greeting should have come");
+        return Line::new(
+            Verdict::Warning,
+            "stream",
+            request,
+            format!("{says}; the caller heard nothing"),
+        )
+        .fix("to silence alone an agent may have nothing to say; a greeting should have come");
     }
     Line::new(Verdict::Go, "stream", request, says)
 }
@@ -167,7 +195,9 @@ fn told(streamed: &Streamed) -> String {
             let code = code.map_or("no code".to_owned(), |code| code.to_string());
             format!("closed by {} ({code})", who(*by))
         }
-        StreamEnd::Lost { by } => format!("the connection of {} ended without a close frame", who(*by)),
+        StreamEnd::Lost { by } => {
+            format!("the connection of {} ended without a close frame", who(*by))
+        }
         StreamEnd::Refused => "refused".to_owned(),
         StreamEnd::Stopped => "given up".to_owned(),
     };
@@ -199,8 +229,14 @@ mod tests {
     #[test]
     fn the_causes_that_are_named_are_in_the_catalogue() {
         for slug in [
-            "connection-refused", "connect-timeout", "closed-early", "body-truncated", "not-http",
-            "backend-unreachable", "redirect-refused", "headers-too-late",
+            "connection-refused",
+            "connect-timeout",
+            "closed-early",
+            "body-truncated",
+            "not-http",
+            "backend-unreachable",
+            "redirect-refused",
+            "headers-too-late",
         ] {
             assert!(CAUSES.iter().any(|cause| cause.slug == slug), "{slug}");
         }

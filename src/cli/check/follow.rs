@@ -32,7 +32,12 @@ struct Found {
 }
 
 /// Asks what the document of `answer` hands out; without `all` only its streams.
-pub(super) async fn follow(client: &mut Client, answer: &Fetched, slot: Slot, all: bool) -> Vec<Line> {
+pub(super) async fn follow(
+    client: &mut Client,
+    answer: &Fetched,
+    slot: Slot,
+    all: bool,
+) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut seen = BTreeSet::new();
     let mut queue = VecDeque::new();
@@ -42,24 +47,40 @@ pub(super) async fn follow(client: &mut Client, answer: &Fetched, slot: Slot, al
         for handed in handed_out(&document) {
             let Handed { url, method, element, attribute, purpose, parameters } = handed;
             let Purpose::Slot(slot) = purpose else { continue };
-            if (!all && slot != Slot::Stream) || !seen.insert((method.to_string(), url.path().to_owned(), slot)) {
+            if (!all && slot != Slot::Stream)
+                || !seen.insert((method.to_string(), url.path().to_owned(), slot))
+            {
                 continue;
             }
-            let place = attribute.as_deref().map_or(format!("<{element}>"), |name| format!("{name} of <{element}>"));
+            let place = attribute
+                .as_deref()
+                .map_or(format!("<{element}>"), |name| format!("{name} of <{element}>"));
             if !client.may_ask(&as_http(&url)) {
                 let says = format!("{place} on {}, another host; not asked", url.authority());
-                lines.push(Line::new(Verdict::Info, "foreign", examine::named(&method, &url), says));
+                lines.push(Line::new(
+                    Verdict::Info,
+                    "foreign",
+                    examine::named(&method, &url),
+                    says,
+                ));
                 continue;
             }
             for &status in statuses(slot) {
                 if asked >= MAX_QUESTIONS || document.depth >= MAX_DEPTH {
                     let says = "not asked: the documents lead further than 60 questions or 6 documents in a row";
-                    lines.push(Line::new(Verdict::Warning, "bound", examine::named(&method, &url), says));
+                    lines.push(Line::new(
+                        Verdict::Warning,
+                        "bound",
+                        examine::named(&method, &url),
+                        says,
+                    ));
                     return lines;
                 }
                 asked += 1;
                 if slot == Slot::Stream {
-                    lines.push(examine::stream(client, &stream(&url, &element, parameters.clone())).await);
+                    lines.push(
+                        examine::stream(client, &stream(&url, &element, parameters.clone())).await,
+                    );
                     continue;
                 }
                 let params = form(slot, status, &element, attribute.as_deref());
@@ -72,7 +93,9 @@ pub(super) async fn follow(client: &mut Client, answer: &Fetched, slot: Slot, al
                 lines.push(examined.line);
                 // What follows a call that is over is nothing.
                 if status != Some("completed") && slot.takes_twiml() {
-                    queue.extend(examined.answer.and_then(|answer| found(&answer, slot, document.depth + 1)));
+                    queue.extend(
+                        examined.answer.and_then(|answer| found(&answer, slot, document.depth + 1)),
+                    );
                 }
             }
         }
@@ -133,13 +156,20 @@ fn statuses(slot: Slot) -> &'static [Option<&'static str>] {
     if slot == Slot::Action { &[Some("in-progress"), Some("completed")] } else { &[None] }
 }
 
-fn form(slot: Slot, status: Option<&str>, element: &str, attribute: Option<&str>) -> Vec<(String, String)> {
+fn form(
+    slot: Slot,
+    status: Option<&str>,
+    element: &str,
+    attribute: Option<&str>,
+) -> Vec<(String, String)> {
     let mut all = parameters(slot);
     if slot == Slot::Action {
         all.retain(|(name, _)| name != "Digits");
     }
     if element == "Stream" || attribute == Some("recordingStatusCallback") {
-        all.retain(|(name, _)| !matches!(name.as_str(), "CallbackSource" | "CallDuration" | "Duration"));
+        all.retain(|(name, _)| {
+            !matches!(name.as_str(), "CallbackSource" | "CallDuration" | "Duration")
+        });
     }
     let more = parameters_of(element, attribute);
     let status = status.map(|status| ("CallStatus".to_owned(), status.to_owned()));

@@ -66,7 +66,12 @@ impl Verdict {
 }
 
 impl Line {
-    pub fn new(verdict: Verdict, check: &'static str, request: String, says: impl Into<String>) -> Self {
+    pub fn new(
+        verdict: Verdict,
+        check: &'static str,
+        request: String,
+        says: impl Into<String>,
+    ) -> Self {
         let says = says.into();
         Self { verdict, check, request, says, cause: None, code: None, fix: None }
     }

@@ -102,7 +102,9 @@ enum CheckError {
 impl CheckError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Output(_) | Self::System(_) | Self::Token(TokenError::Unreadable { .. }) => Exit::Io,
+            Self::Output(_) | Self::System(_) | Self::Token(TokenError::Unreadable { .. }) => {
+                Exit::Io
+            }
             Self::Ca(_) | Self::Token(TokenError::Blank { .. }) | Self::Url(_) => Exit::Usage,
         }
     }
@@ -177,7 +179,8 @@ impl Plan {
 
     async fn run(&self) -> Vec<Line> {
         let mut client = self.client();
-        let ask = Ask { method: Method::POST, url: self.url.clone(), params: parameters(self.slot) };
+        let ask =
+            Ask { method: Method::POST, url: self.url.clone(), params: parameters(self.slot) };
         let entry = examine::ask(&mut client, "route", self.slot, ask.clone()).await;
         let mut lines = Vec::new();
         let answer = entry.answer;

@@ -20,10 +20,18 @@ impl Plan {
                     "your app rebuilds the URL as {said}: so signed, the request is accepted; signed as Twilio does it, for {}://{}{}, it is refused",
                     self.url.scheme.name(),
                     self.url.authority(),
-                    if self.url.target.contains('?') { format!("{}?…", self.url.path()) } else { self.url.path().to_owned() },
+                    if self.url.target.contains('?') {
+                        format!("{}?…", self.url.path())
+                    } else {
+                        self.url.path().to_owned()
+                    },
                 );
                 let fix = "let the app trust X-Forwarded-Proto and X-Forwarded-Host of the proxy in front, and validate the whole URL, query included";
-                return Some(Line::new(Verdict::NoGo, "signature", request, says).cause("unauthorized").fix(fix));
+                return Some(
+                    Line::new(Verdict::NoGo, "signature", request, says)
+                        .cause("unauthorized")
+                        .fix(fix),
+                );
             }
         }
         let says = "refused, signed for each of the usual wrong URLs as well";
@@ -37,7 +45,8 @@ impl Plan {
         let http = Url { scheme: Scheme::Http, ..url.clone() };
         let inner = Url { target: url.target.clone(), userinfo: None, ..self.inner.clone() };
         let bare = |url: &Url| Url { target: url.path().to_owned(), ..url.clone() };
-        let slashed = Url { target: format!("{}/", url.target.trim_end_matches('/')), ..url.clone() };
+        let slashed =
+            Url { target: format!("{}/", url.target.trim_end_matches('/')), ..url.clone() };
         let with_port = Url { port: Some(url.port()), ..url.clone() };
         let https = Url { scheme: Scheme::Https, ..url.clone() };
         let inner_https = Url { scheme: Scheme::Https, ..inner.clone() };
@@ -46,8 +55,14 @@ impl Plan {
             (https, format!("https://{}…", url.authority())),
             (bare(url), format!("{} without its query", url.scheme.name())),
             (bare(&http), format!("http://{}… without its query", url.authority())),
-            (inner.clone(), format!("{}://{}…, the inner host", inner.scheme.name(), inner.authority())),
-            (bare(&inner), format!("{}://{}… without its query", inner.scheme.name(), inner.authority())),
+            (
+                inner.clone(),
+                format!("{}://{}…, the inner host", inner.scheme.name(), inner.authority()),
+            ),
+            (
+                bare(&inner),
+                format!("{}://{}… without its query", inner.scheme.name(), inner.authority()),
+            ),
             (inner_https.clone(), format!("https://{}…, the inner host", inner_https.authority())),
             (slashed, "the same with a slash at the end".to_owned()),
             (with_port, "the same with its port".to_owned()),

@@ -25,7 +25,8 @@ pub(in crate::cli) fn at_start(config: &Arc<Config>) -> io::Result<()> {
 async fn check(config: &Config) {
     let mut asked = 0;
     for route in &config.routes {
-        let (SlotSetting::Fixed(slot), PathPattern::Exact(path)) = (route.slot, &route.pattern) else {
+        let (SlotSetting::Fixed(slot), PathPattern::Exact(path)) = (route.slot, &route.pattern)
+        else {
             continue;
         };
         if slot != Slot::Callback {
@@ -36,13 +37,21 @@ async fn check(config: &Config) {
         }
     }
     if asked == 0 {
-        tracing::info!("self-check: there are no routes to check; configure [[route]] with an exact path and its slot");
+        tracing::info!(
+            "self-check: there are no routes to check; configure [[route]] with an exact path and its slot"
+        );
     }
 }
 
 async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> Vec<Line> {
-    let origin = config.public_url.clone().unwrap_or_else(|| format!("http://{}", route.upstream.authority()));
-    let parsed = (format!("{origin}{path}").parse::<Url>(), format!("http://{}/", route.upstream.authority()).parse::<Url>());
+    let origin = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{}", route.upstream.authority()));
+    let parsed = (
+        format!("{origin}{path}").parse::<Url>(),
+        format!("http://{}/", route.upstream.authority()).parse::<Url>(),
+    );
     let (Ok(url), Ok(inner)) = parsed else { return Vec::new() };
     let connector = match Connector::new(None) {
         Ok(connector) => connector.detour(url.clone(), inner),

@@ -6,11 +6,11 @@ mod verbs;
 
 use http::Method;
 
+use super::Refused;
 use super::client::{Ask, Client, Fetched};
 use super::document::{Content, Verb, content};
 use super::params::parameters;
 use super::url::Url;
-use super::Refused;
 use crate::guard::link;
 use crate::twilio::Slot;
 
@@ -32,6 +32,7 @@ pub struct Caller {
     call_sid: String,
     requests: usize,
     fell_back: bool,
+    has_hung_up: bool,
     /// Whether the person heard anything since the last thing that went wrong.
     was_spoken_to: bool,
     transcript: Transcript,
@@ -66,6 +67,7 @@ impl Caller {
             call_sid: format!("CA{sid}"),
             requests: 0,
             fell_back: false,
+            has_hung_up: false,
             was_spoken_to: false,
             transcript: Transcript::default(),
         }
@@ -128,7 +130,7 @@ impl Caller {
     /// Once per call, with the code and the URL that gave it.
     fn fall_back(&mut self, slot: Slot, code: u32, from: Url) -> Flow {
         // The caller is gone: nobody hears what comes.
-        if self.script.has_hung_up {
+        if self.has_hung_up {
             return Flow::End(Ending::HungUp("the caller".to_owned()));
         }
         let Some(url) = self.fallback.clone().filter(|_| !self.fell_back) else {
@@ -147,11 +149,13 @@ impl Caller {
     /// Asks for a document and reads it; what is wrong with it is logged.
     async fn document(&mut self, step: &Step) -> Result<(Fetched, Content), Option<(u32, Url)>> {
         let answer = self.ask(step).await?;
-        let is_over = self.script.has_hung_up;
+        let is_over = self.has_hung_up;
         match content(&answer, step.slot) {
             Ok(content) => Ok((answer, content)),
             // After the caller has hung up an empty answer logs nothing.
-            Err(_) if is_over && answer.status.is_success() => Ok((answer, Content::Twiml(Verb::default()))),
+            Err(_) if is_over && answer.status.is_success() => {
+                Ok((answer, Content::Twiml(Verb::default())))
+            }
             Err(_) if step.slot == Slot::Messaging && answer.status.as_u16() == 204 => {
                 Ok((answer, Content::Twiml(Verb::default())))
             }
@@ -209,7 +213,8 @@ impl Caller {
         let mut params = parameters(slot);
         let stays = |name: &str| !matches!(name, "Digits");
         params.retain(|(name, _)| stays(name));
-        let mut set = |name: &str, value: &str| match params.iter_mut().find(|(own, _)| own == name) {
+        let mut set = |name: &str, value: &str| match params.iter_mut().find(|(own, _)| own == name)
+        {
             Some((_, own)) => value.clone_into(own),
             None => params.push((name.to_owned(), value.to_owned())),
         };
@@ -219,7 +224,7 @@ impl Caller {
             }
         } else {
             set("CallSid", &self.call_sid);
-            if self.script.has_hung_up && slot == Slot::Action {
+            if self.has_hung_up && slot == Slot::Action {
                 set("CallStatus", "completed");
             }
         }

@@ -20,8 +20,6 @@ pub struct Script {
     pub frames: u32,
     /// Time between two of them; 20 ms are real time.
     pub pace: Duration,
-    /// Whether the person has hung up.
-    pub(super) has_hung_up: bool,
 }
 
 impl Default for Script {
@@ -34,7 +32,6 @@ impl Default for Script {
             hangs_up_in_stream: false,
             frames: 200,
             pace: Duration::from_millis(1),
-            has_hung_up: false,
         }
     }
 }

@@ -17,7 +17,12 @@ fn owned(pairs: &[(&str, &str)]) -> Params {
 }
 
 impl Caller {
-    pub(super) async fn execute(&mut self, step: &Step, answer: &Fetched, content: Content) -> Flow {
+    pub(super) async fn execute(
+        &mut self,
+        step: &Step,
+        answer: &Fetched,
+        content: Content,
+    ) -> Flow {
         let root = match content {
             Content::Twiml(root) => root,
             Content::Sound => {
@@ -40,7 +45,7 @@ impl Caller {
     }
 
     fn end(&self, after: &str) -> Flow {
-        Flow::End(if self.script.has_hung_up {
+        Flow::End(if self.has_hung_up {
             Ending::HungUp("the caller".to_owned())
         } else if self.was_spoken_to {
             Ending::HungUp(after.to_owned())
@@ -71,7 +76,9 @@ impl Caller {
             "Reject" => return Some(Flow::End(Ending::HungUp("Reject".to_owned()))),
             "Message" => self.text(verb, base).await,
             silent if SILENT.contains(&silent) => {}
-            other => self.transcript.events.push(Event::Skipped(format!("<{other}> is not played"))),
+            other => {
+                self.transcript.events.push(Event::Skipped(format!("<{other}> is not played")))
+            }
         }
         None
     }
@@ -87,7 +94,9 @@ impl Caller {
     }
 
     fn gather(&mut self, verb: &Verb, base: &Url) -> Option<Flow> {
-        for said in verb.children.iter().filter(|child| matches!(child.name.as_str(), "Say" | "Play")) {
+        for said in
+            verb.children.iter().filter(|child| matches!(child.name.as_str(), "Say" | "Play"))
+        {
             self.hear(said.text.clone());
         }
         let digits = self.script.digits.pop_front();
@@ -110,7 +119,10 @@ impl Caller {
         }
         self.hear("a beep");
         let more = owned(&[
-            ("RecordingUrl", "https://api.example.com/recordings/RE0123456789abcdef0123456789abcdef"),
+            (
+                "RecordingUrl",
+                "https://api.example.com/recordings/RE0123456789abcdef0123456789abcdef",
+            ),
             ("RecordingSid", "RE0123456789abcdef0123456789abcdef"),
             ("RecordingDuration", "5"),
             ("Digits", "#"),
@@ -262,8 +274,10 @@ impl Caller {
         if let Some((code, why)) = &fault {
             self.log(*code, why.clone(), &url);
         }
-        if let Some(callback) = noun.get("statusCallback").and_then(|url| self.resolved(url, base)) {
-            let events: &[&str] = if ran { &["stream-started", "stream-stopped"] } else { &["stream-error"] };
+        if let Some(callback) = noun.get("statusCallback").and_then(|url| self.resolved(url, base))
+        {
+            let events: &[&str] =
+                if ran { &["stream-started", "stream-stopped"] } else { &["stream-error"] };
             for event in events {
                 let mut more = owned(&[("StreamEvent", event), ("StreamSid", &sid)]);
                 if let Some((_, why)) = fault.as_ref().filter(|_| *event == "stream-error") {
@@ -273,7 +287,7 @@ impl Caller {
             }
         }
         if is_connected && self.script.hangs_up_in_stream {
-            self.script.has_hung_up = true;
+            self.has_hung_up = true;
         }
         match kind {
             StreamKind::ConversationRelay => owned(&[
@@ -292,7 +306,8 @@ impl Caller {
             return;
         }
         self.hear(words);
-        if let Some(callback) = verb.get("statusCallback").and_then(|url| self.resolved(url, base)) {
+        if let Some(callback) = verb.get("statusCallback").and_then(|url| self.resolved(url, base))
+        {
             let more = owned(&[("MessageStatus", "delivered"), ("SmsStatus", "delivered")]);
             self.callback(&callback, method(verb, "method"), more).await;
         }
