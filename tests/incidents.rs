@@ -202,7 +202,7 @@ fn the_json_of_an_outbreak_has_these_fields() {
     let fields: Vec<_> = found["outbreaks"][0].as_object().unwrap().keys().cloned().collect();
     let mut known = [
         "id", "route", "cause", "codes", "explain", "remedy", "since", "last", "closed", "open",
-        "reopened", "count", "callers", "observed",
+        "reopened", "count", "callers", "observed", "summary",
     ];
     known.sort_unstable();
     assert_eq!(fields, known);
@@ -226,6 +226,10 @@ fn the_json_of_an_incident_has_these_fields() {
         "method",
         "path",
         "call_sid",
+        "belief",
+        "call_status",
+        "signature",
+        "summary",
         "outcome",
         "observe",
         "cause",
@@ -239,6 +243,8 @@ fn the_json_of_an_incident_has_these_fields() {
     known.sort_unstable();
     assert_eq!(fields, known);
     readme_lists(&known);
+    // Where there are some.
+    readme_lists(&["role", "parent", "stream"]);
     let shown = recorded.json(&["show", &recorded.id(&[])]);
     let record = shown["record"].as_object().unwrap();
     readme_lists(&record.keys().map(String::as_str).collect::<Vec<_>>());
@@ -319,9 +325,16 @@ fn the_whole_story_is_on_one_page() {
     let mut lines = page.lines();
     assert!(lines.next().unwrap().starts_with("repaired: a bare `&`"), "{page}");
     assert!(lines.next().unwrap().starts_with("fix: "), "{page}");
+    assert!(
+        lines.next().unwrap().starts_with("who: 12100 averted: POST /menu (voice, by"),
+        "{page}"
+    );
     for part in [
         id.as_str(),
         "Twilio    12100",
+        "role      voice (inferred)",
+        "ringing",
+        "signature unchecked",
         "request came: POST /menu",
         "first byte: 200 text/xml",
         "answer complete",
@@ -388,6 +401,82 @@ fn a_beginning_is_enough_where_it_is_one_incident() {
     }
 }
 
+/// A call in which several things were wrong.
+#[test]
+fn one_call_is_told_step_by_step_and_ends_in_who_is_to_blame() {
+    let recorded = Recorded::shared();
+    let sid = format!("CA{:032x}", 1);
+    let page = recorded.text(&["call", &sid]);
+    let mut lines = page.lines();
+    assert!(lines.next().unwrap().starts_with(&format!("{sid}: 4 steps, 4 incidents, since ")));
+    assert!(lines.next().unwrap().starts_with("No guard runs: "), "{page}");
+    assert!(
+        page.contains("\n   +0.0 s  POST /voice (voice, inferred), ringing; replaced"),
+        "{page}"
+    );
+    let order: Vec<_> = ["s  POST /voice ", "s  POST /menu ", "\ntime (UTC)", "\nto blame: "]
+        .map(|part| page.find(part).unwrap_or_else(|| panic!("{part}: {page}")))
+        .to_vec();
+    assert!(order.is_sorted(), "{order:?} {page}");
+    assert!(page.contains("\nto blame: 12100 averted: POST /voice ("), "{page}");
+    let story = recorded.json(&["call", &sid]);
+    assert_eq!((&story["live"], &story["sid"]), (&false.into(), &sid.as_str().into()));
+    assert_eq!(story["steps"].as_array().unwrap().len(), 4);
+    assert_eq!(story["summary"], story["incidents"][0]["summary"]);
+    let fields: Vec<_> = story.as_object().unwrap().keys().map(String::as_str).collect();
+    readme_lists(&fields);
+    let step: Vec<_> = story["steps"][0].as_object().unwrap().keys().map(String::as_str).collect();
+    readme_lists(&step);
+}
+
+#[test]
+fn a_piece_of_a_sid_is_enough_where_one_call_has_it() {
+    let recorded = Recorded::shared();
+    let sid = format!("CA{:032x}", 3);
+    for piece in ["0003", "CA…0003", &sid[20..], &format!(" {sid} ")] {
+        let page = recorded.text(&["call", piece]);
+        assert!(page.starts_with(&sid), "{piece}: {page}");
+    }
+    let several = recorded.ask(&["call", "CA00"]);
+    assert_eq!(code(&several), Some(2));
+    assert!(stderr(&several).contains(&sid), "{}", stderr(&several));
+    let unknown = recorded.ask(&["call", "CAffffffff"]);
+    assert_eq!(code(&unknown), Some(1));
+    let complaint = stderr(&unknown);
+    assert!(
+        complaint.contains("no guard runs") && complaint.contains("`CAffffffff`"),
+        "{complaint}"
+    );
+    assert_eq!(code(&recorded.ask(&["call", "CA1"])), Some(2));
+    let copied = PathBuf::from(recorded.state()).join("incidents.db");
+    let output = run(&["incidents", "call", "0003", "--db", copied.to_str().unwrap()]);
+    assert!(stdout(&output).starts_with(&sid) && !stdout(&output).contains("No guard runs"));
+}
+
+#[test]
+fn a_running_guard_is_asked_for_the_call_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let backend = backend();
+    let mut running = guard(&backend, folder.path());
+    let to = running.address();
+    post(to, "/menu", &call(FIRST, 1));
+    let recorded = Recorded { folder };
+    let sid = format!("CA{:032x}", 1);
+    let start = Instant::now();
+    let story = loop {
+        let output = recorded.ask(&["call", &sid, "--json"]);
+        if code(&output) == Some(0) {
+            break serde_json::from_slice::<Value>(&output.stdout).unwrap();
+        }
+        let complaint = stderr(&output);
+        assert!(complaint.contains("nor the running guard knows"), "{complaint}");
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!((&story["live"], &story["steps"][0]["path"]), (&true.into(), &"/menu".into()));
+    stop(running);
+}
+
 #[test]
 fn statistics_count_every_answer() {
     let recorded = Recorded::shared();
@@ -424,6 +513,9 @@ fn no_line_is_wider_than_100_columns_and_none_is_forged() {
         recorded.text(&["--number", FIRST]),
         recorded.text(&["stats"]),
     ];
+    for sid in 1..=4_u8 {
+        pages.push(recorded.text(&["call", &format!("CA{sid:032x}")]));
+    }
     for incident in all["incidents"].as_array().unwrap() {
         let id = incident["id"].as_str().unwrap();
         pages.push(recorded.text(&["show", id]));
@@ -604,9 +696,11 @@ fn following_ends_when_nobody_reads_any_more() {
     let state = Recorded::shared().state();
     let mut tail = Running::start(&["incidents", "tail", "-n", "2", "--state-dir", &state]);
     let mut lines = BufReader::new(tail.child.stdout.take().unwrap()).lines();
-    // The head, then the latest two.
+    // The head, then the latest two, each with the line that blames under it.
     assert!(lines.next().unwrap().unwrap().starts_with("time"));
-    assert_eq!(lines.by_ref().take(2).count(), 2);
+    assert!(lines.next().unwrap().unwrap().contains(" byte-order-mark "));
+    assert!(lines.next().unwrap().unwrap().starts_with("  12100 averted: POST"));
+    assert!(lines.any(|line| line.unwrap().contains(" byte-order-mark ")));
     drop(lines);
     let (code, complaints) = tail.end();
     assert_eq!((code, complaints.as_str()), (Some(0), ""));

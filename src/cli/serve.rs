@@ -10,6 +10,7 @@ use super::config_command;
 use super::exit::Exit;
 use super::output::complain;
 use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
+use crate::calls::Keeper;
 use crate::config::Config;
 use crate::config::route::Mode;
 use crate::incidents::recorder::Recorder;
@@ -61,6 +62,9 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     for warning in &config.otlp.warnings {
         tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
     }
+    for warning in &config.signatures.warnings {
+        tracing::warn!(reason = warning, "an auth token is not kept safe");
+    }
     let metrics = instruments()?;
     metrics.config_loaded();
     let shutdown = Shutdown::on_signals()?;
@@ -69,8 +73,9 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     let config = Arc::new(config);
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
+    let keeper = Keeper::start(proxy.calls(), config.state_dir.as_deref());
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
-    let admin = Admin::bind(&config, Modes::new(&config, metrics))?;
+    let admin = Admin::bind(&config, Modes::new(&config, metrics), proxy.live())?;
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
@@ -102,6 +107,7 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     }
     drain_on(&shutdown, ready)?;
     let summary = proxy.run(shutdown);
+    keeper.finish();
     if let Some(admin) = admin {
         admin.stop();
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// What a placeholder can name, each with a value to judge a template by.
-const FIELDS: [(&str, &str); 16] = [
+const FIELDS: [(&str, &str); 17] = [
     ("callers", "1"),
     ("cause", "html-page"),
     ("change", "opened"),
@@ -19,6 +19,7 @@ const FIELDS: [(&str, &str); 16] = [
     ("remedy", "text"),
     ("route", "/voice"),
     ("since", "2026-11-25T08:29:53.614Z"),
+    ("summary", "text"),
     ("text", "text"),
 ];
 

@@ -97,6 +97,18 @@ pub enum StreamState {
     Over(Box<StreamReport>),
 }
 
+impl StreamState {
+    /// What became of it, as said of `its stream`; nothing where there was none.
+    pub fn words(&self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::NeverOpened { url } => Some(format!("was never opened ({url})")),
+            Self::Open => Some("still runs".to_owned()),
+            Self::Over(report) => Some(report.words()),
+        }
+    }
+}
+
 /// What is known of a request's signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Authenticity {
@@ -115,6 +127,16 @@ pub enum Authenticity {
 }
 
 impl Authenticity {
+    /// What is known, in a few words: `valid for https://…`, `unsigned`, `forged`, `unchecked`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Unchecked => "unchecked".to_owned(),
+            Self::Genuine { url } => format!("valid for {url}"),
+            Self::Unsigned => "unsigned".to_owned(),
+            Self::Forged => "forged".to_owned(),
+        }
+    }
+
     /// Whether a token says that Twilio did not send the request.
     pub const fn is_refuted(&self) -> bool {
         matches!(self, Self::Unsigned | Self::Forged)

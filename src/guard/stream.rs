@@ -1,5 +1,6 @@
 //! What a watched WebSocket came to: plain facts, for the judge and the record.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -121,5 +122,127 @@ impl StreamReport {
             StreamEnd::Lost { by } => by == Side::Twilio,
             StreamEnd::Refused | StreamEnd::Stopped => false,
         }
+    }
+
+    /// What it came to, in one line: `lasted 0.3 s, 13 frames in, 0 audio out, closed 1000 by the
+    /// backend`. What a side said is in it as sent.
+    pub fn words(&self) -> String {
+        match (self.status, &self.end) {
+            (None, _) => return "got no answer to its handshake".to_owned(),
+            (Some(status), StreamEnd::Refused) => {
+                return format!("was refused with {status} instead of 101");
+            }
+            _ => {}
+        }
+        let frames = |frames| if frames == 1 { "frame" } else { "frames" };
+        let mut words = format!(
+            "lasted {}, {} {} in, {}",
+            seconds(self.duration),
+            self.inbound.frames,
+            frames(self.inbound.frames),
+            self.came_back(),
+        );
+        if !self.has_started {
+            words.push_str(", never started");
+        }
+        for Rejected { code, count, .. } in &self.rejected {
+            // Writing to a String can't fail.
+            let _ = write!(words, ", {count} of the backend's messages rejected ({code})");
+        }
+        words.push_str(", ");
+        words.push_str(&self.end.words());
+        words
+    }
+
+    /// What came from the backend.
+    fn came_back(&self) -> String {
+        let Flow { audio, messages, .. } = self.outbound;
+        let said = if messages == 1 { "message" } else { "messages" };
+        match self.kind {
+            StreamKind::ConversationRelay => format!("{messages} {said} out"),
+            _ if audio.is_zero() => "0 audio out".to_owned(),
+            _ => format!("{} of audio out", seconds(audio)),
+        }
+    }
+}
+
+impl StreamEnd {
+    /// How it ended, in a few words.
+    fn words(&self) -> String {
+        match self {
+            Self::Refused => "refused".to_owned(),
+            Self::Closed { by, code, reason } => {
+                let code = code.map_or_else(|| "without a code".to_owned(), |c| c.to_string());
+                let reason =
+                    if reason.is_empty() { String::new() } else { format!(" \"{reason}\"") };
+                format!("closed {code}{reason} by {}", by.words())
+            }
+            Self::Lost { by } => format!("{} broke off without a close frame", by.words()),
+            Self::Stopped => {
+                "stopped by the guard (1011): the backend's bytes were no WebSocket".to_owned()
+            }
+        }
+    }
+}
+
+impl Side {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Backend => "the backend",
+            Self::Twilio => "Twilio",
+        }
+    }
+}
+
+/// `0.3 s`, `12.0 s`
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran() -> StreamReport {
+        StreamReport {
+            status: Some(101),
+            has_started: true,
+            duration: Duration::from_millis(312),
+            inbound: Flow { frames: 13, ..Flow::default() },
+            end: StreamEnd::Closed { by: Side::Backend, code: Some(1000), reason: String::new() },
+            ..StreamReport::default()
+        }
+    }
+
+    #[test]
+    fn a_stream_is_told_in_one_line() {
+        assert_eq!(
+            ran().words(),
+            "lasted 0.3 s, 13 frames in, 0 audio out, closed 1000 by the backend"
+        );
+        let heard = Flow { audio: Duration::from_secs(12), messages: 1, ..Flow::default() };
+        let by = Side::Twilio;
+        let lost = StreamReport { outbound: heard, end: StreamEnd::Lost { by }, ..ran() };
+        assert_eq!(
+            lost.words(),
+            "lasted 0.3 s, 13 frames in, 12.0 s of audio out, Twilio broke off without a close frame"
+        );
+        let relay = StreamReport { kind: StreamKind::ConversationRelay, outbound: heard, ..ran() };
+        assert!(relay.words().contains(", 1 message out, "), "{}", relay.words());
+    }
+
+    #[test]
+    fn what_never_ran_is_told_as_that() {
+        assert_eq!(StreamReport::default().words(), "got no answer to its handshake");
+        let refused = StreamReport { status: Some(400), ..StreamReport::default() };
+        assert_eq!(refused.words(), "was refused with 400 instead of 101");
+        let stopped = StreamReport { has_started: false, end: StreamEnd::Stopped, ..ran() }.words();
+        assert!(stopped.contains("never started") && stopped.contains("1011"), "{stopped}");
+        let rejected = Rejected { code: 31_951, count: 2, first: "{".to_owned() };
+        let odd = StreamReport { rejected: vec![rejected], ..ran() }.words();
+        assert!(odd.contains("2 of the backend's messages rejected (31951)"), "{odd}");
+        let end = StreamEnd::Closed { by: Side::Twilio, code: None, reason: "bye".to_owned() };
+        let closed = StreamReport { end, ..ran() }.words();
+        assert!(closed.ends_with("closed without a code \"bye\" by Twilio"), "{closed}");
     }
 }

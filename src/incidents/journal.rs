@@ -9,19 +9,22 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Incident;
+use super::event::Telling;
 use super::identity::Identity;
 use super::notify::{Webhooks, WebhooksHandle};
 use super::otlp::{self, OtlpHandle};
 use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
+use super::timeline::{Step, kept_sid};
 use super::traffic::Board;
-use super::view::is_fault;
+use super::view::{is_fault, rfc3339};
 use crate::clock;
 use crate::config::{Capture, Config};
 use crate::guard::Outcome;
 use crate::telemetry::metrics::{LEVELS, Metrics};
 use crate::telemetry::settings::LogBody;
+use crate::telemetry::visible::visible;
 
 /// How often traffic is taken and outbreaks are looked at.
 pub(super) const TICK: Duration = Duration::from_secs(1);
@@ -173,6 +176,7 @@ impl Journal {
         let hash = |name| params.get(name).filter(|v| !v.is_empty()).map(|v| self.identity.hash(v));
         let (from, to) = (hash("From"), hash("To"));
         let row = Row::of(incident);
+        let summary = incident.summary(Telling::Bare);
         let seen = Seen {
             route: &row.route,
             cause: &row.cause,
@@ -181,6 +185,7 @@ impl Journal {
             caller: from.or_else(|| hash("CallSid")),
             observe: row.observe,
             answer: answer(incident),
+            summary: &summary,
         };
         let noted = self.outbreaks.note(&seen, self.now(), || incident.id);
         let new_caller = seen.caller.filter(|_| noted.new_caller);
@@ -196,6 +201,13 @@ impl Journal {
         let outbreak = noted.outbreak;
         let new = NewIncident { row, record, outbreak, from, to, new_caller };
         store.offer(Item::Incident(Box::new(new)));
+    }
+
+    /// Takes steps of a call or message.
+    pub(super) fn steps(&self, sid: &str, steps: Vec<Step>) {
+        if let Some(store) = &self.store {
+            store.offer(Item::Steps(kept_sid(sid), steps));
+        }
     }
 
     /// Closes what went quiet and hands over what was counted.
@@ -231,6 +243,7 @@ impl Journal {
     }
 
     fn told(&self, change: Change, outbreak: &Outbreak) {
+        say(change, outbreak);
         self.webhooks.offer(change, outbreak);
         self.metrics.outbreak(change.name(), level(&outbreak.cause));
         self.count_open();
@@ -241,6 +254,29 @@ impl Journal {
             let open = self.outbreaks.open().filter(|cause| level(cause) == own).count();
             self.metrics.outbreaks_open(own, open);
         }
+    }
+}
+
+/// One line when a finding went away and when it is back: what is merely quiet is soon forgotten.
+fn say(change: Change, outbreak: &Outbreak) {
+    let Outbreak { id, route, cause, count, callers, reopened, .. } = outbreak;
+    let summary = outbreak.summary.as_deref();
+    let last = rfc3339(outbreak.last_ms);
+    match change {
+        Change::Closed => tracing::info!(
+            outbreak.id = %id, http.route = %visible(route), cause, count, callers, last, summary,
+            "outbreak closed: not seen for a while, which is no proof that it is fixed"
+        ),
+        Change::Reopened if is_fault(cause) => tracing::warn!(
+            outbreak.id = %id, http.route = %visible(route), cause, count, callers, reopened, summary,
+            "outbreak is back"
+        ),
+        Change::Reopened => tracing::info!(
+            outbreak.id = %id, http.route = %visible(route), cause, count, callers, reopened, summary,
+            "outbreak is back"
+        ),
+        // Their incidents have events of their own.
+        Change::Opened | Change::Grew => {}
     }
 }
 
@@ -266,4 +302,55 @@ pub fn new_id() -> (Uuid, u64) {
     let now = clock::now_ms();
     let nanos = u32::try_from(now % 1000).unwrap_or(0) * 1_000_000;
     (Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, now / 1000, nanos)), now)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+    use crate::telemetry::kept::Kept;
+
+    #[derive(Clone)]
+    struct To(Kept);
+
+    impl MakeWriter<'_> for To {
+        type Writer = Kept;
+
+        fn make_writer(&self) -> Kept {
+            self.0.clone()
+        }
+    }
+
+    fn said(change: Change, cause: &str) -> String {
+        let kept = Kept::default();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(To(kept.clone())).finish();
+        let outbreak = Outbreak {
+            route: "/voice".to_owned(),
+            cause: cause.to_owned(),
+            count: 7,
+            reopened: 2,
+            summary: Some("12100 averted: POST /ended is the action of <Connect>".to_owned()),
+            ..Outbreak::default()
+        };
+        tracing::subscriber::with_default(subscriber, || say(change, &outbreak));
+        kept.text()
+    }
+
+    #[test]
+    fn what_goes_away_and_what_is_back_is_said_with_the_url_to_blame() {
+        let closed = said(Change::Closed, "no-content");
+        assert!(closed.contains("INFO") && closed.contains("outbreak closed"), "{closed}");
+        let back = said(Change::Reopened, "no-content");
+        assert!(back.contains("WARN") && back.contains("outbreak is back"), "{back}");
+        for line in [closed, back] {
+            for part in ["no-content", "/voice", "is the action of <Connect>"] {
+                assert!(line.contains(part), "{part}: {line}");
+            }
+            assert_eq!(line.lines().count(), 1, "{line}");
+        }
+        assert!(said(Change::Reopened, "content-type-html").contains("INFO"));
+        assert_eq!(said(Change::Opened, "no-content") + &said(Change::Grew, "no-content"), "");
+    }
 }

@@ -6,6 +6,7 @@
 
 mod ending;
 mod event;
+mod fell_back;
 pub mod identity;
 mod journal;
 pub mod moment;
@@ -16,6 +17,7 @@ mod outgoing;
 pub mod record;
 pub mod recorder;
 pub mod redact;
+mod repeated;
 pub mod replay;
 #[cfg(test)]
 mod sample;
@@ -94,10 +96,11 @@ impl Incident {
         self.redaction = self.redaction.knowing(&self.exchange.request.params, headers);
     }
 
-    /// What became of the answer: `repaired`, `replaced`, `failed` (a 502) or `untouched`.
+    /// What became of the answer: `repaired`, `replaced`, `failed` (a 502, or a stream) or `untouched`.
     pub fn outcome(&self) -> &'static str {
         match self.judgement.withheld.as_ref().unwrap_or(&self.judgement.delivery).kind {
             DeliveryKind::Refusal => "failed",
+            _ if self.is_failed_stream() => "failed",
             _ => self.judgement.verdict.name(),
         }
     }

@@ -21,7 +21,7 @@ const MAX_NEW: u32 = 50;
 const SAMPLE: Duration = Duration::from_mins(1);
 
 /// One outbreak, as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outbreak {
     /// UUIDv7 of its opening.
     pub id: Uuid,
@@ -45,6 +45,8 @@ pub struct Outbreak {
     pub callers: u64,
     /// Of its incidents, those that were only observed.
     pub observed: u64,
+    /// The line that blames, of its latest incident, without what the backend said.
+    pub summary: Option<String>,
 }
 
 /// What an incident adds to its outbreak.
@@ -64,6 +66,8 @@ pub struct Seen<'s> {
     pub observe: bool,
     /// Hash of what the backend answered.
     pub answer: u64,
+    /// The line that blames, without what the backend said.
+    pub summary: &'s str,
 }
 
 /// What an incident changed.
@@ -208,6 +212,7 @@ impl Outbreaks {
                 count: 0,
                 callers: 0,
                 observed: 0,
+                summary: None,
             };
             Live::new(outbreak, now, HashSet::new())
         });
@@ -228,6 +233,7 @@ impl Outbreaks {
         outbreak.observed += u64::from(seen.observe);
         outbreak.last_ms = outbreak.last_ms.max(seen.time_ms);
         outbreak.codes = seen.codes.to_vec();
+        outbreak.summary = Some(seen.summary.to_owned());
         live.last = now;
         if live.outbreak.count >= live.next_told {
             live.next_told = next_decade(live.outbreak.count);
@@ -295,6 +301,7 @@ mod tests {
             caller: Some(caller),
             observe: false,
             answer: 1,
+            summary: "12100 averted",
         }
     }
 

@@ -11,16 +11,22 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::ending;
-use super::event::{BodyShown, TARGET};
+use super::event::BodyShown;
+use super::fell_back::FellBack;
 use super::journal::{self, Ends, Journal};
+use super::redact::Redaction;
+use super::repeated::{Event, Repeated};
+use super::store::MOST_STEPS;
+use super::timeline::Step;
 use super::traffic::{Board, Counted};
 use super::{Incident, Recording};
-use crate::guard::Outcome;
+use crate::guard::{Exchange, Outcome};
 use crate::telemetry::fields;
-use crate::telemetry::log::{Log, human_level, json_line, now};
+use crate::telemetry::log::Log;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::settings::{LogBody, LogConfig, LogFormat};
 use crate::telemetry::visible::visible_bounded;
+use crate::twilio::Slot;
 
 /// Incidents that wait to be written.
 const QUEUE: usize = 16_384;
@@ -45,6 +51,8 @@ pub struct Recorder {
 
 enum Item {
     Incident(Box<Incident>),
+    Steps(String, Vec<Step>),
+    FellBack(Box<FellBack>),
     Finish(SyncSender<()>),
 }
 
@@ -78,7 +86,7 @@ impl Recorder {
             metrics: metrics.clone(),
             told: None,
             bodies: HashMap::new(),
-            repetitions: HashMap::new(),
+            repeated: Repeated::default(),
         };
         let thread = std::thread::Builder::new()
             .name("recorder".to_owned())
@@ -118,16 +126,48 @@ impl Recorder {
     /// Offers an incident; when the queue is full it is dropped, counted and said.
     pub fn offer(&self, incident: Incident) {
         let size = weight(&incident);
+        if !self.send(Item::Incident(Box::new(incident)), size) {
+            self.lost();
+        }
+    }
+
+    /// Offers steps of the call or message with this SID, masked, to be kept; only the last 100 are.
+    pub fn steps(&self, sid: &str, mut steps: Vec<Step>) {
+        let most = usize::try_from(MOST_STEPS).unwrap_or_default();
+        steps.drain(..steps.len().saturating_sub(most));
+        if steps.is_empty() {
+            return;
+        }
+        let size = weight_of_steps(&steps);
+        if !self.send(Item::Steps(sid.to_owned(), steps), size) {
+            self.metrics.not_stored(1);
+        }
+    }
+
+    /// Says so where a request is Twilio's to a fallback URL, whatever becomes of its answer.
+    pub fn fell_back(&self, exchange: &Exchange, redaction: &Redaction) {
+        let Some(fell) = FellBack::of(exchange, redaction) else { return };
+        let size = fell.weight();
+        if !self.send(Item::FellBack(Box::new(fell)), size) {
+            self.lost();
+        }
+    }
+
+    /// Puts something into the queue, where there is room.
+    fn send(&self, item: Item, size: usize) -> bool {
         self.metrics.recorder_queue(1);
         let held = self.bytes.fetch_add(size, Ordering::Relaxed);
-        if held + size > QUEUE_BYTES
-            || self.queue.try_send(Item::Incident(Box::new(incident))).is_err()
-        {
+        let is_taken = held + size <= QUEUE_BYTES && self.queue.try_send(item).is_ok();
+        if !is_taken {
             self.bytes.fetch_sub(size, Ordering::Relaxed);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
             self.metrics.recorder_queue(-1);
-            self.metrics.incident_dropped();
         }
+        is_taken
+    }
+
+    fn lost(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.metrics.incident_dropped();
     }
 }
 
@@ -141,13 +181,21 @@ pub struct Tap {
 impl Tap {
     /// The oldest incident that waits, if one does.
     pub fn next(&self) -> Option<Incident> {
-        match self.items.try_recv() {
-            Ok(Item::Incident(mut incident)) => {
-                self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
-                incident.know();
-                Some(*incident)
+        loop {
+            match self.items.try_recv() {
+                Ok(Item::Incident(mut incident)) => {
+                    self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
+                    incident.know();
+                    return Some(*incident);
+                }
+                Ok(Item::Steps(_, steps)) => {
+                    self.bytes.fetch_sub(weight_of_steps(&steps), Ordering::Relaxed);
+                }
+                Ok(Item::FellBack(fell)) => {
+                    self.bytes.fetch_sub(fell.weight(), Ordering::Relaxed);
+                }
+                Ok(Item::Finish(_)) | Err(_) => return None,
             }
-            Ok(Item::Finish(_)) | Err(_) => None,
         }
     }
 }
@@ -170,6 +218,12 @@ fn weight(incident: &Incident) -> usize {
     answer + incident.judgement.decoded.len() + incident.exchange.request.body.len() + 1_024
 }
 
+/// The same of steps.
+fn weight_of_steps(steps: &[Step]) -> usize {
+    let texts = |step: &Step| step.path.len() + step.told.len() + 256;
+    steps.iter().map(texts).sum()
+}
+
 struct Writer {
     journal: Journal,
     log: Log,
@@ -181,16 +235,8 @@ struct Writer {
     told: Option<Instant>,
     /// By route and body: when it was last printed, and with which incident.
     bodies: HashMap<u64, (Instant, Uuid)>,
-    /// By route and cause, for events that alarm nobody.
-    repetitions: HashMap<(String, &'static str), Repetition>,
-}
-
-/// Events of a route and a cause that are printed once in a while.
-struct Repetition {
-    /// When one was last printed.
-    last: Instant,
-    /// How many were held back since.
-    held: u64,
+    /// Events that alarm nobody, those of callbacks, and fallbacks of Twilio's.
+    repeated: Repeated,
 }
 
 impl Writer {
@@ -199,15 +245,22 @@ impl Writer {
         loop {
             match items.recv_timeout(journal::TICK) {
                 Ok(Item::Incident(mut incident)) => {
-                    self.bytes.fetch_sub(weight(&incident), Ordering::Relaxed);
-                    self.metrics.recorder_queue(-1);
+                    self.taken(weight(&incident));
                     incident.know();
                     self.journal.note(&incident);
                     self.write(&incident);
                 }
+                Ok(Item::Steps(call, steps)) => {
+                    self.taken(weight_of_steps(&steps));
+                    self.journal.steps(&call, steps);
+                }
+                Ok(Item::FellBack(fell)) => {
+                    self.taken(fell.weight());
+                    self.write_fell_back(&fell);
+                }
                 Ok(Item::Finish(done)) => {
                     self.journal.tick();
-                    self.say_repetitions(Duration::ZERO);
+                    self.repeated.say(&self.log, Duration::ZERO);
                     self.told = None;
                     self.say_dropped();
                     let _ = done.try_send(());
@@ -222,14 +275,21 @@ impl Writer {
             }
             if said.elapsed() >= TICK {
                 said = Instant::now();
-                self.say_repetitions(ONCE);
+                self.repeated.say(&self.log, ONCE);
                 self.say_dropped();
             }
         }
     }
 
+    /// Something came off the queue.
+    fn taken(&self, size: usize) {
+        self.bytes.fetch_sub(size, Ordering::Relaxed);
+        self.metrics.recorder_queue(-1);
+    }
+
     fn write(&mut self, incident: &Incident) {
-        if incident.level() == "INFO" && self.is_repetition(incident) {
+        let is_said_once = incident.level() == "INFO" || incident.exchange.slot == Slot::Callback;
+        if is_said_once && self.is_repetition(incident) {
             return;
         }
         let shown = self.shown(incident);
@@ -244,56 +304,24 @@ impl Writer {
         }
     }
 
-    /// Counts an event that alarms nobody: whether the like was printed less than a minute ago.
+    /// Counts an event that is said once in a while: whether the like was, less than a minute ago.
     fn is_repetition(&mut self, incident: &Incident) -> bool {
-        let key = (incident.route.name.clone(), incident.cause());
-        if let Some(repetition) = self.repetitions.get_mut(&key) {
-            repetition.held += 1;
-            return true;
-        }
-        if self.repetitions.len() >= REMEMBERED {
-            self.say_repetitions(Duration::ZERO);
-        }
-        self.repetitions.insert(key, Repetition { last: Instant::now(), held: 0 });
-        false
+        let key = (incident.route.name.clone(), incident.cause().to_owned());
+        self.repeated.is_again(key, &self.log, || Event {
+            level: incident.level(),
+            message: "seen again since the last such event",
+            fields: vec![
+                (fields::ROUTE, visible_bounded(&incident.route.name, 200).into()),
+                (fields::CAUSE, incident.cause().into()),
+            ],
+        })
     }
 
-    /// Says how often the same was seen since it was last said, and forgets what went quiet.
-    fn say_repetitions(&mut self, age: Duration) {
-        const MESSAGE: &str = "seen again since the last such event";
-        let log = &self.log;
-        self.repetitions.retain(|(route, cause), repetition| {
-            if repetition.last.elapsed() < age {
-                return true;
-            }
-            if repetition.held == 0 {
-                return false;
-            }
-            let route = visible_bounded(route, 200);
-            let count = repetition.held;
-            log.offer(match log.format() {
-                LogFormat::Json => {
-                    let own = [
-                        (fields::ROUTE, route.into()),
-                        (fields::CAUSE, (*cause).into()),
-                        (fields::COUNT, count.into()),
-                    ];
-                    json_line("INFO", MESSAGE, TARGET, &own)
-                }
-                LogFormat::Human => format!(
-                    "{} {} {MESSAGE}  {}={route}  {}={cause}  {}={count}",
-                    now(),
-                    human_level("INFO", log.colours()),
-                    fields::ROUTE,
-                    fields::CAUSE,
-                    fields::COUNT
-                ),
-            });
-            *repetition = Repetition { last: Instant::now(), held: 0 };
-            true
-        });
-        if age.is_zero() {
-            self.repetitions.clear();
+    /// Says that Twilio fell back, once a minute for each URL that failed with a code.
+    fn write_fell_back(&mut self, fell: &FellBack) {
+        let event = fell.event();
+        if !self.repeated.is_again(fell.key(), &self.log, || fell.again()) {
+            self.log.offer(event.line(&self.log));
         }
     }
 
@@ -450,6 +478,79 @@ mod tests {
             ]
         );
         assert_eq!(events[3]["cause"], events[0]["cause"]);
+    }
+
+    #[test]
+    fn a_failing_callback_is_said_once_and_counted() {
+        let failed = || {
+            let callback = Sample::default().slot(Slot::Callback).route("/status");
+            callback.body(500, "text/html", "<h1>Oops</h1>").incident()
+        };
+        assert_eq!(failed().level(), "WARN");
+        let events = events([failed(), failed(), failed()]);
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert_eq!(events[0]["slot"], "callback");
+        let again = &events[1];
+        assert_eq!((&again["level"], &again["count"]), (&"WARN".into(), &2.into()));
+        assert_eq!(
+            (&again["http.route"], &again["cause"]),
+            (&"/status".into(), &events[0]["cause"])
+        );
+    }
+
+    #[test]
+    fn twilios_fallbacks_are_said_once_for_each_url_and_code() {
+        let asked = |code: u32, page: &str| {
+            let form = format!(
+                "CallSid=CA0123456789abcdef0123456789abcdef&CallStatus=in-progress&From=%2B15550104477&ErrorCode={code}&ErrorUrl=https%3A%2F%2Fpbx.example.com%2F{page}%3Fn%3D%252B15550104477"
+            );
+            let sample = Sample::default().target("/voice?n=%2B15550104477").form(&form);
+            sample.body(200, "text/xml", "<Response/>").incident()
+        };
+        let kept = Kept::default();
+        let log = Log::to(LogFormat::Json, false, kept.clone());
+        let metrics = instruments().unwrap();
+        let recording = Recording::passing(&metrics);
+        let (recorder, handle) = Recorder::start(CONFIG, log, metrics, recording);
+        let incidents =
+            [asked(12_100, "end"), asked(12_100, "end"), asked(11_200, "end"), asked(12_100, "x")];
+        for incident in incidents {
+            recorder.fell_back(&incident.exchange, &Redaction::default());
+        }
+        let plain = Sample::default().body(200, "text/xml", "<Response/>").incident();
+        recorder.fell_back(&plain.exchange, &Redaction::default());
+        handle.finish(Instant::now() + Duration::from_secs(10));
+        assert!(!kept.text().contains("5550104477"), "{}", kept.text());
+        let events: Vec<Value> =
+            kept.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(events.len(), 4, "{events:?}");
+        assert_eq!(events[0]["level"], "WARN");
+        let summary = events[0]["summary"].as_str().unwrap();
+        assert!(
+            summary.starts_with(
+                "Twilio fell back to POST /voice because https://pbx.example.com/end?n="
+            ),
+            "{summary}"
+        );
+        assert!(summary.ends_with(" gave 12100; this URL is not the culprit"), "{summary}");
+        assert_eq!(events[3]["count"], 1);
+        assert_eq!(events[3]["failed.url"], "https://pbx.example.com/end");
+        assert_eq!(events[3]["twilio.code"], "12100");
+    }
+
+    #[test]
+    fn steps_take_room_in_the_queue_and_only_the_last_stay() {
+        let (recorder, tap) = Recorder::tapped(instruments().unwrap());
+        let incident = page("<h1>Oops</h1>").incident();
+        let row = crate::incidents::record::Row::of(&incident);
+        recorder.steps("CA1", Vec::new());
+        recorder.steps("CA1", vec![Step::from(&row); 250]);
+        let Ok(Item::Steps(sid, steps)) = tap.items.try_recv() else { panic!("no steps") };
+        assert_eq!((sid.as_str(), steps.len()), ("CA1", 100));
+        assert!(tap.items.try_recv().is_err());
+        recorder.steps("CA1", steps);
+        recorder.offer(incident);
+        assert!(tap.next().is_some() && tap.next().is_none());
     }
 
     #[test]

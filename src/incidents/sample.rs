@@ -10,6 +10,8 @@ use uuid::Uuid;
 use super::Incident;
 use crate::config::Upstream;
 use crate::config::route::{PathPattern, Policies, Route};
+use crate::guard::call::{Belief, HandedOut, Role, StreamState};
+use crate::guard::stream::{Side, StreamEnd, StreamReport};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Outcome, Policy,
     RequestFacts, judge,
@@ -26,6 +28,9 @@ pub(super) struct Sample {
     further: Vec<Attempt>,
     elapsed: Duration,
     policy: Policy,
+    slot: Slot,
+    call: CallFacts,
+    known: Vec<String>,
 }
 
 impl Default for Sample {
@@ -39,6 +44,9 @@ impl Default for Sample {
             further: Vec::new(),
             elapsed: Duration::from_millis(184),
             policy: Policy::default(),
+            slot: Slot::Voice,
+            call: CallFacts::default(),
+            known: Vec::new(),
         }
     }
 }
@@ -102,10 +110,69 @@ impl Sample {
         self
     }
 
+    pub(super) fn slot(mut self, slot: Slot) -> Self {
+        self.slot = slot;
+        self
+    }
+
+    pub(super) fn call(mut self, change: impl FnOnce(&mut CallFacts)) -> Self {
+        change(&mut self.call);
+        self
+    }
+
+    /// Handed out so by a document of this call.
+    pub(super) fn role(self, element: &str, attribute: &str, parent: &str) -> Self {
+        let handed_out = HandedOut {
+            element: element.to_owned(),
+            attribute: Some(attribute.to_owned()),
+            parent: parent.to_owned(),
+        };
+        self.call(|call| {
+            call.role =
+                Role { belief: Belief::ThisCall, handed_out: Some(handed_out), ..Role::default() };
+        })
+    }
+
+    pub(super) fn known(mut self, routes: &[&str]) -> Self {
+        self.known = routes.iter().map(|route| (*route).to_owned()).collect();
+        self
+    }
+
+    /// The action of `<Connect>` that gave 204 after a stream that died at once.
+    pub(super) fn stream_died() -> Self {
+        let report = StreamReport {
+            status: Some(101),
+            has_started: true,
+            duration: Duration::from_millis(312),
+            end: StreamEnd::Closed { by: Side::Backend, code: Some(1000), reason: String::new() },
+            ..StreamReport::default()
+        };
+        Self::default()
+            .slot(Slot::Action)
+            .route("/ended")
+            .target("/ended")
+            .form("CallSid=CA0123456789abcdef0123456789abcdef&CallStatus=in-progress")
+            .role("Connect", "action", "POST /incoming_call")
+            .call(|call| call.stream = StreamState::Over(Box::new(report)))
+            .status(204)
+    }
+
+    /// Without a body and its type.
+    pub(super) fn status(mut self, status: u16) -> Self {
+        self.outcome = Outcome::Answered(Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers: std::mem::take(&mut self.headers),
+            body: Bytes::new(),
+            end: BodyEnd::Complete,
+            odd: crate::guard::Oddities::default(),
+        });
+        self
+    }
+
     pub(super) fn incident(self) -> Incident {
         let first = attempt(Method::POST, &self.target, AttemptReason::First, None);
         let exchange = Exchange {
-            slot: Slot::Voice,
+            slot: self.slot,
             request: RequestFacts {
                 method: Method::POST,
                 target: self.target,
@@ -117,7 +184,7 @@ impl Sample {
             attempts: [first].into_iter().chain(self.further).collect(),
             outcome: self.outcome,
             elapsed: self.elapsed,
-            call: CallFacts::default(),
+            call: self.call,
         };
         let judgement = judge(&exchange, &self.policy);
         let route = Route {
@@ -126,6 +193,7 @@ impl Sample {
             method: None,
             slot: SlotSetting::Auto,
             upstream: Upstream { host: "127.0.0.1".to_owned(), port: 9 },
+            signature: crate::config::SignatureMode::Off,
             policy: Policies::new(self.policy),
         };
         let mut incident = Incident {
@@ -139,7 +207,7 @@ impl Sample {
             budget_left: Duration::from_secs(12),
             redaction: super::redact::Redaction::default(),
             config_hash: Arc::from("test"),
-            known_routes: Vec::new(),
+            known_routes: self.known,
         };
         incident.know();
         incident

@@ -67,6 +67,9 @@ pub struct OutbreakView {
     pub callers: u64,
     /// Of its incidents, those that were only observed.
     pub observed: u64,
+    /// The line that blames, of its latest incident, without what the backend said; `null` where an
+    /// older guard recorded it.
+    pub summary: Option<String>,
 }
 
 /// One incident, with its record where that is asked for and kept.
@@ -104,6 +107,7 @@ impl From<Outbreak> for OutbreakView {
             count: outbreak.count,
             callers: outbreak.callers,
             observed: outbreak.observed,
+            summary: outbreak.summary,
         }
     }
 }

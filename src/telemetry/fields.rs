@@ -17,10 +17,16 @@ pub const BACKEND_FAILURE: &str = "backend.failure";
 pub const BACKEND_HEADERS: &str = "backend.headers";
 /// `backend.status`
 pub const BACKEND_STATUS: &str = "backend.status";
+/// `belief`
+pub const BELIEF: &str = "belief";
 /// `budget.left_ms`
 pub const BUDGET_LEFT: &str = "budget.left_ms";
 /// `call.sid`
 pub const CALL_SID: &str = "call.sid";
+/// `call.status`
+pub const CALL_STATUS: &str = "call.status";
+/// `call.stream`
+pub const CALL_STREAM: &str = "call.stream";
 /// `cause`
 pub const CAUSE: &str = "cause";
 /// `causes`
@@ -35,12 +41,16 @@ pub const DELIVERY_STATUS: &str = "delivery.status";
 pub const EVIDENCE: &str = "evidence";
 /// `explain`
 pub const EXPLAIN: &str = "explain";
+/// `failed.url`
+pub const FAILED_URL: &str = "failed.url";
 /// `fix`
 pub const FIX: &str = "fix";
 /// `from`
 pub const FROM: &str = "from";
 /// `incident.id`
 pub const INCIDENT: &str = "incident.id";
+/// `known_routes`
+pub const KNOWN_ROUTES: &str = "known_routes";
 /// `level`
 pub const LEVEL: &str = "level";
 /// `message`
@@ -51,16 +61,24 @@ pub const MESSAGE_SID: &str = "message.sid";
 pub const METHOD: &str = "http.request.method";
 /// `observe`
 pub const OBSERVE: &str = "observe";
-/// `url.path`
-pub const PATH: &str = "url.path";
 /// `outbreak.id`
 pub const OUTBREAK: &str = "outbreak.id";
+/// `parent`
+pub const PARENT: &str = "parent";
+/// `url.path`
+pub const PATH: &str = "url.path";
 /// `place`
 pub const PLACE: &str = "place";
+/// `role`
+pub const ROLE: &str = "role";
 /// `http.route`
 pub const ROUTE: &str = "http.route";
+/// `signature`
+pub const SIGNATURE: &str = "signature";
 /// `slot`
 pub const SLOT: &str = "slot";
+/// `summary`
+pub const SUMMARY: &str = "summary";
 /// `target`
 pub const TARGET: &str = "target";
 /// `timestamp`

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use twiml_guard::admin::{Admin, AdminHandle, CONTROL, Modes};
 use twiml_guard::config::{AdminListener, Config};
 use twiml_guard::incidents::instruments;
+use twiml_guard::incidents::timeline::Live;
 
 use super::PATIENCE;
 use crate::support::guard::{config, nobody};
 
 fn serve(config: &Config) -> Option<AdminHandle> {
     let modes = Modes::new(config, instruments().unwrap());
-    Admin::bind(config, modes).unwrap().map(|admin| admin.spawn().unwrap())
+    Admin::bind(config, modes, Live::default()).unwrap().map(|admin| admin.spawn().unwrap())
 }
 
 fn configured(state: &Path) -> Config {
@@ -99,7 +100,7 @@ fn the_admin_listener_may_be_a_socket() {
         assert!(get(&socket, host).starts_with("HTTP/1.1 200"), "{host}");
     }
     let modes = Modes::new(&config, instruments().unwrap());
-    let error = Admin::bind(&config, modes).unwrap_err().to_string();
+    let error = Admin::bind(&config, modes, Live::default()).unwrap_err().to_string();
     assert!(error.contains("another twiml-guard") && error.contains("admin.sock"), "{error}");
     handle.stop();
 }
@@ -114,7 +115,8 @@ fn a_taken_address_is_an_error_that_names_the_key() {
     };
     let address = taken.local_addr().unwrap();
     config.admin = AdminListener::Address { address, token_file, hosts };
-    let error = Admin::bind(&config, Modes::new(&config, instruments().unwrap())).unwrap_err();
+    let error = Admin::bind(&config, Modes::new(&config, instruments().unwrap()), Live::default())
+        .unwrap_err();
     let error = error.to_string();
     assert!(error.contains(&address.to_string()) && error.contains("[admin] listen"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! The admin API over real sockets, before a guard that serves.
 
 mod access;
+mod calls;
 mod command;
 mod control;
 mod incidents;
@@ -10,7 +11,7 @@ mod tail;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use twiml_guard::admin::{Admin, AdminHandle, Modes};
 use twiml_guard::config::{AdminListener, Config, LogFormat};
 use twiml_guard::incidents::recorder::{Recorder, RecorderHandle};
+use twiml_guard::incidents::timeline::{Live, Step};
 use twiml_guard::incidents::{Recording, instruments};
 use twiml_guard::proxy::{Proxy, Summary};
 use twiml_guard::shutdown::Shutdown;
@@ -43,6 +45,9 @@ struct Site {
     running: Option<JoinHandle<Summary>>,
     records: Option<RecorderHandle>,
     handle: Option<AdminHandle>,
+    recorder: Recorder,
+    /// What the guard is made to remember.
+    remembered: Arc<Mutex<Vec<(String, Step)>>>,
 }
 
 impl Site {
@@ -63,8 +68,15 @@ impl Site {
         let recording = Recording::start(&config, &metrics).unwrap();
         let (recorder, records) = Recorder::start(config.log, log, metrics.clone(), recording);
         let config = Arc::new(config);
-        let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone()).unwrap();
-        let admin = Admin::bind(&config, Modes::new(&config, metrics.clone())).unwrap().unwrap();
+        let proxy = Proxy::bind(Arc::clone(&config), recorder.clone(), metrics.clone()).unwrap();
+        let remembered: Arc<Mutex<Vec<(String, Step)>>> = Arc::default();
+        let own = Arc::clone(&remembered);
+        let live = Live::new(move |sid| {
+            let all = own.lock().unwrap();
+            all.iter().filter(|(call, _)| call == sid).map(|(_, step)| step.clone()).collect()
+        });
+        let admin = Admin::bind(&config, Modes::new(&config, metrics.clone()), live);
+        let admin = admin.unwrap().unwrap();
         let (public, address, shutdown) =
             (proxy.local_addr(), admin.local_addr().unwrap(), Shutdown::new());
         let raised = shutdown.clone();
@@ -77,6 +89,8 @@ impl Site {
             running: Some(thread::spawn(move || proxy.run(raised))),
             records: Some(records),
             handle: Some(admin.spawn().unwrap()),
+            recorder,
+            remembered,
         }
     }
 

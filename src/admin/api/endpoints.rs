@@ -19,13 +19,16 @@ use super::modes::{Modes, SwitchError};
 use super::page;
 use super::query::Query;
 use super::reply::{Refusal, Reply, json};
-use super::store::{Store, by_id, incidents, outbreaks};
+use super::store::{Store, by_id, incidents, outbreaks, refusal};
 use super::tail::Tails;
 use crate::clock;
 use crate::config::route::Mode;
 use crate::incidents::stats::Stats;
 use crate::incidents::store::Reader;
+use crate::incidents::timeline::{CallStory, Live};
 
+/// Longest SID that is looked up.
+const MAX_SID: usize = 64;
 /// Largest body of a request.
 const MAX_BODY: usize = 4096;
 /// Time for it.
@@ -37,6 +40,7 @@ pub(super) struct Api {
     store: Arc<Store>,
     tails: Tails,
     modes: Modes,
+    live: Live,
 }
 
 /// The body of `PUT /api/mode`.
@@ -58,8 +62,8 @@ enum Wanted {
 
 impl Api {
     /// Over the store in this state directory, where there is one.
-    pub(super) fn new(state_dir: Option<PathBuf>, modes: Modes) -> Self {
-        Self { store: Arc::new(Store::new(state_dir)), tails: Tails::default(), modes }
+    pub(super) fn new(state_dir: Option<PathBuf>, modes: Modes, live: Live) -> Self {
+        Self { store: Arc::new(Store::new(state_dir)), tails: Tails::default(), modes, live }
     }
 
     /// Answers a request, whatever it is.
@@ -109,6 +113,10 @@ impl Api {
                 let found = self.store.read(move |reader| by_id(reader, &id)).await?;
                 Ok(json(StatusCode::OK, &found?))
             }
+            Endpoint::Call(sid) => {
+                query.none()?;
+                Ok(json(StatusCode::OK, &self.call(sid).await?))
+            }
             Endpoint::Stats => {
                 let (since_ms, route) = query.stats(now_ms)?;
                 let read =
@@ -126,6 +134,29 @@ impl Api {
                 query.none()?;
                 Ok(json(StatusCode::OK, &json!({ "routes": self.modes.list() })))
             }
+        }
+    }
+
+    /// What the guard remembers of a call, and what is on record of it.
+    async fn call(&self, sid: &str) -> Result<CallStory, Refusal> {
+        if sid.is_empty() || sid.len() > MAX_SID || !sid.bytes().all(|b| b.is_ascii_alphanumeric())
+        {
+            return Err(Refusal::parameter("SID", "a whole SID of a call or message", sid));
+        }
+        let live = self.live.steps(sid);
+        let remembered = CallStory::read(None, sid, live.clone()).map_err(refusal)?;
+        let own = sid.to_owned();
+        let told = self.store.read(move |reader| CallStory::read(Some(reader), &own, live)).await;
+        match told.map(|story| story.or_else(|| remembered.clone())) {
+            Ok(Some(story)) => Ok(story),
+            Ok(None) => {
+                let message = format!(
+                    "neither the store nor this guard knows `{sid}`; steps are kept of calls in which something was wrong, and remembered of the latest ones"
+                );
+                Err(Refusal::new(StatusCode::NOT_FOUND, message))
+            }
+            // Without a store what is remembered is all there is.
+            Err(refusal) => remembered.ok_or(refusal),
         }
     }
 
@@ -180,6 +211,7 @@ enum Endpoint<'p> {
     Outbreaks,
     Incidents,
     Incident(&'p str),
+    Call(&'p str),
     Stats,
     Tail,
     Mode,
@@ -194,7 +226,10 @@ impl<'p> Endpoint<'p> {
             "/api/stats" => Self::Stats,
             "/api/tail" => Self::Tail,
             "/api/mode" => Self::Mode,
-            _ => Self::Incident(path.strip_prefix("/api/incidents/")?),
+            _ => match path.strip_prefix("/api/calls/") {
+                Some(sid) => Self::Call(sid),
+                None => Self::Incident(path.strip_prefix("/api/incidents/")?),
+            },
         })
     }
 

@@ -9,6 +9,7 @@
 //! | `GET /api/outbreaks` | open outbreaks; `all=1`: closed ones too |
 //! | `GET /api/incidents` | incidents, newest first, page by page |
 //! | `GET /api/incidents/ID` | one incident with its record; the beginning of an id will do |
+//! | `GET /api/calls/SID` | what one call or message went through, and who is to blame |
 //! | `GET /api/stats` | what became of all answers, by route |
 //! | `GET /api/tail` | incidents as they are recorded: server-sent events |
 //! | `GET /api/mode` | which routes are observed, which enforced |
@@ -38,6 +39,7 @@ use self::endpoints::Api;
 use super::socket::{PrivateSocket, SocketError};
 use crate::config::{AdminListener, Config};
 use crate::incidents::store::prepare_folder;
+use crate::incidents::timeline::Live;
 
 pub use modes::{Modes, RouteMode};
 
@@ -82,7 +84,8 @@ pub enum AdminError {
 impl Admin {
     /// Binds the configured listener and the control socket. `None` where there is neither; a control
     /// socket that can't be had is only a warning.
-    pub fn bind(config: &Config, modes: Modes) -> Result<Option<Self>, AdminError> {
+    /// `live`: what the guard remembers of calls.
+    pub fn bind(config: &Config, modes: Modes, live: Live) -> Result<Option<Self>, AdminError> {
         let mut doors = Vec::new();
         let mut address = None;
         match &config.admin {
@@ -102,7 +105,7 @@ impl Admin {
             }
         }
         doors.extend(config.state_dir.as_deref().and_then(control));
-        let api = Api::new(config.state_dir.clone(), modes);
+        let api = Api::new(config.state_dir.clone(), modes, live);
         Ok((!doors.is_empty()).then_some(Self { doors, api, address }))
     }
 

@@ -5,10 +5,11 @@ use http::StatusCode;
 use super::reply::{Reply, ReplyBody, reply};
 
 /// The endpoints, for messages.
-pub(super) const PATHS: [&str; 6] = [
+pub(super) const PATHS: [&str; 7] = [
     "/api/outbreaks",
     "/api/incidents",
     "/api/incidents/ID",
+    "/api/calls/SID",
     "/api/stats",
     "/api/tail",
     "/api/mode",
@@ -28,6 +29,8 @@ const PAGE: &str = r#"<!DOCTYPE html>
 <dd>Incidents, newest first; <code>limit</code> (100, at most 1000) and <code>before=ID</code> turn the pages.</dd>
 <dt><code>GET /api/incidents/ID</code></dt>
 <dd>One incident with its record; the beginning of an id will do.</dd>
+<dt><code>GET /api/calls/SID</code></dt>
+<dd>What one call or message went through, step by step, and the line that names who is to blame.</dd>
 <dt><code>GET /api/stats</code></dt>
 <dd>What became of all answers, by route; <code>since</code> (24h).</dd>
 <dt><code>GET /api/tail</code></dt>

@@ -13,7 +13,7 @@ use http::Method;
 
 use super::exit::Exit;
 use super::output::{complain, out};
-use super::token::{self, TokenError};
+use crate::config::tokens::{self, AuthTokenError};
 use crate::probe::{Ask, CaError, Client, Connector, Url, UrlError, parameters};
 use crate::twilio::Slot;
 use crate::twilio::signature::AuthToken;
@@ -94,7 +94,7 @@ enum CheckError {
     #[error("could not start: {0}")]
     System(std::io::Error),
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Token(#[from] AuthTokenError),
     #[error(transparent)]
     Url(#[from] UrlError),
 }
@@ -102,10 +102,8 @@ enum CheckError {
 impl CheckError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Output(_) | Self::System(_) | Self::Token(TokenError::Unreadable { .. }) => {
-                Exit::Io
-            }
-            Self::Ca(_) | Self::Token(TokenError::Blank { .. }) | Self::Url(_) => Exit::Usage,
+            Self::Output(_) | Self::System(_) | Self::Token(AuthTokenError::Io { .. }) => Exit::Io,
+            Self::Ca(_) | Self::Token(AuthTokenError::Unfit { .. }) | Self::Url(_) => Exit::Usage,
         }
     }
 }
@@ -169,7 +167,8 @@ impl Plan {
             Kind::Messaging => Slot::Messaging,
             Kind::Voice => Slot::Voice,
         };
-        let token = token::from_environment()?;
+        let found = tokens::find(|name| std::env::var(name).ok(), None)?;
+        let token = found.keyring.of(None).first().map(|&token| token.clone());
         Ok(Self { url, inner, slot, fallback, follow: args.follow, connector, token })
     }
 

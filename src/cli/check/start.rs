@@ -60,7 +60,9 @@ async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> 
             return Vec::new();
         }
     };
-    let mut client = Client::new(connector, None).only(url.clone());
+    let token = config.signatures.keyring.of(None).first().map(|&token| token.clone());
+    let is_signed = token.is_some();
+    let mut client = Client::new(connector, token).only(url.clone());
     if slot == Slot::Stream {
         return vec![examine::stream(&client, &follow::stream(&url, "Stream", Vec::new())).await];
     }
@@ -69,7 +71,7 @@ async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> 
     let entry = examine::ask(&mut client, "route", slot, ask).await;
     let mut lines = vec![entry.line];
     let status = entry.answer.as_ref().map(|answer| answer.status.as_u16());
-    if let (Some(401 | 403), Some(line)) = (status, lines.first_mut()) {
+    if let (false, Some(401 | 403), Some(line)) = (is_signed, status, lines.first_mut()) {
         // The question is not signed: a refusal may be the application's care.
         line.verdict = Verdict::Info;
     }

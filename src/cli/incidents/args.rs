@@ -15,6 +15,7 @@ use uuid::Uuid;
   twiml-guard incidents --all --since 3d              closed ones too
   twiml-guard incidents --number +15550104477         what happened to one caller
   twiml-guard incidents show 01970c3e-51f2            one incident, the whole story
+  twiml-guard incidents call 1f03                     one call, step by step, by the end of its SID
   twiml-guard incidents replay --open                 is it fixed? sends the requests again
   twiml-guard incidents --db incidents.db --json      a copied file, for programs
 
@@ -35,6 +36,8 @@ pub struct IncidentsArgs {
 pub enum IncidentsCommand {
     /// Show one incident, the whole story on one page.
     Show(ShowArgs),
+    /// Show what one call or message went through, step by step, and who is to blame.
+    Call(CallArgs),
     /// Follow along: a line for each new incident.
     Tail(TailArgs),
     /// Count what became of all answers, per route and cause.
@@ -125,6 +128,27 @@ pub struct ShowArgs {
     /// Long bodies and values to their end.
     #[arg(long)]
     pub full: bool,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `incidents call`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A running guard is asked for what it remembers; without one, what the store has kept is shown: the
+steps of calls in which something was wrong.
+
+Exit codes: 0 shown, 1 nobody knows this call, 2 usage, 69 no store that can be used."
+)]
+pub struct CallArgs {
+    /// A call or message: CA…, MM…, SM…, or a piece of it that no other has: its beginning, its
+    /// last digits, or as the log shortens it.
+    #[arg(value_name = "SID")]
+    pub sid: String,
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreArgs,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 
 pub(super) mod args;
 mod ask;
+mod call;
 mod chosen;
 mod export;
 mod filter;
@@ -31,6 +32,7 @@ pub(super) fn run(args: &IncidentsArgs) -> Exit {
     let done = match &args.command {
         None => list::run(&args.list).map(fine),
         Some(IncidentsCommand::Show(args)) => show::run(args).map(fine),
+        Some(IncidentsCommand::Call(args)) => call::run(args),
         Some(IncidentsCommand::Tail(args)) => tail::run(args).map(fine),
         Some(IncidentsCommand::Stats(args)) => stats::run(args).map(fine),
         Some(IncidentsCommand::Replay(args)) => replay::run(args),

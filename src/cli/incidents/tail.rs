@@ -12,6 +12,7 @@ use super::args::TailArgs;
 use super::source::Source;
 use super::{Failure, json, row, say};
 use crate::cli::output::{Written, complain};
+use crate::cli::text::wrapped;
 use crate::clock;
 use crate::incidents::store::{Filter, Page, Reader, StoreError, StoredIncident};
 use crate::incidents::view::IncidentView;
@@ -177,6 +178,9 @@ impl Tail<'_> {
             } else {
                 let id = incident.row.id.to_string();
                 text += &row::line(&incident.row, id.get(..ID).unwrap_or(&id), now_ms);
+                if let Some(summary) = &incident.row.summary {
+                    text += &wrapped("  ", summary);
+                }
             }
         }
         if text.is_empty() { Ok(Written::Read) } else { say(&text) }

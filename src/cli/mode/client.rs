@@ -18,7 +18,7 @@ const MAX_ANSWER: u64 = 16 * 1024 * 1024;
 
 /// A guard, as it can be reached.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(in crate::cli) struct Guard {
     place: Place,
     token: Option<String>,
 }
@@ -35,7 +35,7 @@ enum Place {
 
 /// Why no guard answers.
 #[derive(Debug)]
-pub(super) struct Unreachable {
+pub(in crate::cli) struct Unreachable {
     place: String,
     advice: &'static str,
     source: io::Error,
@@ -55,13 +55,13 @@ impl std::error::Error for Unreachable {}
 
 impl Guard {
     /// The guard with this control socket.
-    pub(super) fn behind(control: PathBuf) -> Self {
+    pub(in crate::cli) fn behind(control: PathBuf) -> Self {
         Self { place: Place::Control(control), token: None }
     }
 
     /// The guard whose admin listener is at `http://host:port` or `unix:/path`. `Err` says what was
     /// expected.
-    pub(super) fn at(url: &str, token_file: Option<&Path>) -> Result<Self, String> {
+    pub(in crate::cli) fn at(url: &str, token_file: Option<&Path>) -> Result<Self, String> {
         let place = match url.strip_prefix("unix:") {
             Some(path) => Place::Socket(PathBuf::from(path)),
             None => Place::Address(authority(url)?),
@@ -77,7 +77,7 @@ impl Guard {
     }
 
     /// Sends one request; gives the status and the JSON of the answer.
-    pub(super) fn ask(
+    pub(in crate::cli) fn ask(
         &self,
         method: &str,
         path: &str,

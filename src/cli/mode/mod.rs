@@ -1,6 +1,6 @@
 //! `mode`: shows and switches what the running guard does with answers.
 
-mod client;
+pub(super) mod client;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,9 +1,10 @@
-//! The event for people: what happened, what the backend said, what to fix, how to find it again.
+//! The event for people: what happened, who is to blame and what to fix, what the backend said, how
+//! to find it again.
 
 use http::header::CONTENT_TYPE;
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE, line};
+use super::{BodyShown, Incident, MAX_LINE, Telling, line};
 use crate::guard::Outcome;
 use crate::incidents::redact;
 use crate::telemetry::log::{human_level, now};
@@ -30,6 +31,8 @@ impl Incident {
             head.push_str("  twilio=");
             head.push_str(&codes);
         }
+        head.push_str("\n     ");
+        head.push_str(&self.summary(Telling::Whole));
         let mut after = format!(
             " in {} ms; delivered {}",
             self.upstream_duration.as_millis(),
@@ -60,7 +63,7 @@ impl Incident {
         format!("answered {} {kind}{quoted}", answer.status.as_u16())
     }
 
-    /// Which requests were sent, what was seen, what to fix.
+    /// Which requests were sent, what was seen.
     fn explanation(&self) -> Vec<String> {
         let mut lines: Vec<_> =
             self.attempts().into_iter().map(|attempt| format!("asked: {attempt}")).collect();
@@ -69,7 +72,6 @@ impl Incident {
             let evidence = self.evidence(finding);
             lines.push(format!("seen: {}{place}: {evidence}", finding.cause.explain));
             lines.extend(self.also().into_iter().map(|finding| format!("also: {finding}")));
-            lines.push(format!("fix: {}", finding.cause.remedy));
         }
         lines
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE, TARGET, fitting, line};
+use super::{BodyShown, Incident, MAX_LINE, TARGET, Telling, fitting, line};
 use crate::guard::{Answer, Outcome};
 use crate::incidents::redact::Redaction;
 use crate::telemetry::fields;
@@ -27,6 +27,7 @@ impl Incident {
     /// The event's own fields, masked; in all they fit one line.
     pub(in crate::incidents) fn fields(&self, body: LogBody, shown: BodyShown) -> Own {
         let mut own = self.request_fields();
+        own.extend(self.role_fields());
         own.extend(self.finding_fields());
         own.extend([
             (fields::DELIVERY, json!(self.delivered())),
@@ -72,6 +73,7 @@ impl Incident {
 
     fn request_fields(&self) -> Own {
         vec![
+            (fields::SUMMARY, json!(self.summary(Telling::Whole))),
             (fields::INCIDENT, json!(self.id.to_string())),
             (fields::METHOD, json!(line(self.exchange.request.method.as_str(), 20))),
             (fields::PATH, json!(self.path())),
@@ -81,6 +83,21 @@ impl Incident {
             (fields::CAUSES, json!(self.causes())),
             (fields::TWILIO_CODE, json!(self.codes())),
         ]
+    }
+
+    /// As what Twilio asked, how that is known, and what is known of the call.
+    fn role_fields(&self) -> Own {
+        let known = self.known();
+        let all = [
+            (fields::ROLE, self.role().map(Value::from)),
+            (fields::PARENT, self.parent().map(Value::from)),
+            (fields::BELIEF, Some(self.exchange.call.role.belief.name().into())),
+            (fields::CALL_STATUS, self.call_status().map(Value::from)),
+            (fields::CALL_STREAM, self.stream(Telling::Whole).map(Value::from)),
+            (fields::SIGNATURE, Some(self.signature().into())),
+            (fields::KNOWN_ROUTES, (self.is_stray() && !known.is_empty()).then(|| json!(known))),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     fn finding_fields(&self) -> Own {

@@ -1,8 +1,10 @@
 //! The log event of one incident, for people and as JSON.
 
+mod blame;
 mod body;
 mod human;
 mod json;
+mod told;
 
 use uuid::Uuid;
 
@@ -10,6 +12,10 @@ use super::Incident;
 use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
 use crate::telemetry::visible::visible_bounded;
+use crate::twilio::Slot;
+
+pub(super) use blame::fell_back;
+pub(super) use told::Telling;
 
 /// The target of every incident's event.
 pub const TARGET: &str = "twiml_guard::incidents";
@@ -38,6 +44,7 @@ impl Incident {
     /// The event's constant message.
     pub fn message(&self) -> &'static str {
         match (self.judgement.verdict, self.judgement.withheld.is_some()) {
+            (Verdict::Untouched, _) if self.is_failed_stream() => "stream failed",
             (Verdict::Untouched, _) => "untouched",
             (Verdict::Repaired, false) => "repaired",
             (Verdict::Repaired, true) => "would repair",
@@ -52,6 +59,12 @@ impl Incident {
     /// The slug that it is counted under.
     pub fn cause(&self) -> &'static str {
         self.judgement.first_cause().map_or("", |cause| cause.slug)
+    }
+
+    /// Whether a stream failed: nothing could be delivered in its place.
+    pub(super) fn is_failed_stream(&self) -> bool {
+        let is_fault = |finding: &Finding| finding.cause.level == Level::Fault;
+        self.exchange.slot == Slot::Stream && self.judgement.findings.iter().any(is_fault)
     }
 
     fn param(&self, name: &str) -> Option<&str> {
@@ -121,10 +134,11 @@ impl Incident {
             return Vec::new();
         }
         let shown = |attempt: &Attempt| {
-            let why = match attempt.reason {
+            let why = match &attempt.reason {
                 AttemptReason::First => "",
                 AttemptReason::OtherMethod => " (other method)",
                 AttemptReason::Redirect => " (redirect)",
+                AttemptReason::Resigned { .. } => " (signed anew)",
             };
             let status = attempt
                 .status
@@ -137,7 +151,7 @@ impl Incident {
 }
 
 /// A text as one visible line of at most so many bytes, with `…` where it was cut.
-fn line(text: &str, max: usize) -> String {
+pub(super) fn line(text: &str, max: usize) -> String {
     let mut shown = visible_bounded(text, max);
     if shown.len() > max {
         let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
@@ -253,6 +267,12 @@ mod tests {
         assert_eq!(event["backend.duration_ms"], 184);
         assert_eq!(event["observe"], false);
         assert_eq!(event["causes"][0], incident.cause());
+        assert_eq!(
+            (&event["belief"], &event["signature"]),
+            (&"assumed".into(), &"unchecked".into())
+        );
+        assert_eq!(event["call.status"], "in-progress");
+        assert!(event["summary"].as_str().is_some_and(|line| line.contains("; fix: ")), "{event}");
         assert!(event["twilio.code"].as_str().is_some_and(|codes| !codes.is_empty()));
         assert!(event["backend.body"].as_str().is_some_and(|body| body.contains("KeyError")));
         assert!(event["fix"].as_str().is_some_and(|fix| !fix.is_empty()));
@@ -290,11 +310,14 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].contains(" WARN  replaced  POST /voice  slot=voice  cause="), "{text}");
         assert!(
-            lines[1].starts_with("     backend answered 500 text/html \"<h1>KeyError"),
+            lines[1].contains(" averted: POST /voice ") && lines[1].contains("; fix: "),
             "{text}"
         );
-        assert!(lines[1].ends_with(" in 184 ms; delivered fallback \"voice\""), "{text}");
-        assert!(lines.iter().any(|line| line.starts_with("     fix: ")), "{text}");
+        assert!(
+            lines[2].starts_with("     backend answered 500 text/html \"<h1>KeyError"),
+            "{text}"
+        );
+        assert!(lines[2].ends_with(" in 184 ms; delivered fallback \"voice\""), "{text}");
         let last = lines[lines.len() - 1];
         assert!(last.starts_with(&format!("     incident={} call=CA…1f03", incident.id)), "{text}");
     }
@@ -438,10 +461,10 @@ mod tests {
         assert_eq!(
             shown,
             "WARN  replaced  POST /webhook/incoming_call  slot=voice  cause=html-page  twilio=12100,11200,11217\n     \
+             12100 averted: POST /webhook/incoming_call (taken for voice); the backend said 500 text/html (a web page instead of TwiML: OperationalError); answered fallback \"voice\"; fix: this route's error handler returns a web page; return TwiML from it (Flask: @app.errorhandler)\n     \
              backend answered 500 text/html \"<title>OperationalError</title><p>password=***, call +1555…4477</p>\" in 184 ms; delivered fallback \"voice\"\n     \
              seen: a web page instead of TwiML at line 1 column 1: OperationalError\n     \
              also: server-error: status 500 Internal Server Error\n     \
-             fix: this route's error handler returns a web page; return TwiML from it (Flask: @app.errorhandler)\n     \
              incident=00000000-0000-0000-0000-000000000000 call=CA…cdef from=+9725…4724"
         );
     }

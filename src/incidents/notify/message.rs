@@ -1,4 +1,5 @@
-//! What a webhook is told. No number, header, parameter or body is ever in it.
+//! What a webhook is told. No number, header or body is ever in it, and of the parameters only
+//! CallStatus and the fault that made Twilio fall back.
 
 use serde::Serialize;
 
@@ -79,7 +80,11 @@ impl Message<'_> {
             facts.push(format!("{} only observed", outbreak.observed));
         }
         lines.push(facts.join(", "));
-        lines.extend((!remedy.is_empty()).then(|| format!("Fix: {remedy}")));
+        match &outbreak.summary {
+            // It ends in what to fix.
+            Some(summary) => lines.push(summary.clone()),
+            None => lines.extend((!remedy.is_empty()).then(|| format!("Fix: {remedy}"))),
+        }
         let at = if self.host.is_empty() { String::new() } else { format!(" (on {})", self.host) };
         lines.push(format!("Look: {}{at}", self.command()));
         if self.held > 0 {
@@ -121,6 +126,7 @@ impl Message<'_> {
             "remedy" => remedy.to_owned(),
             "route" => outbreak.route.clone(),
             "since" => rfc3339(outbreak.since_ms),
+            "summary" => outbreak.summary.clone().unwrap_or_default(),
             "text" => self.text(),
             _ => String::new(),
         }
@@ -158,6 +164,7 @@ pub(super) mod tests {
             count: 100,
             callers: 7,
             observed: 0,
+            summary: Some("12100 averted: POST /a".to_owned()),
         };
         Notice { change, outbreak }
     }
@@ -175,7 +182,7 @@ pub(super) mod tests {
         for part in [
             "grew to 100 incidents: html-page on /a&lt;b&gt;&amp;\"c\n",
             texts("html-page").0,
-            &slack(texts("html-page").1),
+            "\n12100 averted: POST /a\n",
             "7 callers, since 2026-11-25T08:29:53.614Z, last 2026-11-25T08:29:54.000Z, Twilio 12100, 12200",
             "twiml-guard incidents show 00000000-0000-0000-0000-000000000001 (on pbx-1)",
             "3 other messages held back",
@@ -184,6 +191,10 @@ pub(super) mod tests {
         }
         assert!(!text.contains('<'), "{text}");
         assert!(!body(&NotifyFormat::Slack, 0).to_string().contains("held back"));
+        let mut older = notice(Change::Opened, 1);
+        older.outbreak.summary = None;
+        let text = Message { notice: &older, held: 0, host: "" }.text();
+        assert!(text.contains(&format!("\nFix: {}\n", texts("html-page").1)), "{text}");
     }
 
     #[test]
@@ -198,14 +209,14 @@ pub(super) mod tests {
     #[test]
     fn every_placeholder_is_filled() {
         let text = r#"{"a": [{{count}}, {{callers}}, {{held}}], "b": "{{change}} {{cause}} {{route}} {{code}} {{host}} {{since}} {{last}} {{id}}",
-            "c": "{{explain}}", "d": "{{remedy}}", "e": "{{codes}}", "f": "{{command}}", "g": "{{text}}"}"#;
+            "c": "{{explain}}", "d": "{{remedy}}", "e": "{{codes}}", "f": "{{command}}", "g": "{{text}}", "h": "{{summary}}"}"#;
         let json = body(&NotifyFormat::Template(Template::read(text).unwrap()), 2);
         assert_eq!(json["a"], serde_json::json!([100, 7, 2]));
         assert_eq!(
             json["b"],
             "grew html-page /a<b>&\"c 12100 pbx-1 2026-11-25T08:29:53.614Z 2026-11-25T08:29:54.000Z 00000000-0000-0000-0000-000000000001"
         );
-        for field in ["c", "d", "e", "f", "g"] {
+        for field in ["c", "d", "e", "f", "g", "h"] {
             assert!(!json[field].as_str().unwrap().is_empty(), "{field}");
         }
     }

@@ -62,6 +62,7 @@ pub fn try_webhooks(config: &[Notify]) -> Vec<Result<(), String>> {
         count: 1,
         callers: 0,
         observed: 0,
+        summary: None,
     };
     let notice = Notice { change: Change::Opened, outbreak };
     let message = Message { notice: &notice, held: 0, host: &host_name() };

@@ -18,6 +18,7 @@ use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset,
 };
 use crate::incidents::Incident;
+use crate::incidents::event::Telling;
 use crate::incidents::redact::{Redaction, with_escapes};
 use crate::telemetry::visible::visible;
 
@@ -48,6 +49,13 @@ impl Row {
             path: cut(&incident.redaction.target(path), MAX_TARGET).into_owned(),
             call_sid: sid("CallSid"),
             message_sid: sid("MessageSid").or_else(|| sid("SmsSid")),
+            role: incident.role(),
+            parent: incident.parent(),
+            belief: Some(incident.exchange.call.role.belief.name().to_owned()),
+            call_status: incident.call_status(),
+            stream: incident.stream(Telling::Whole),
+            signature: Some(incident.signature()),
+            summary: Some(incident.summary(Telling::Whole)),
             outcome: incident.outcome().to_owned(),
             observe: incident.judgement.withheld.is_some(),
             cause: incident.cause().to_owned(),
@@ -187,6 +195,7 @@ impl Maker<'_> {
                 AttemptReason::First => "first",
                 AttemptReason::OtherMethod => "other-method",
                 AttemptReason::Redirect => "redirect",
+                AttemptReason::Resigned { .. } => "resigned",
             }
             .to_owned(),
             headers: Vec::new(),

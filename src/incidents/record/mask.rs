@@ -27,6 +27,12 @@ impl Record {
             }
         };
         self.row.path = redaction.target(&self.row.path);
+        let row = &mut self.row;
+        for told in
+            [&mut row.role, &mut row.parent, &mut row.stream, &mut row.signature, &mut row.summary]
+        {
+            told.iter_mut().for_each(said);
+        }
         self.request.target = redaction.target(&self.request.target);
         for param in self.request.params.iter_mut().filter(|param| !param.masked) {
             let masked = redaction.param(&param.name, &param.value);

@@ -42,7 +42,7 @@ pub struct Record {
 }
 
 /// What every incident keeps, however many there are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// UUIDv7: sorts by time.
     pub id: Uuid,
@@ -62,6 +62,27 @@ pub struct Row {
     /// The message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_sid: Option<String>,
+    /// As what a document handed the URL out, masked: `action of <Connect> from POST /voice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// Which document that was, masked: `POST /voice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// How slot and role are known: `configured`, `this-call`, `learnt`, `inferred`, `assumed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belief: Option<String>,
+    /// CallStatus, or a message's status, as the request told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_status: Option<String>,
+    /// What became of the stream that the call was handed, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
+    /// What is known of the signature: `valid for URL`, `unsigned`, `forged`, `unchecked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+    /// The one line that names the exchange to blame, masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     /// `repaired`, `replaced`, `failed` or `untouched` (with warnings).
     pub outcome: String,
     /// Whether that is only what enforcing would have done.

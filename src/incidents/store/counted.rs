@@ -68,6 +68,7 @@ mod tests {
             count,
             callers: count / 2,
             observed: 0,
+            summary: None,
         }
     }
 

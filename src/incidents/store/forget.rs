@@ -11,8 +11,8 @@ use super::{StoreError, open};
 /// How long somebody who reads is waited for.
 const WAIT: Duration = Duration::from_secs(20);
 
-/// Deletes every incident from or to the number with this hash, and the trace of the caller in
-/// outbreaks, from the file too and not only from its tables. Gives how many incidents.
+/// Deletes every incident from or to the number with this hash, the steps of its calls, and the
+/// trace of the caller in outbreaks, from the file too and not only from its tables. Gives how many incidents.
 pub fn forget(path: &Path, hash: u64) -> Result<usize, StoreError> {
     if !path.exists() {
         return Err(StoreError::Missing { path: path.to_owned() });
@@ -24,6 +24,16 @@ pub fn forget(path: &Path, hash: u64) -> Result<usize, StoreError> {
     db.pragma_update(None, "secure_delete", "ON")?;
     let hash = signed(hash);
     let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Steps of calls without an incident on record may be this number's too.
+    transaction.execute(
+        "DELETE FROM step WHERE sid NOT IN (
+            SELECT call FROM incident WHERE call IS NOT NULL AND caller IS NOT ?1 AND callee IS NOT ?1
+            UNION SELECT message FROM incident WHERE message IS NOT NULL AND caller IS NOT ?1 AND callee IS NOT ?1)
+         OR sid IN (
+            SELECT call FROM incident WHERE call IS NOT NULL AND (caller = ?1 OR callee = ?1)
+            UNION SELECT message FROM incident WHERE message IS NOT NULL AND (caller = ?1 OR callee = ?1))",
+        [hash],
+    )?;
     transaction.execute(
         "DELETE FROM record WHERE seq IN (SELECT seq FROM incident WHERE caller = ?1 OR callee = ?1)",
         [hash],

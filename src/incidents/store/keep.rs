@@ -37,16 +37,19 @@ pub(super) fn retain(db: &mut Connection, keep: Keep, now_ms: u64) -> Result<usi
     }
     let traffic =
         db.execute("DELETE FROM traffic WHERE minute < ?", [number(oldest_ms / 60_000)])?;
+    let mut steps = db.execute("DELETE FROM step WHERE time_ms < ?", [number(oldest_ms)])?;
     if used(db)? > keep.bytes {
         while used(db)? > keep.bytes / 10 * LEFT_TENTHS {
             let step = delete(db, "?1 IS NOT NULL", 0)?;
             gone += step;
-            if step == 0 {
+            let old = delete_steps(db)?;
+            steps += old;
+            if step + old == 0 {
                 break;
             }
         }
     }
-    if gone + traffic > 0 {
+    if gone + traffic + steps > 0 {
         // Each step gives one page back.
         let mut vacuum = db.prepare("PRAGMA incremental_vacuum")?;
         let mut pages = vacuum.query([])?;
@@ -70,6 +73,17 @@ fn delete(db: &mut Connection, condition: &str, value: u64) -> Result<usize, Sto
     }
     transaction.commit()?;
     Ok(gone)
+}
+
+/// Deletes steps older than the oldest incident that is left, or the oldest where none is.
+fn delete_steps(db: &Connection) -> Result<usize, StoreError> {
+    Ok(db.execute(
+        &format!(
+            "DELETE FROM step WHERE seq IN (SELECT seq FROM step
+             WHERE time_ms < (SELECT coalesce(min(time_ms), 9223372036854775807) FROM incident) ORDER BY time_ms LIMIT {STEP})"
+        ),
+        [],
+    )?)
 }
 
 /// Bytes of the file that hold something.

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension as _, params};
 use uuid::Uuid;
 
 use super::convert::{count, number};
-use super::read::{INCIDENT, OUTBREAK, incident, limit_of, outbreak, range};
+use super::read::{incident, limit_of, outbreak, range};
 use super::{Filter, Reader, StoreError, StoredIncident};
 use crate::incidents::outbreak::Outbreak;
 
@@ -26,7 +26,8 @@ impl Reader {
     /// The outbreaks whose id begins so, at most ten.
     pub fn outbreaks_by_prefix(&self, prefix: &str) -> Result<Vec<Outbreak>, StoreError> {
         let Some((from, to)) = range(prefix) else { return Ok(Vec::new()) };
-        let sql = format!("{OUTBREAK} WHERE o.id BETWEEN ? AND ? ORDER BY o.key LIMIT 10");
+        let select = self.select_outbreaks();
+        let sql = format!("{select} WHERE o.id BETWEEN ? AND ? ORDER BY o.key LIMIT 10");
         self.all(&sql, vec![Value::Blob(from.to_vec()), Value::Blob(to.to_vec())], outbreak)
     }
 
@@ -34,7 +35,8 @@ impl Reader {
     /// place in the order of recording.
     pub fn nearest_whole(&self, of: Uuid, seq: i64) -> Result<Option<StoredIncident>, StoreError> {
         let sql = format!(
-            "{INCIDENT} JOIN record w ON w.seq = i.seq WHERE o.id = ? ORDER BY abs(i.seq - ?), i.seq LIMIT 1"
+            "{} JOIN record w ON w.seq = i.seq WHERE o.id = ? ORDER BY abs(i.seq - ?), i.seq LIMIT 1",
+            self.select_incidents()
         );
         let mut statement = self.db.prepare_cached(&sql)?;
         Ok(statement.query_row(params![of.as_bytes(), seq], incident).optional()?)
@@ -48,9 +50,10 @@ impl Reader {
         limit: usize,
     ) -> Result<Vec<StoredIncident>, StoreError> {
         let sql = format!(
-            "{INCIDENT} WHERE i.seq IN (SELECT max(n.seq) FROM incident n JOIN record w ON w.seq = n.seq
+            "{} WHERE i.seq IN (SELECT max(n.seq) FROM incident n JOIN record w ON w.seq = n.seq
              WHERE n.outbreak = (SELECT key FROM outbreak WHERE id = ?) GROUP BY n.method, n.path)
-             ORDER BY i.seq DESC LIMIT ?"
+             ORDER BY i.seq DESC LIMIT ?",
+            self.select_incidents()
         );
         let values = vec![Value::Blob(of.as_bytes().to_vec()), Value::Integer(limit_of(limit))];
         self.all(&sql, values, incident)

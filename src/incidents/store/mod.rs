@@ -11,6 +11,7 @@ mod open;
 mod queue;
 mod read;
 mod schema;
+mod step;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -23,6 +24,7 @@ pub use lookup::Counts;
 pub use open::{FILE, prepare_folder};
 pub use queue::{Item, NewIncident, Store, StoreHandle};
 pub use read::{Reader, StoredIncident, Traffic};
+pub use step::MOST_STEPS;
 
 use std::io;
 use std::path::PathBuf;

@@ -11,6 +11,7 @@ use super::writer::Writer;
 use crate::incidents::ending;
 use crate::incidents::outbreak::{Earlier, Outbreak};
 use crate::incidents::record::{Record, Row};
+use crate::incidents::timeline::Step;
 use crate::telemetry::metrics::Metrics;
 
 /// Items on their way to the writer.
@@ -40,6 +41,8 @@ pub enum Item {
     Incident(Box<NewIncident>),
     /// How an outbreak stands.
     Outbreak(Box<Outbreak>),
+    /// Steps of the call or message with this SID.
+    Steps(String, Vec<Step>),
     /// What became of all answers for a while.
     Traffic(Vec<Traffic>),
 }

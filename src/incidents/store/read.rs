@@ -36,14 +36,31 @@ pub struct StoredIncident {
     pub row: Row,
 }
 
-pub(super) const INCIDENT: &str = "SELECT i.seq, i.id, i.time_ms, o.route, i.slot, i.method, i.path, i.call, i.message, i.outcome, i.observe,
-        o.cause, i.causes, i.codes, i.upstream_ms, i.budget_left_ms, o.id, EXISTS(SELECT 1 FROM record r WHERE r.seq = i.seq)
-     FROM incident i JOIN outbreak o ON o.key = i.outbreak";
-
-pub(super) const OUTBREAK: &str = "SELECT o.id, o.route, o.cause, o.codes, o.since_ms, o.last_ms, o.closed_ms, o.reopened, o.count, o.callers, o.observed, o.key
-     FROM outbreak o";
+const INCIDENT: &str = "SELECT i.seq, i.id, i.time_ms, o.route, i.slot, i.method, i.path, i.call, i.message, i.outcome, i.observe,
+        o.cause, i.causes, i.codes, i.upstream_ms, i.budget_left_ms, o.id, EXISTS(SELECT 1 FROM record r WHERE r.seq = i.seq)";
+const OUTBREAK: &str = "SELECT o.id, o.route, o.cause, o.codes, o.since_ms, o.last_ms, o.closed_ms, o.reopened, o.count, o.callers, o.observed, o.key";
 
 impl Reader {
+    /// The file's version when it was opened.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Whatever [`incident`] reads, up to the conditions.
+    pub(super) fn select_incidents(&self) -> String {
+        let own = match self.version {
+            ..3 => "NULL, NULL, NULL, NULL, NULL, NULL, NULL",
+            _ => "i.role, i.parent, i.belief, i.call_status, i.stream, i.signature, i.summary",
+        };
+        format!("{INCIDENT}, {own} FROM incident i JOIN outbreak o ON o.key = i.outbreak")
+    }
+
+    /// Whatever [`outbreak`] reads, up to the conditions.
+    pub(super) fn select_outbreaks(&self) -> String {
+        let own = if self.version < 3 { "NULL" } else { "o.summary" };
+        format!("{OUTBREAK}, {own} FROM outbreak o")
+    }
+
     /// Opens the store at this path; it must be there.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let db = open::for_reading(path)?;
@@ -78,15 +95,16 @@ impl Reader {
         };
         values.push(Value::Integer(limit_of(page.limit)));
         let sql = format!(
-            "{OUTBREAK} WHERE {open} AND {chosen} AND {behind}
-             ORDER BY o.closed_ms IS NOT NULL, o.last_ms DESC, o.key DESC LIMIT ?"
+            "{} WHERE {open} AND {chosen} AND {behind}
+             ORDER BY o.closed_ms IS NOT NULL, o.last_ms DESC, o.key DESC LIMIT ?",
+            self.select_outbreaks()
         );
         self.all(&sql, values, outbreak)
     }
 
     /// One outbreak.
     pub fn outbreak(&self, id: Uuid) -> Result<Option<Outbreak>, StoreError> {
-        let sql = format!("{OUTBREAK} WHERE o.id = ?");
+        let sql = format!("{} WHERE o.id = ?", self.select_outbreaks());
         Ok(self.db.prepare_cached(&sql)?.query_row([id.as_bytes()], outbreak).optional()?)
     }
 
@@ -103,8 +121,8 @@ impl Reader {
         };
         values.push(Value::Integer(before));
         values.push(Value::Integer(limit_of(page.limit)));
-        let sql =
-            format!("{INCIDENT} WHERE {conditions} AND i.seq < ? ORDER BY i.seq DESC LIMIT ?");
+        let select = self.select_incidents();
+        let sql = format!("{select} WHERE {conditions} AND i.seq < ? ORDER BY i.seq DESC LIMIT ?");
         self.all(&sql, values, incident)
     }
 
@@ -129,7 +147,8 @@ impl Reader {
         let (conditions, mut values) = filter.conditions();
         values.push(Value::Integer(seq));
         values.push(Value::Integer(limit_of(limit)));
-        let sql = format!("{INCIDENT} WHERE {conditions} AND i.seq > ? ORDER BY i.seq LIMIT ?");
+        let select = self.select_incidents();
+        let sql = format!("{select} WHERE {conditions} AND i.seq > ? ORDER BY i.seq LIMIT ?");
         self.all(&sql, values, incident)
     }
 
@@ -141,7 +160,8 @@ impl Reader {
     /// The incidents whose id begins so, at most ten.
     pub fn by_prefix(&self, prefix: &str) -> Result<Vec<StoredIncident>, StoreError> {
         let Some((from, to)) = range(prefix) else { return Ok(Vec::new()) };
-        let sql = format!("{INCIDENT} WHERE i.id BETWEEN ? AND ? ORDER BY i.seq LIMIT 10");
+        let select = self.select_incidents();
+        let sql = format!("{select} WHERE i.id BETWEEN ? AND ? ORDER BY i.seq LIMIT 10");
         self.all(&sql, vec![Value::Blob(from.to_vec()), Value::Blob(to.to_vec())], |row| {
             incident(row)
         })
@@ -185,7 +205,8 @@ impl Reader {
     /// Outbreaks to go on with, each with its callers: open ones, and closed ones since a time.
     pub(super) fn to_go_on_with(&self, since_ms: u64) -> Result<Vec<Earlier>, StoreError> {
         let sql = format!(
-            "{OUTBREAK} WHERE o.closed_ms IS NULL OR o.last_ms >= ? ORDER BY o.last_ms DESC LIMIT 1000"
+            "{} WHERE o.closed_ms IS NULL OR o.last_ms >= ? ORDER BY o.last_ms DESC LIMIT 1000",
+            self.select_outbreaks()
         );
         let found: Vec<(Outbreak, i64)> =
             self.all(&sql, vec![Value::Integer(number(since_ms))], |row| {
@@ -244,6 +265,7 @@ pub(super) fn outbreak(row: &SqlRow<'_>) -> rusqlite::Result<Outbreak> {
         count: count(row.get(8)?),
         callers: count(row.get(9)?),
         observed: count(row.get(10)?),
+        summary: row.get(12)?,
     })
 }
 
@@ -262,6 +284,13 @@ pub(super) fn incident(row: &SqlRow<'_>) -> rusqlite::Result<StoredIncident> {
             path: row.get(6)?,
             call_sid: sid(row.get_ref(7)?),
             message_sid: sid(row.get_ref(8)?),
+            role: row.get(18)?,
+            parent: row.get(19)?,
+            belief: row.get(20)?,
+            call_status: row.get(21)?,
+            stream: row.get(22)?,
+            signature: row.get(23)?,
+            summary: row.get(24)?,
             outcome: row.get(9)?,
             observe: row.get(10)?,
             cause: row.get(11)?,

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// The version that this guard reads and writes (`PRAGMA user_version`).
-pub const VERSION: i64 = 2;
+pub const VERSION: i64 = 3;
 
 /// `twgd`: tells the file from other databases (`PRAGMA application_id`).
 const APPLICATION_ID: i64 = 0x7477_6764;
@@ -73,6 +73,23 @@ const MIGRATIONS: &[&str] = &[
         upstream BLOB NOT NULL,
         PRIMARY KEY(minute, route)
     ) WITHOUT ROWID;",
+    // 3: as what a URL was called and what was known of the call; the steps of calls.
+    "ALTER TABLE incident ADD COLUMN role TEXT;
+    ALTER TABLE incident ADD COLUMN parent TEXT;
+    ALTER TABLE incident ADD COLUMN belief TEXT;
+    ALTER TABLE incident ADD COLUMN call_status TEXT;
+    ALTER TABLE incident ADD COLUMN stream TEXT;
+    ALTER TABLE incident ADD COLUMN signature TEXT;
+    ALTER TABLE incident ADD COLUMN summary TEXT;
+    ALTER TABLE outbreak ADD COLUMN summary TEXT;
+    CREATE TABLE step(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        sid BLOB NOT NULL,
+        time_ms INTEGER NOT NULL,
+        json TEXT NOT NULL
+    );
+    CREATE INDEX step_sid ON step(sid, time_ms);
+    CREATE INDEX step_time ON step(time_ms);",
 ];
 
 /// The version of an open file; 0: empty.

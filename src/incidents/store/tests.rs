@@ -1,5 +1,7 @@
 //! The store against real files.
 
+mod steps;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -42,6 +44,7 @@ fn incidents(count: u64, caller: u64) -> Vec<Item> {
                 caller: Some(caller),
                 observe: false,
                 answer: 1,
+                summary: "12100 averted",
             };
             let noted = outbreaks.note(&seen, Duration::from_millis(n), || incident.id);
             let record = noted.whole.then(|| {

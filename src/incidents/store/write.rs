@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
 
-use super::StoreError;
 use super::convert::{list, number, pack, sid_to_blob, signed};
 use super::counted::Counted;
 use super::queue::{Item, NewIncident};
 use super::read::Traffic;
+use super::{StoreError, step};
 use crate::incidents::outbreak::Outbreak;
 
 /// Writes all of it or nothing.
@@ -28,6 +28,7 @@ pub(super) fn all<'i>(
                 }
             }
             Item::Outbreak(_) => {}
+            Item::Steps(sid, steps) => step::write(&transaction, sid, steps)?,
             Item::Traffic(minutes) => {
                 for minute in minutes {
                     traffic(&transaction, minute)?;
@@ -51,7 +52,7 @@ fn outbreaks<'i>(
         let standing = match item {
             Item::Incident(new) => &new.outbreak,
             Item::Outbreak(outbreak) => outbreak,
-            Item::Traffic(_) => continue,
+            Item::Steps(..) | Item::Traffic(_) => continue,
         };
         let place = *places.entry(standing.id).or_insert(latest.len());
         match latest.get_mut(place) {
@@ -80,8 +81,9 @@ fn incident(db: &Transaction<'_>, new: &NewIncident, key: i64) -> Result<(), Sto
     let inserted = db
         .prepare_cached(
             "INSERT OR IGNORE INTO incident(id, time_ms, outbreak, slot, method, path, call, message, caller, callee,
-                outcome, observe, causes, codes, upstream_ms, budget_left_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                outcome, observe, causes, codes, upstream_ms, budget_left_ms,
+                role, parent, belief, call_status, stream, signature, summary)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             row.id.as_bytes(),
@@ -100,6 +102,13 @@ fn incident(db: &Transaction<'_>, new: &NewIncident, key: i64) -> Result<(), Sto
             list(&row.codes),
             number(row.upstream_ms),
             number(row.budget_left_ms),
+            row.role,
+            row.parent,
+            row.belief,
+            row.call_status,
+            row.stream,
+            row.signature,
+            row.summary,
         ])?;
     // A record that can't be written is no reason to lose the incident.
     if let (Some(Ok(json)), 1) = (new.record.as_deref().map(pack), inserted) {
@@ -119,9 +128,9 @@ fn outbreak(
     let growth = counted.growth(outbreak);
     let key = db
         .prepare_cached(
-            "INSERT INTO outbreak(id, route, cause, codes, since_ms, last_ms, closed_ms, reopened, count, callers, observed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes,
+            "INSERT INTO outbreak(id, route, cause, codes, since_ms, last_ms, closed_ms, reopened, count, callers, observed, summary)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?15)
+             ON CONFLICT(id) DO UPDATE SET codes = excluded.codes, summary = coalesce(excluded.summary, summary),
                 closed_ms = CASE WHEN excluded.last_ms >= last_ms THEN excluded.closed_ms ELSE closed_ms END,
                 last_ms = max(last_ms, excluded.last_ms), reopened = max(reopened, excluded.reopened),
                 count = count + ?12, callers = callers + ?13, observed = observed + ?14
@@ -143,6 +152,7 @@ fn outbreak(
                 number(growth.count),
                 number(growth.callers),
                 number(growth.observed),
+                outbreak.summary,
             ],
             |row| row.get(0),
         )?;

@@ -19,6 +19,8 @@ use crate::telemetry::metrics::Metrics;
 const MAX_WAITING: usize = 50_000;
 /// Whole records among them.
 const MAX_WAITING_WHOLE: usize = 500;
+/// Batches of steps among them.
+const MAX_WAITING_STEPS: usize = 2_000;
 /// The longest that something waits while everything is fine.
 const FLUSH: Duration = Duration::from_millis(200);
 /// Items in one transaction.
@@ -47,6 +49,8 @@ pub(super) struct Writer {
     waiting: VecDeque<Item>,
     /// Whole records that wait.
     whole: usize,
+    /// Batches of steps that wait.
+    steps: usize,
     /// Items dropped since it was last said.
     lost: u64,
     /// When the writer started: steady and wall time.
@@ -66,6 +70,7 @@ impl Writer {
             unchecked: false,
             waiting: VecDeque::new(),
             whole: 0,
+            steps: 0,
             lost: 0,
             started: (Instant::now(), clock::now_ms()),
         };
@@ -126,7 +131,8 @@ impl Writer {
     /// Keeps an item until it is written; what there is no room for is counted.
     fn wait(&mut self, mut item: Item) {
         self.metrics.store_queue(-1);
-        if self.waiting.len() >= MAX_WAITING {
+        let is_steps = matches!(item, Item::Steps(..));
+        if self.waiting.len() >= MAX_WAITING || is_steps && self.steps >= MAX_WAITING_STEPS {
             self.lost += 1;
             self.metrics.not_stored(1);
             return;
@@ -140,6 +146,7 @@ impl Writer {
                 self.whole += 1;
             }
         }
+        self.steps += usize::from(is_steps);
         self.waiting.push_back(item);
     }
 
@@ -158,10 +165,15 @@ impl Writer {
             match write::all(&mut db.connection, items, &mut counted) {
                 Ok(()) => {
                     self.counted = counted;
-                    let written = self.waiting.drain(..batch);
-                    let whole =
-                        |item: &Item| matches!(item, Item::Incident(new) if new.record.is_some());
-                    self.whole -= written.filter(whole).count().min(self.whole);
+                    for item in self.waiting.drain(..batch) {
+                        match item {
+                            Item::Incident(new) if new.record.is_some() => {
+                                self.whole = self.whole.saturating_sub(1);
+                            }
+                            Item::Steps(..) => self.steps = self.steps.saturating_sub(1),
+                            _ => {}
+                        }
+                    }
                     self.fine();
                 }
                 Err(StoreError::Sqlite(error)) if is_about_data(&error) => {
@@ -179,6 +191,8 @@ impl Writer {
     fn drop_unfit(&mut self, batch: usize) {
         let Some(db) = &mut self.db else { return };
         let items: Vec<Item> = self.waiting.drain(..batch).collect();
+        let steps = items.iter().filter(|item| matches!(item, Item::Steps(..))).count();
+        self.steps = self.steps.saturating_sub(steps);
         for item in items {
             let mut counted = self.counted.clone();
             let written = write::all(&mut db.connection, std::iter::once(&item), &mut counted);

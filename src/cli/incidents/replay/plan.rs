@@ -134,8 +134,6 @@ slot = "wait"
             slot: slot.to_owned(),
             method: "POST".to_owned(),
             path: target.to_owned(),
-            call_sid: None,
-            message_sid: None,
             outcome: "replaced".to_owned(),
             observe: false,
             cause: "html-page".to_owned(),
@@ -143,6 +141,7 @@ slot = "wait"
             codes: vec![12100],
             upstream_ms: 1,
             budget_left_ms: 1,
+            ..Row::default()
         };
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let attempt = AttemptRecord {

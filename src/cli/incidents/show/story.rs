@@ -69,6 +69,9 @@ impl Page<'_> {
         let upstream = self.record.map(|record| format!(" of {}", record.upstream));
         let whose = format!("{} {}{}", row.method, row.path, upstream.unwrap_or_default());
         text += &wrapped("in:  ", &whose);
+        if let Some(summary) = &row.summary {
+            text += &wrapped("who: ", summary);
+        }
         text
     }
 
@@ -80,8 +83,19 @@ impl Page<'_> {
         let came = written(row.time_ms, "%Y-%m-%d %H:%M:%S.%3fZ");
         fact("time", &format!("{came}, {}", ago(row.time_ms, self.now_ms)));
         fact("route", &format!("{}, slot {}", row.route, row.slot));
+        let asked_as = row.role.as_deref().unwrap_or(&row.slot);
+        if let Some(belief) = &row.belief {
+            fact("role", &format!("{asked_as} ({belief})"));
+        }
         if let Some(sid) = &row.call_sid {
-            fact("call", sid);
+            let status = row.call_status.as_ref().map(|status| format!(", {status}"));
+            fact("call", &format!("{sid}{}", status.unwrap_or_default()));
+        }
+        if let Some(stream) = &row.stream {
+            fact("stream", stream);
+        }
+        if let Some(signature) = &row.signature {
+            fact("signature", signature);
         }
         if let Some(sid) = &row.message_sid {
             fact("message", sid);
