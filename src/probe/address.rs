@@ -87,21 +87,22 @@ fn refused_v6(ip: Ipv6Addr) -> Option<&'static str> {
 
 /// The IPv4 addresses that an IPv6 address may lead to: mapped, compatible, NAT64, 6to4, Teredo.
 fn embedded(ip: Ipv6Addr) -> Vec<Ipv4Addr> {
-    let [a, b, c, d, e, f, g, h] = ip.segments();
+    let segments = ip.segments();
+    let [first, second, third, fourth, fifth, sixth, seventh, last] = segments;
     let joined = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     let mut found = Vec::new();
-    let zeros = (a, b, c, d) == (0, 0, 0, 0);
-    if zeros && (matches!((e, f), (0, 0 | 0xffff) | (0xffff, 0))) {
-        found.push(joined(g, h));
+    let zeros = (first, second, third, fourth) == (0, 0, 0, 0);
+    if zeros && (matches!((fifth, sixth), (0, 0 | 0xffff) | (0xffff, 0))) {
+        found.push(joined(seventh, last));
     }
-    if (a, b) == (0x64, 0xff9b) {
-        found.push(joined(g, h));
+    if (first, second) == (0x64, 0xff9b) {
+        found.push(joined(seventh, last));
     }
-    if a == 0x2002 {
-        found.push(joined(b, c));
+    if first == 0x2002 {
+        found.push(joined(second, third));
     }
-    if (a, b) == (0x2001, 0) {
-        found.extend([joined(c, d), joined(!g, !h)]);
+    if (first, second) == (0x2001, 0) {
+        found.extend([joined(third, fourth), joined(!seventh, !last)]);
     }
     found
 }

@@ -26,7 +26,7 @@ use super::stream_words as words;
 /// Time for the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A stream is given up after this, whatever it still says.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// How long a backend may still speak after `stop`.
 const AFTER_STOP: Duration = Duration::from_millis(500);
 /// Most bytes of a handshake's answer.

@@ -20,8 +20,8 @@ fn brief() -> Script {
     Script { frames: 10, ..Script::default() }
 }
 
-fn hung_up(after: &str) -> Option<Ending> {
-    Some(Ending::HungUp(after.to_owned()))
+fn hung_up(after: &str) -> Ending {
+    Ending::HungUp(after.to_owned())
 }
 
 fn value<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
@@ -36,10 +36,16 @@ async fn digits_lead_to_the_action_and_silence_to_the_next_verb() {
     ])
     .await;
     let said = called(&app, brief()).await;
-    assert_eq!((said.words(), said.ending().cloned()), (vec!["Press", "Bye"], hung_up("Say")));
+    assert_eq!(
+        (said.words(), said.ending().cloned()),
+        (vec!["Press", "Bye"], Some(hung_up("Say")))
+    );
     let script = Script { digits: VecDeque::from(["7".to_owned()]), ..brief() };
     let said = called(&app, script).await;
-    assert_eq!((said.words(), said.ending().cloned()), (vec!["Press", "One"], hung_up("Hangup")));
+    assert_eq!(
+        (said.words(), said.ending().cloned()),
+        (vec!["Press", "One"], Some(hung_up("Hangup")))
+    );
     let params = said.params_to("/menu").unwrap();
     assert_eq!(
         (value(params, "Digits"), value(params, "CallStatus")),

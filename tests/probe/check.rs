@@ -182,3 +182,50 @@ async fn messaging_is_checked_likewise() {
     let (code, text) = checked(&["nonsense"], None).await;
     assert!(code == Some(2) && text.contains("expected a URL"), "{text}");
 }
+
+#[tokio::test]
+async fn the_self_check_names_what_is_wrong_at_the_start_and_the_guard_serves_on() {
+    let app = App::start(&[
+        ("/good", twiml("<Say>Hi</Say>")),
+        ("/webhook/incoming_call", answer("405 Method Not Allowed", "text/html", "no")),
+    ])
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let routes = "[[route]]\npath = \"/good\"\nslot = \"voice\"\n[[route]]\npath = \"/webhook/incoming_call\"\nslot = \"voice\"\n";
+    std::fs::write(&file, routes).unwrap();
+    let file = file.to_str().unwrap().to_owned();
+    let upstream = format!("http://{}", app.address);
+    let events = tokio::task::spawn_blocking(move || {
+        let mut guard = binary::Running::start(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--ops",
+            "off",
+            "--config",
+            &file,
+            "--upstream",
+            &upstream,
+            "--log-format",
+            "json",
+            "--self-check",
+        ]);
+        let address = guard.address();
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        let answer = binary::post(address, "/good", crate::support::client::CALL);
+        assert!(answer.contains("<Say>Hi</Say>"), "{answer}");
+        guard.signal("TERM");
+        guard.end().1
+    })
+    .await
+    .unwrap();
+    let line =
+        |message: &str| events.lines().find(|line| line.contains(message)).map(str::to_owned);
+    let bad = line("self-check: NO-GO").unwrap_or_else(|| panic!("{events}"));
+    assert!(bad.contains("self-check: POST /webhook/incoming_call answered 405"), "{bad}");
+    assert!(
+        bad.contains("WARN") && line("self-check: GO").unwrap().contains("POST /good"),
+        "{events}"
+    );
+}

@@ -86,10 +86,9 @@ pub(super) async fn follow(
                 let params = form(slot, status, &element, attribute.as_deref());
                 let ask = Ask { method: method.clone(), url: url.clone(), params };
                 let mut examined = examine::ask(client, name(&element, slot), slot, ask).await;
-                examined.line.request.push_str(&match status {
-                    Some(status) => format!(", {place}, CallStatus={status}"),
-                    None => format!(", {place}"),
-                });
+                let asked_as =
+                    status.map_or(String::new(), |status| format!(", CallStatus={status}"));
+                examined.line.request = format!("{}, {place}{asked_as}", examined.line.request);
                 lines.push(examined.line);
                 // What follows a call that is over is nothing.
                 if status != Some("completed") && slot.takes_twiml() {

@@ -86,11 +86,13 @@ impl Transcript {
 
     /// What the person heard or read.
     pub fn words(&self) -> Vec<&str> {
-        let heard = |event| match event {
-            &Event::Heard(ref words) => Some(words.as_str()),
-            _ => None,
-        };
-        self.events.iter().filter_map(heard).collect()
+        let mut all = Vec::new();
+        for event in &self.events {
+            if let Event::Heard(words) = event {
+                all.push(words.as_str());
+            }
+        }
+        all
     }
 
     /// How it ended.
@@ -116,11 +118,13 @@ impl Transcript {
 
     /// Slot and path of everything that was asked.
     pub fn asked(&self) -> Vec<(Slot, &str)> {
-        let asked = |event| match event {
-            &Event::Asked { slot, ref url, .. } => Some((slot, url.path())),
-            _ => None,
-        };
-        self.events.iter().filter_map(asked).collect()
+        let mut all = Vec::new();
+        for event in &self.events {
+            if let Event::Asked { slot, url, .. } = event {
+                all.push((*slot, url.path()));
+            }
+        }
+        all
     }
 
     /// The parameters of the last request to a path.

@@ -70,27 +70,27 @@ impl Caller {
                 let slot = if step.slot == Slot::Action { Slot::Voice } else { step.slot };
                 let more = owned(&[("CallStatus", "in-progress")]);
                 let more = if slot == Slot::Messaging { Vec::new() } else { more };
-                return self.next(slot, method(verb, "method"), url, more);
+                return Some(Self::next(slot, method(verb, "method"), url, more));
             }
             "Hangup" | "Leave" => return Some(self.end(&verb.name)),
             "Reject" => return Some(Flow::End(Ending::HungUp("Reject".to_owned()))),
             "Message" => self.text(verb, base).await,
             silent if SILENT.contains(&silent) => {}
             other => {
-                self.transcript.events.push(Event::Skipped(format!("<{other}> is not played")))
+                self.transcript.events.push(Event::Skipped(format!("<{other}> is not played")));
             }
         }
         None
     }
 
-    fn next(&self, slot: Slot, method: Method, url: Url, more: Params) -> Option<Flow> {
-        Some(Flow::Next(Box::new(Step { slot, method, url, more })))
+    fn next(slot: Slot, method: Method, url: Url, more: Params) -> Flow {
+        Flow::Next(Box::new(Step { slot, method, url, more }))
     }
 
     /// The action of a verb; `None` where it has none, and the next verb follows.
     fn action(&mut self, verb: &Verb, base: &Url, more: Params) -> Option<Flow> {
         let url = self.resolved(verb.get("action")?, base)?;
-        self.next(Slot::Action, method(verb, "method"), url, more)
+        Some(Self::next(Slot::Action, method(verb, "method"), url, more))
     }
 
     fn gather(&mut self, verb: &Verb, base: &Url) -> Option<Flow> {
@@ -110,7 +110,7 @@ impl Caller {
             // The default is the document's own URL.
             None => base.clone(),
         };
-        self.next(Slot::Action, method(verb, "method"), url, more)
+        Some(Self::next(Slot::Action, method(verb, "method"), url, more))
     }
 
     async fn record(&mut self, verb: &Verb, base: &Url) -> Option<Flow> {
