@@ -17,6 +17,7 @@ mod kit;
 mod layout;
 mod ops;
 mod pages;
+mod probe;
 mod properties;
 mod proxy;
 mod slow;
