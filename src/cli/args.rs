@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::check::CheckArgs;
 use super::incidents::args::IncidentsArgs;
 use crate::twilio::{Slot, SlotSetting};
 
@@ -21,6 +22,7 @@ use crate::twilio::{Slot, SlotSetting};
   twiml-guard demo                                    see every cause repaired or replaced
   curl -i -X POST http://127.0.0.1:5000/voice | twiml-guard explain
   twiml-guard explain html-page                       what a cause is, and how to fix it
+  twiml-guard check https://pbx.example.com/voice --follow   GO or NO-GO, before the first call
   twiml-guard incidents                               what goes wrong right now, and how to fix it
   twiml-guard mode observe                            stop changing answers, at once
   twiml-guard config check                            before a restart
@@ -46,6 +48,8 @@ pub enum Command {
     /// Say where an answer breaks (`curl -i` output, a Debugger event), or what a cause is.
     #[command(after_help = EXPLAIN_HELP)]
     Explain(ExplainArgs),
+    /// Say GO or NO-GO before the first real call: plays Twilio against a URL.
+    Check(Box<CheckArgs>),
     /// Show what was recorded: outbreaks, single incidents, what became of all answers.
     Incidents(Box<IncidentsArgs>),
     /// Show or switch what the running guard does with answers, until it restarts.
@@ -114,6 +118,10 @@ pub struct ServeArgs {
     /// Judge and record everything, change nothing.
     #[arg(long)]
     pub observe: bool,
+    /// At the start, ask the backend on each configured route as Twilio would, and log what is
+    /// wrong; never keeps the guard from serving.
+    #[arg(long)]
+    pub self_check: bool,
 }
 
 /// How log lines look.

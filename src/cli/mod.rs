@@ -1,6 +1,7 @@
 //! The command line: arguments, start and drain order, output.
 
 mod args;
+mod check;
 mod config_command;
 pub mod demo;
 mod exit;
@@ -39,6 +40,7 @@ fn run(cli: Cli) -> Exit {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Check(args)) => check::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Incidents(args)) => incidents::run(&args),
         Some(Command::Mode(args)) => mode::run(&args),

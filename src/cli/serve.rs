@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::args::ServeArgs;
+use super::check;
 use super::config_command;
 use super::exit::Exit;
 use super::output::complain;
@@ -27,7 +28,7 @@ pub(super) fn run(args: &ServeArgs) -> Exit {
         Ok(loaded) => loaded.config,
         Err(exit) => return exit,
     };
-    match serve(config) {
+    match serve(config, args.self_check) {
         Ok(()) => Exit::Fine,
         Err(error) => {
             complain(&format!("twiml-guard: {error}\n"));
@@ -56,7 +57,7 @@ enum ServeError {
     System(#[from] io::Error),
 }
 
-fn serve(config: Config) -> Result<(), ServeError> {
+fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     let log = telemetry::init(config.log);
     for warning in &config.otlp.warnings {
         tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
@@ -101,6 +102,9 @@ fn serve(config: Config) -> Result<(), ServeError> {
         None => None,
     };
     ready.set_ready();
+    if self_check {
+        check::at_start(&config)?;
+    }
     drain_on(&shutdown, ready)?;
     let summary = proxy.run(shutdown);
     keeper.finish();

@@ -329,6 +329,17 @@ pub static NOTIFY_KEYS: &[Key] = &[
     key("timeout", span(100, 60_000), Some("10s"), "time for one attempt to post"),
 ];
 
+/// Keys of an `[[alias]]`.
+pub static ALIAS_KEYS: &[Key] = &[
+    key("from", Kind::Pattern, None, "the path that Twilio asks, `/voice` or `/old/*`"),
+    key(
+        "to",
+        Kind::Pattern,
+        None,
+        "the path that the backend has instead, `/webhook/voice` or `/new/*`",
+    ),
+];
+
 /// What can be told of an outbreak.
 pub const CHANGES: [&str; 4] = ["opened", "reopened", "grew", "closed"];
 
@@ -339,14 +350,17 @@ pub struct Repeated {
     pub name: &'static str,
     /// Their keys.
     pub keys: &'static [Key],
-    /// A key that each of them has.
-    pub required: Option<&'static str>,
+    /// Keys that each of them has.
+    pub required: &'static [&'static str],
 }
 
 /// `[[route]]`
-pub static ROUTE: Repeated = Repeated { name: "route", keys: ROUTE_KEYS, required: Some("path") };
+pub static ROUTE: Repeated = Repeated { name: "route", keys: ROUTE_KEYS, required: &["path"] };
 /// `[[notify]]`
-pub static NOTIFY: Repeated = Repeated { name: "notify", keys: NOTIFY_KEYS, required: None };
+pub static NOTIFY: Repeated = Repeated { name: "notify", keys: NOTIFY_KEYS, required: &[] };
+/// `[[alias]]`
+pub static ALIAS: Repeated =
+    Repeated { name: "alias", keys: ALIAS_KEYS, required: &["from", "to"] };
 
 /// The key of this path, outside routes.
 pub fn find(path: &str) -> Option<&'static Key> {

@@ -1,6 +1,7 @@
 //! Configuration: raw (as typed) to resolved (valid by construction).
 
 mod admin;
+pub mod alias;
 pub mod error;
 mod fallbacks;
 pub mod keys;
@@ -66,6 +67,8 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     /// Webhooks that are told of outbreaks.
     pub notify: Vec<notify::Notify>,
+    /// Paths that the backend has under another name.
+    pub aliases: Vec<alias::Alias>,
     /// Collectors that are sent incidents and metrics.
     pub otlp: otlp::Otlp,
     /// What signatures are checked with.

@@ -10,6 +10,7 @@ use http::Method;
 use sha2::{Digest as _, Sha256};
 
 use super::admin;
+use super::alias;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
@@ -78,6 +79,7 @@ pub(super) fn resolve(
         }
     }
     shadowed(&routes, text, &mut errors);
+    let aliases = alias::resolve(layers, &routes, text, &mut errors);
     let default_route = Arc::new(Route {
         name: "*".to_owned(),
         pattern: PathPattern::Prefix("/".to_owned()),
@@ -114,6 +116,7 @@ pub(super) fn resolve(
         log: log(&own)?,
         incidents: incidents(&own)?,
         notify,
+        aliases,
         otlp: Otlp::from_env(env),
         signatures,
         callbacks: QueueConfig {
@@ -151,7 +154,12 @@ fn callbacks_need_a_folder(layers: &Layers, text: &str, errors: &mut Vec<ConfigE
 /// Hash of every value in force, wherever it came from.
 fn hash(layers: &Layers) -> Arc<str> {
     let mut hasher = Sha256::new();
-    let all = layers.routes.iter().chain(&layers.notify).map(|(entries, _)| entries);
+    let all = layers
+        .routes
+        .iter()
+        .chain(&layers.notify)
+        .chain(&layers.aliases)
+        .map(|(entries, _)| entries);
     for entries in std::iter::once(&layers.entries).chain(all) {
         for (key, entry) in entries {
             let written = match &entry.value {
@@ -260,7 +268,7 @@ fn route(
     })
 }
 
-fn pattern(text: &str) -> PathPattern {
+pub(super) fn pattern(text: &str) -> PathPattern {
     if let Some(prefix) = text.strip_suffix('*') {
         return PathPattern::Prefix(prefix.to_owned());
     }

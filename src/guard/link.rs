@@ -83,8 +83,9 @@ pub fn is_url(attribute: &str) -> bool {
         || attribute.ends_with("Callback")
 }
 
-/// A reference resolved against the URL that Twilio asked (RFC 3986, section 5.2).
-fn absolute(reference: &str, base: Option<&str>) -> Option<String> {
+/// A reference resolved against the URL that Twilio asked (RFC 3986, section 5.2); `None` for a
+/// relative one without a base.
+pub fn absolute(reference: &str, base: Option<&str>) -> Option<String> {
     let (head, _) = reference.split_once(':').unwrap_or_default();
     let named = head.starts_with(|c: char| c.is_ascii_alphabetic())
         && head.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));

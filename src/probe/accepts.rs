@@ -83,7 +83,7 @@ fn framing(response: &Response) -> Result<(), Refused> {
     Ok(())
 }
 
-fn cookies(headers: &HeaderMap) -> Result<(), Refused> {
+pub(super) fn cookies(headers: &HeaderMap) -> Result<(), Refused> {
     for cookie in headers.get_all(SET_COOKIE) {
         let bytes = cookie.as_bytes().trim_ascii_start();
         if bytes.iter().any(u8::is_ascii_control) || matches!(bytes.first(), None | Some(b'=')) {
@@ -113,7 +113,7 @@ fn content(response: &Response, slot: Slot) -> Result<(), Refused> {
 }
 
 /// UTF-8 without BOM, no DOCTYPE, well-formed, root `Response`, at most 64 kB.
-fn document(body: &[u8]) -> Result<(), Refused> {
+pub(super) fn document(body: &[u8]) -> Result<(), Refused> {
     if body.len() > MAX_TWIML_BYTES {
         return refused(11750, format!("expected at most 64 kB, found {} bytes", body.len()));
     }

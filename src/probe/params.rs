@@ -48,6 +48,40 @@ pub fn parameters(slot: Slot) -> Vec<(String, String)> {
     all
 }
 
+/// What Twilio adds to the request for a URL that this element's attribute handed out.
+pub fn parameters_of(element: &str, attribute: Option<&str>) -> Vec<(String, String)> {
+    const RECORDING: [(&str, &str); 3] = [
+        ("RecordingUrl", "https://api.example.com/recordings/RE0123456789abcdef0123456789abcdef"),
+        ("RecordingSid", "RE0123456789abcdef0123456789abcdef"),
+        ("RecordingDuration", "5"),
+    ];
+    match (element, attribute) {
+        ("Gather", Some("action")) => owned(&[("Digits", "1")]),
+        ("Record", Some("action")) => owned(&RECORDING),
+        ("Dial", Some("action")) => {
+            owned(&[("DialCallStatus", "no-answer"), ("DialCallSid", CALL)])
+        }
+        ("Enqueue", Some("action")) => owned(&[
+            ("QueueResult", "leave"),
+            ("QueueSid", "QU0123456789abcdef0123456789abcdef"),
+            ("QueueTime", "5"),
+        ]),
+        ("Stream", Some("statusCallback")) => owned(&[
+            ("StreamEvent", "stream-started"),
+            ("StreamSid", "MZ0123456789abcdef0123456789abcdef"),
+        ]),
+        (_, Some("recordingStatusCallback")) => {
+            let mut all = owned(&RECORDING);
+            all.push(("RecordingStatus".to_owned(), "completed".to_owned()));
+            all
+        }
+        ("Message", Some("action" | "statusCallback")) => {
+            owned(&[("MessageStatus", "delivered"), ("SmsStatus", "delivered")])
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn voice() -> [(&'static str, &'static str); 7] {
     [
         ("CallSid", CALL),

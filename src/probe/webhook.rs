@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use tokio::net::TcpStream;
 
+use super::error::ProbeError;
 use super::params::parameters;
+use super::wire;
 use crate::twilio::limits::WEBHOOK_TIMEOUT;
 use crate::twilio::{Slot, params};
 
@@ -36,41 +37,6 @@ pub struct Response {
     pub body: Bytes,
     /// From before the connect to the last byte.
     pub elapsed: Duration,
-}
-
-/// Why nothing came back.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
-    /// No TCP connection.
-    #[error("could not connect to {to}; is something listening there?")]
-    Connect {
-        /// The address.
-        to: SocketAddr,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The answer is not HTTP, or is cut.
-    #[error("expected an HTTP answer from {to}, the connection failed")]
-    Http {
-        /// The address.
-        to: SocketAddr,
-        /// Why.
-        source: hyper::Error,
-    },
-    /// Path or header could not be put into a request.
-    #[error("path `{target}` makes no request; give an absolute path such as `/voice`")]
-    Request {
-        /// Path and query.
-        target: String,
-        /// Why.
-        source: http::Error,
-    },
-    /// Twilio's own patience is over.
-    #[error("no whole answer from {to} within {} s", WEBHOOK_TIMEOUT.as_secs())]
-    TooLate {
-        /// The address.
-        to: SocketAddr,
-    },
 }
 
 impl Webhook {
@@ -134,7 +100,7 @@ impl Webhook {
             .map_err(|source| ProbeError::Request { target: self.target.clone(), source })?;
         tokio::time::timeout(WEBHOOK_TIMEOUT, exchange(to, request))
             .await
-            .unwrap_or(Err(ProbeError::TooLate { to }))
+            .unwrap_or_else(|_| Err(ProbeError::TooLate { to: to.to_string() }))
     }
 
     fn request(&self, to: SocketAddr) -> Result<Request<Full<Bytes>>, http::Error> {
@@ -170,20 +136,10 @@ async fn exchange(to: SocketAddr, request: Request<Full<Bytes>>) -> Result<Respo
     let start = Instant::now();
     let stream =
         TcpStream::connect(to).await.map_err(|source| ProbeError::Connect { to, source })?;
-    let failed = |source| ProbeError::Http { to, source };
-    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
-        .title_case_headers(true)
-        .handshake(TokioIo::new(stream))
+    let got = wire::exchange(stream, request, start)
         .await
-        .map_err(failed)?;
-    let driver = tokio::spawn(connection);
-    let answer = sender.send_request(request).await.map_err(failed)?;
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.map_err(failed)?.to_bytes();
-    let elapsed = start.elapsed();
-    drop(sender);
-    driver.abort();
-    Ok(Response { status: head.status, headers: head.headers, body, elapsed })
+        .map_err(|found| ProbeError::Http { to, found })?;
+    Ok(Response { status: got.status, headers: got.headers, body: got.body, elapsed: got.total })
 }
 
 #[cfg(test)]

@@ -82,12 +82,12 @@ pub(super) async fn exchange(
             }
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
-                let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
+                let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= limit {
                     break;
                 }
                 let decide = || {
-                    let second = follow_up(request, attempts, outcome, policy);
+                    let second = follow_up(*slot, request, attempts, outcome, policy);
                     second.or_else(|| resign(&gathered.exchange, policy))
                 };
                 let Some(second) = judging::or_none(decide) else { break };

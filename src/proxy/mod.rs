@@ -3,12 +3,13 @@
 //! # Path of a request
 //!
 //! `listener` accepts, `worker` serves the connection, `service` decides between `guarded` (read
-//! whole, judged, delivered) and `pass` (streams both ways, WebSockets included); both reach the
+//! whole, judged, delivered), `stream` (WebSockets of Twilio's, watched) and `pass` (both ways as it is); all reach the
 //! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
 //! pool of connections.
 
 mod activity;
 mod again;
+mod alias;
 mod asked;
 mod attempts;
 mod authenticate;
@@ -29,6 +30,7 @@ mod resigning;
 mod routing;
 mod service;
 mod spelling;
+mod stream;
 mod suspects;
 mod tally;
 mod upgrade;

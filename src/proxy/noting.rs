@@ -8,10 +8,12 @@ use uuid::Uuid;
 use super::worker::Worker;
 use crate::calls;
 use crate::clock::now_ms;
+use crate::guard::call::StreamState;
 use crate::guard::causes::{Cause, document, status};
+use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome, Policy};
 use crate::incidents::timeline::Step;
-use crate::twilio::Params;
+use crate::twilio::{Params, Slot};
 
 /// Longest status that is noted; Twilio's longest has 11 characters.
 const MAX_STATUS: usize = 32;
@@ -83,14 +85,35 @@ fn step(
             Outcome::Answered(answer) => Some(answer.status.as_u16()),
             Outcome::Failed(_) => None,
         },
-        outcome: match delivery.kind {
-            DeliveryKind::Refusal => "failed",
-            _ => judgement.verdict.name(),
+        outcome: match (stream(exchange), &delivery.kind) {
+            (Some(report), _) => outcome_of(report),
+            (None, DeliveryKind::Refusal) => "failed",
+            (None, _) => judgement.verdict.name(),
         }
         .to_owned(),
         cause: judgement.first_cause().map(|cause| cause.slug.to_owned()),
-        told: told(&judgement.delivery),
+        told: match stream(exchange) {
+            Some(report) => worker.redaction.text(&report.words()),
+            None => told(&judgement.delivery),
+        },
         incident,
+    }
+}
+
+/// What the stream came to, where the exchange is one.
+fn stream(exchange: &Exchange) -> Option<&StreamReport> {
+    match &exchange.call.stream {
+        StreamState::Over(report) if exchange.slot == Slot::Stream => Some(report),
+        _ => None,
+    }
+}
+
+fn outcome_of(report: &StreamReport) -> &'static str {
+    match report.end {
+        StreamEnd::Refused => "refused",
+        StreamEnd::Stopped => "died",
+        _ if report.died_at_once() || report.never_started() => "died",
+        _ => "ran",
     }
 }
 

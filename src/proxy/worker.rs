@@ -16,6 +16,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Busy};
+use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
 use super::headers::PublicFace;
@@ -63,6 +64,7 @@ pub(super) struct Shared {
     pub(super) tally: Arc<Tally>,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
@@ -83,6 +85,7 @@ impl Shared {
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
+            aliases: Arc::default(),
             suspects: Arc::default(),
             forms: Arc::default(),
             attempts: Arc::default(),
@@ -103,6 +106,7 @@ pub(super) struct Worker {
     pub(super) open: OpenCount,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
     /// Paths on which what Twilio did not sign is refused.
@@ -129,6 +133,7 @@ impl Worker {
             hints,
             suspects,
             forms,
+            aliases,
             attempts,
             background,
             queue,
@@ -146,6 +151,7 @@ impl Worker {
             tally,
             calls,
             hints,
+            aliases,
             suspects,
             forms,
             attempts,

@@ -12,7 +12,7 @@ pub struct CauseLabel {
     /// The cause's slug.
     pub slug: &'static str,
     /// Whether an answer with it may be left untouched.
-    pub is_warning: bool,
+    pub may_be_untouched: bool,
 }
 
 /// What became of a message to a webhook.

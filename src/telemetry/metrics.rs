@@ -12,6 +12,8 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::streams::StreamMetrics;
+
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
@@ -46,10 +48,11 @@ pub struct Metrics {
     observe: IntGaugeVec,
     signatures: IntCounterVec,
     resident: IntGauge,
+    streams: StreamMetrics,
 }
 
 /// Makes instruments and registers them.
-struct Maker(Registry);
+pub(super) struct Maker(Registry);
 
 impl Maker {
     fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
@@ -57,7 +60,7 @@ impl Maker {
         Ok(instrument)
     }
 
-    fn counters(
+    pub(super) fn counters(
         &self,
         name: &str,
         help: &str,
@@ -74,7 +77,7 @@ impl Maker {
         self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
         self.keep(IntGauge::new(name, help)?)
     }
 
@@ -188,6 +191,7 @@ impl Metrics {
                 &["result"],
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
+            streams: StreamMetrics::new(&make)?,
         };
         let started = make.gauge(
             "process_start_time_seconds",
@@ -214,7 +218,7 @@ impl Metrics {
             for outcome in ["failed", "repaired", "replaced"] {
                 self.findings.with_label_values(&[cause.slug, outcome]);
             }
-            if cause.is_warning {
+            if cause.may_be_untouched {
                 self.findings.with_label_values(&[cause.slug, "untouched"]);
             }
         }
@@ -270,6 +274,11 @@ impl Metrics {
     /// Counts one request that streamed through unguarded.
     pub fn passed(&self) {
         self.answers.with_label_values(&["passed", "pass"]).inc();
+    }
+
+    /// The instruments of streams.
+    pub fn streams(&self) -> &StreamMetrics {
+        &self.streams
     }
 
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
@@ -393,7 +402,7 @@ mod tests {
     #[test]
     fn label_sets_start_at_zero_and_count() {
         let metrics =
-            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", is_warning: false }])
+            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", may_be_untouched: false }])
                 .unwrap();
         let line = "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\"}";
         assert!(metrics.render().contains(&format!("{line} 0\n")));

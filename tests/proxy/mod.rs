@@ -12,4 +12,5 @@ mod limits;
 mod pass;
 mod pool;
 mod signatures;
+mod streams;
 mod websocket;

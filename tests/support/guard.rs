@@ -90,6 +90,7 @@ pub fn config(backend: SocketAddr) -> Config {
             quiet_after: Duration::from_mins(10),
         },
         notify: Vec::new(),
+        aliases: Vec::new(),
         otlp: Otlp::default(),
         hash: Arc::from("test"),
         signatures: Signatures::default(),

@@ -1,0 +1,6 @@
+//! What plays Twilio: the caller, the client, `check`.
+
+mod app;
+mod caller;
+mod check;
+mod tls;
