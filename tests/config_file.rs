@@ -560,3 +560,63 @@ proptest! {
         prop_assert_eq!(again.config.routes.len(), 1);
     }
 }
+
+fn with_variables(text: &str, variables: &[(&str, &str)]) -> Result<Loaded, String> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.toml"), text).unwrap();
+    let mut sources = Sources { cwd: folder.path().to_owned(), ..Sources::default() };
+    for (name, value) in variables {
+        sources.env.insert((*name).to_owned(), (*value).to_owned());
+    }
+    load(&sources).map_err(|errors| errors.to_string())
+}
+
+#[test]
+fn signatures_are_observed_where_there_is_a_token_and_never_without() {
+    use twiml_guard::config::SignatureMode::{Enforce, Observe, Off};
+    let token = [("TWILIO_AUTH_TOKEN", "s3cr3t-s3cr3t")];
+    let mode = |text: &str, variables: &[(&str, &str)]| {
+        let config = with_variables(text, variables).unwrap().config;
+        let route = config.routes.first().unwrap_or(&config.default_route);
+        (config.default_route.signature, route.signature, route.policy.configured().resign)
+    };
+    assert_eq!(mode("", &[]), (Off, Off, false));
+    assert_eq!(mode("", &token), (Observe, Observe, false));
+    assert_eq!(mode("signature = 'off'", &token), (Off, Off, false));
+    assert_eq!(mode("signature = 'observe'", &[]), (Off, Off, false));
+    let route = "[[route]]\npath = '/voice'\nsignature = 'enforce'\nresign = true\n";
+    assert_eq!(mode(route, &token), (Observe, Enforce, true));
+    assert_eq!(
+        mode("signature = 'enforce'\n[[route]]\npath = '/voice'", &token),
+        (Enforce, Enforce, false)
+    );
+    for text in ["signature = 'enforce'", "resign = true", route] {
+        let said = with_variables(text, &[]).unwrap_err();
+        assert!(
+            said.contains("expected an auth token beside")
+                && said.contains("TWIML_GUARD_AUTH_TOKEN_FILE"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_token_is_printed_by_its_place_alone() {
+    let loaded = with_variables("", &[("TWILIO_AUTH_TOKEN", "s3cr3t-s3cr3t")]).unwrap();
+    let printed = loaded.print();
+    assert!(printed.ends_with("# auth token: *** (TWILIO_AUTH_TOKEN)\n"), "{printed}");
+    let everything = format!("{printed}{loaded:?}");
+    assert!(!everything.contains("s3cr3t"), "{everything}");
+    let said = with_variables("", &[("TWILIO_AUTH_TOKEN", "s3cr3t s3cr3t")]).unwrap_err();
+    assert!(said.contains("TWILIO_AUTH_TOKEN: line 1") && !said.contains("s3cr3t"), "{said}");
+    let said = with_variables("[twilio]\nauth_token_file = 'missing'", &[]).unwrap_err();
+    assert!(
+        said.contains("config.toml:2:1") && said.contains("expected a readable file"),
+        "{said}"
+    );
+    let said = with_variables("[twilio]\nauth_token = 's3cr3t'", &[]).unwrap_err();
+    assert!(said.contains("unknown key `twilio.auth_token`") && !said.contains("s3cr3t"), "{said}");
+    assert!(said.contains("did you mean `auth_token_file`?"), "{said}");
+    let said = with_variables("trusted_proxies = ['10.1.2.3/8', 'edge']", &[]).unwrap_err();
+    assert!(said.contains("not `10.1.2.3/8`") && said.contains("found `edge`"), "{said}");
+}

@@ -3,20 +3,64 @@
 //!
 //! Everything is bounded in number and age, and shared by the workers; no method waits for a disk.
 
+mod belief;
+mod bounded;
+mod keeper;
+mod kept;
+mod key;
+mod learnt;
+mod ledger;
+mod roles;
 mod steering;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::guard::call::{Belief, CallFacts, Role};
+use belief::Evidence;
+use bounded::Bounded;
+use ledger::Ledger;
+use roles::Roles;
+
+pub use keeper::Keeper;
+pub use kept::KeptError;
+pub use learnt::{Learnt, learnt};
+
+use crate::clock::now_ms;
+use crate::guard::call::{CallFacts, Role, StreamState};
 use crate::guard::stream::StreamReport;
-use crate::guard::{Exchange, Judgement, Policy};
+use crate::guard::{
+    DeliveryKind, Exchange, Handed, Judgement, Policy, Verdict, handed_out, is_document,
+};
 use crate::incidents::timeline::Step;
-use crate::twilio::{Params, Slot, recognise};
+use crate::twilio::{Params, Slot};
+
+/// Conflicts that are remembered as said.
+const MAX_SAID: usize = 1_000;
+/// The same conflict is said once in this time, in milliseconds.
+const SAID_MS: u64 = 24 * 3_600_000;
 
 /// What is known of calls and URLs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Calls {
     steering: steering::Steering,
+    roles: Mutex<Roles>,
+    voice: Mutex<Ledger>,
+    messages: Mutex<Ledger>,
+    said: Mutex<Bounded<()>>,
+    since: Instant,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            steering: steering::Steering::default(),
+            roles: Mutex::default(),
+            voice: Mutex::new(Ledger::new(ledger::CALL_STEPS)),
+            messages: Mutex::new(Ledger::new(ledger::MESSAGE_STEPS)),
+            said: Mutex::new(Bounded::new(MAX_SAID, SAID_MS)),
+            since: Instant::now(),
+        }
+    }
 }
 
 /// A request about which something may be known.
@@ -37,33 +81,77 @@ pub struct Question<'q> {
 impl Calls {
     /// The slot of a request, and how it is known. `None`: it is nobody's webhook (never on a
     /// configured route).
+    ///
+    /// Believed in this order: the slot that a route fixes, this call's own documents, documents of
+    /// other calls, the parameters; what they contradict is said once per path.
     pub fn decide(&self, question: &Question<'_>) -> Option<(Slot, Role)> {
-        let Question { params, is_route, fixed, .. } = *question;
-        let (slot, belief) = match (fixed, recognise::infer(params)) {
-            (Some(slot), _) => (slot, Belief::Configured),
-            (None, Some(slot)) if is_route || slot != Slot::Callback => (slot, Belief::Inferred),
-            _ if is_route => (Slot::Voice, Belief::Assumed),
-            _ => return None,
-        };
-        Some((slot, Role { belief, ..Role::default() }))
+        let Question { method, path, params, is_route, fixed } = *question;
+        let key = key::key(method, path);
+        let mut own = Vec::new();
+        let mut is_first = true;
+        // A whisper is asked for the child, and was handed out to its parent.
+        for sid in
+            ["CallSid", "MessageSid", "ParentCallSid"].into_iter().filter_map(|n| params.get(n))
+        {
+            let ledger = lock(self.ledger(sid));
+            is_first &= !ledger.has(sid, self.now());
+            own.extend(key.iter().flat_map(|key| ledger.own(sid, key, self.now())));
+        }
+        let learnt = key.as_deref().map(|key| lock(&self.roles).known(key, now_ms()));
+        let learnt = learnt.unwrap_or_default();
+        let evidence = Evidence { params, is_route, fixed, own: &own, learnt: &learnt, is_first };
+        let (slot, role) = belief::decide(&evidence)?;
+        if let (Some(against), Some(key)) = (role.against, &key) {
+            self.say_conflict(key, slot, against);
+        }
+        Some((slot, role))
     }
 
     /// What is known of the request's call. The signature is the caller's to fill in.
     pub fn facts(&self, params: &Params, role: Role) -> CallFacts {
-        let steering_fallbacks = params.get("CallSid").map_or(0, |sid| self.steering.given(sid));
-        CallFacts { steering_fallbacks, role, ..CallFacts::default() }
+        let sid = params.get("CallSid");
+        let stream = sid.map(|sid| lock(&self.voice).stream(sid, self.now())).unwrap_or_default();
+        let steering_fallbacks = sid.map_or(0, |sid| self.steering.given(sid));
+        CallFacts { steering_fallbacks, role, stream, ..CallFacts::default() }
     }
 
-    /// Learns from what was delivered: URLs that fit TwiML hands out on the own host.
+    /// Learns from what was delivered: URLs that fit TwiML hands out on the own host, and that its
+    /// own URL answers with TwiML. Nothing is learnt for a request that Twilio did not sign.
     pub fn learn(&self, exchange: &Exchange, judgement: &Judgement, policy: &Policy) {
-        let _ = (exchange, judgement, policy);
+        let Judgement { verdict, delivery, .. } = judgement;
+        let is_theirs = matches!(delivery.kind, DeliveryKind::Original | DeliveryKind::Repaired);
+        let is_fit = *verdict != Verdict::Replaced && is_theirs && is_document(delivery);
+        if !exchange.slot.takes_twiml() || !is_fit || exchange.call.signature.is_refuted() {
+            return;
+        }
+        let request = &exchange.request;
+        let path = request.target.split('?').next().unwrap_or_default();
+        let Some(own) = key::key(request.method.as_str(), path) else { return };
+        let handed = handed_out(request, exchange.slot, delivery, policy, &own);
+        self.learn_roles(&own, exchange.slot, &handed);
+        if let Some(sid) = sid(&request.params) {
+            let mut ledger = lock(self.ledger(sid));
+            ledger.hand_out(sid, (&own, exchange.slot), &handed, self.now());
+        }
+    }
+
+    fn learn_roles(&self, own: &str, slot: Slot, handed: &[Handed]) {
+        let keys = handed.iter().map(|handed| key::key(handed.method, &handed.path));
+        let keys: Vec<_> = keys.collect();
+        let now = now_ms();
+        let mut roles = lock(&self.roles);
+        roles.learn(own, slot, None, now);
+        for (key, handed) in keys.iter().zip(handed) {
+            if let Some(key) = key {
+                roles.learn(key, handed.slot, Some(&handed.place), now);
+            }
+        }
     }
 
     /// Takes one step of a call (by CallSid) or message (by MessageSid). Returns the steps that are
     /// to be kept for good now: none for a call without a fault, all so far with its first one.
     pub fn note(&self, sid: &str, step: Step) -> Vec<Step> {
-        let _ = (sid, step);
-        Vec::new()
+        lock(self.ledger(sid)).note(sid, step, self.now())
     }
 
     /// Notes that this call was given one more fallback that steers it.
@@ -74,34 +162,83 @@ impl Calls {
     /// The call whose document last handed out a stream on this path and that has none yet, where
     /// that is one only.
     pub fn awaiting_stream(&self, path: &str) -> Option<String> {
-        let _ = path;
-        None
+        lock(&self.voice).awaiting(&key::key("GET", path)?, self.now())
     }
 
     /// Whether documents handed this path out as a stream and as nothing else.
     pub fn is_stream(&self, path: &str) -> bool {
-        let _ = path;
-        false
+        let of = |method| key::key(method, path).map(|key| lock(&self.roles).known(&key, now_ms()));
+        let mut known = ["GET", "POST"].into_iter().filter_map(of).flatten().peekable();
+        known.peek().is_some() && known.all(|known| known.slot == Slot::Stream)
     }
 
     /// A stream of this call was opened.
     pub fn stream_opened(&self, call_sid: &str, path: &str) {
-        let _ = (call_sid, path);
+        self.set_stream(call_sid, path, StreamState::Open);
     }
 
     /// A stream of this call is over, or was refused.
     pub fn stream_over(&self, call_sid: &str, report: &StreamReport) {
-        let _ = (call_sid, report);
+        let state = StreamState::Over(Box::new(report.clone()));
+        self.set_stream(call_sid, &report.path, state);
+    }
+
+    fn set_stream(&self, call_sid: &str, path: &str, state: StreamState) {
+        if let Some(key) = key::key("GET", path) {
+            lock(&self.voice).set_stream(call_sid, key, state, self.now());
+        }
     }
 
     /// The routes that are known to take TwiML: `POST /voice (voice)`; at most 10.
     pub fn known_routes(&self) -> Vec<String> {
-        Vec::new()
+        lock(&self.roles).answering(now_ms())
     }
 
     /// The steps of a call or message that are remembered, in order.
     pub fn timeline(&self, sid: &str) -> Vec<Step> {
-        let _ = sid;
-        Vec::new()
+        lock(self.ledger(sid)).timeline(sid, self.now())
     }
+
+    fn ledger(&self, sid: &str) -> &Mutex<Ledger> {
+        // Twilio's sids of messages begin so.
+        if sid.starts_with("SM") || sid.starts_with("MM") { &self.messages } else { &self.voice }
+    }
+
+    /// Milliseconds of this process.
+    fn now(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Says once a day that parameters and documents disagree about what Twilio reads.
+    fn say_conflict(&self, key: &str, slot: Slot, against: Slot) {
+        let reads = |slot: Slot| (slot.takes_twiml(), slot == Slot::Messaging);
+        if reads(slot) == reads(against) {
+            return;
+        }
+        let (now, name) = (self.now(), format!("{key} {slot} {against}"));
+        let mut said = lock(&self.said);
+        let is_new = said.get(&name, now).is_none();
+        if is_new {
+            said.touch(&name, now, || ());
+        }
+        drop(said);
+        if is_new {
+            tracing::warn!(
+                url.path = key,
+                slot = slot.name(),
+                known_as = against.name(),
+                "a URL is asked as something else than it was handed out; the slot here is what is \
+                 believed, a [[route]] with `slot` settles it"
+            );
+        }
+    }
+}
+
+/// The sid that a request's steps are kept under.
+pub fn sid(params: &Params) -> Option<&str> {
+    ["CallSid", "MessageSid", "SmsSid"].into_iter().find_map(|name| params.get(name))
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -230,10 +230,23 @@ pub enum NotifyCommand {
 pub enum ConfigCommand {
     /// Say everything that is wrong with it; exit code 78 if anything is.
     Check(ServeArgs),
+    /// Print what was learnt of URLs as routes to paste.
+    Learn(LearnArgs),
     /// Print every value that holds, with its source.
     Print(ServeArgs),
     /// Print the JSON schema of config.toml.
     Schema,
+}
+
+/// Flags of `config learn`.
+#[derive(Debug, Args)]
+pub struct LearnArgs {
+    /// The guard's state directory [default: as `serve` finds it].
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+    /// The guard's configuration [default: ./config.toml where there is one].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 fn twiml_slot(word: &str) -> Result<Slot, String> {

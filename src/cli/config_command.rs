@@ -12,7 +12,8 @@ use crate::config::{self, Flags, Loaded, Sources};
 /// Says everything that is wrong, or that nothing is.
 pub(super) fn check(args: &ServeArgs) -> Exit {
     with_loaded(args, |loaded| {
-        for warning in &loaded.config.otlp.warnings {
+        let config = &loaded.config;
+        for warning in config.otlp.warnings.iter().chain(&config.signatures.warnings) {
             complain(&format!("twiml-guard: {warning}\n"));
         }
         match &loaded.file {

@@ -6,6 +6,7 @@ pub mod demo;
 mod exit;
 mod explain;
 mod incidents;
+mod learnt;
 mod mode;
 mod notify;
 pub mod output;
@@ -44,6 +45,7 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Notify { command: NotifyCommand::Test(args) }) => notify::test(&args),
         Some(Command::Config { command }) => match command {
             ConfigCommand::Check(args) => config_command::check(&args),
+            ConfigCommand::Learn(args) => learnt::run(&args),
             ConfigCommand::Print(args) => config_command::print(&args),
             ConfigCommand::Schema => config_command::schema(),
         },

@@ -9,6 +9,7 @@ use super::config_command;
 use super::exit::Exit;
 use super::output::complain;
 use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
+use crate::calls::Keeper;
 use crate::config::Config;
 use crate::config::route::Mode;
 use crate::incidents::recorder::Recorder;
@@ -60,6 +61,9 @@ fn serve(config: Config) -> Result<(), ServeError> {
     for warning in &config.otlp.warnings {
         tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
     }
+    for warning in &config.signatures.warnings {
+        tracing::warn!(reason = warning, "an auth token is not kept safe");
+    }
     let metrics = instruments()?;
     metrics.config_loaded();
     let shutdown = Shutdown::on_signals()?;
@@ -68,6 +72,7 @@ fn serve(config: Config) -> Result<(), ServeError> {
     let config = Arc::new(config);
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
+    let keeper = Keeper::start(proxy.calls(), config.state_dir.as_deref());
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
     let admin = Admin::bind(&config, Modes::new(&config, metrics), proxy.live())?;
     let observe = is_observing(&config);
@@ -98,6 +103,7 @@ fn serve(config: Config) -> Result<(), ServeError> {
     ready.set_ready();
     drain_on(&shutdown, ready)?;
     let summary = proxy.run(shutdown);
+    keeper.finish();
     if let Some(admin) = admin {
         admin.stop();
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::url::{without_credentials, without_webhooks};
+use super::url::{without_credentials, without_secrets};
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl ConfigErrors {
     pub fn render(&self, colours: bool) -> String {
         let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
-        let text = without_webhooks(&without_credentials(&self.text));
+        let text = without_secrets(&without_credentials(&self.text));
         let mut drawn: Vec<String> =
             self.errors.iter().map(|error| self.draw(error, &text, &renderer)).collect();
         let count = self.errors.len();

@@ -92,6 +92,7 @@ const ON_FAULT: Kind = Kind::Word(&["fallback", "fail"]);
 const PLAIN_TEXT: Kind = Kind::Word(&["pass", "replace"]);
 const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
 const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
+const SIGNATURE: Kind = Kind::Word(&["off", "observe", "enforce"]);
 const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
 /// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
 const LONGEST_BUDGET: u64 = 14_500;
@@ -166,6 +167,36 @@ pub static KEYS: &[Key] = &[
         Some("10s"),
         "an answer that took longer carries a warning",
     ),
+    key(
+        "signature",
+        SIGNATURE,
+        None,
+        "what happens to requests that Twilio did not sign; observe where there is an auth token",
+    ),
+    key(
+        "resign",
+        Kind::Flag,
+        Some("false"),
+        "sign genuine requests anew for an app that rebuilds its URL wrongly",
+    ),
+    key(
+        "trusted_proxies",
+        Kind::List,
+        None,
+        "addresses and networks whose X-Forwarded-* and Forwarded are believed",
+    ),
+    key(
+        "streams.done_after",
+        span(0, 4 * 3_600_000),
+        Some("10s"),
+        "a stream that lasted so long, and said enough, has done its work",
+    ),
+    key(
+        "streams.done_audio",
+        span(0, 4 * 3_600_000),
+        Some("1s"),
+        "so much audio from the backend is enough",
+    ),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
     key(
         "admin.listen",
@@ -184,6 +215,12 @@ pub static KEYS: &[Key] = &[
         Kind::List,
         None,
         "names under which the admin address is reached, besides localhost and the address itself",
+    ),
+    key(
+        "twilio.auth_token_file",
+        Kind::File,
+        None,
+        "file with the auth token, one a line; `AC…:token` for those of one account",
     ),
     key("log.format", Kind::Word(&["auto", "human", "json"]), Some("auto"), "how log lines look"),
     key(
@@ -251,6 +288,8 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("redirects", REDIRECTS, None, "as above, for this route"),
     key("other_method", OTHER_METHOD, None, "as above, for this route"),
     key("slow_after", span(100, 15_000), None, "as above, for this route"),
+    key("signature", SIGNATURE, None, "as above, for this route"),
+    key("resign", Kind::Flag, None, "as above, for this route"),
 ];
 
 /// Keys of a `[[notify]]`.

@@ -183,6 +183,10 @@ impl Loaded {
                 }
             }
         }
+        let tokens = &self.config.signatures.source;
+        if !tokens.is_empty() {
+            lines.push(format!("\n# auth token: *** ({tokens})"));
+        }
         lines.join("\n") + "\n"
     }
 }

@@ -8,21 +8,26 @@ mod languages;
 pub mod layers;
 mod listeners;
 mod load;
+mod networks;
 pub mod notify;
 pub mod otlp;
 mod resolve;
 pub mod route;
 mod schema;
 mod secret;
+mod signature;
 mod template;
+pub mod tokens;
 mod url;
 pub mod value;
 
 pub use admin::{AdminListener, TokenError, read_token};
 pub use error::ConfigErrors;
 pub use load::{Flags, Loaded, Sources, load};
+pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;
+pub use signature::{SignatureMode, Signatures};
 pub use template::Template;
 
 use std::net::SocketAddr;
@@ -63,6 +68,8 @@ pub struct Config {
     pub notify: Vec<notify::Notify>,
     /// Collectors that are sent incidents and metrics.
     pub otlp: otlp::Otlp,
+    /// What signatures are checked with.
+    pub signatures: Signatures,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.

@@ -19,10 +19,12 @@ use super::notify;
 use super::otlp::Otlp;
 use super::route::{PathPattern, Policies, Route};
 use super::secret::Secret;
+use super::signature::{self, SignatureMode};
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
 };
+use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
 use crate::guard::{Fallbacks, Policy};
 use crate::twilio::{Slot, SlotSetting};
@@ -50,12 +52,24 @@ pub(super) fn resolve(
         plain_fallbacks: plain,
         fallbacks,
         max_decoded_body: own.size("max_decoded_body")?,
+        stream_done: StreamDone {
+            after: own.duration("streams.done_after")?,
+            audio: own.duration("streams.done_audio")?,
+        },
         ..Policy::default()
     };
     let base = policy(base, &own, &upstream);
+    let variable = |name: &str| env.get(name).cloned();
+    let signatures = signature::resolve(layers, text, variable, &mut errors);
+    let keyring = &signatures.keyring;
+    let mode = |entries: &Entries, base, errors: &mut Vec<ConfigError>| {
+        signature::mode(entries, base, keyring, text, errors)
+    };
+    let default_mode = mode(&layers.entries, SignatureMode::Observe, &mut errors);
     let mut routes = Vec::new();
     for (entries, span) in &layers.routes {
-        if let Some(route) = route(entries, &base, &upstream, text, span, &mut errors) {
+        if let Some(mut route) = route(entries, &base, &upstream, text, span, &mut errors) {
+            route.signature = mode(entries, default_mode, &mut errors);
             routes.push((Arc::new(route), span.clone()));
         }
     }
@@ -66,6 +80,7 @@ pub(super) fn resolve(
         method: None,
         slot: SlotSetting::Auto,
         upstream,
+        signature: default_mode,
         policy: Policies::new(base),
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
@@ -94,6 +109,7 @@ pub(super) fn resolve(
         incidents: incidents(&own)?,
         notify,
         otlp: Otlp::from_env(env),
+        signatures,
         state_dir: own.path("state_dir"),
         public_url,
         hash: hash(layers),
@@ -182,6 +198,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
             "missing" => OtherMethod::OnMissing,
             _ => OtherMethod::On405,
         }),
+        resign: own.flag("resign").unwrap_or(base.resign),
         slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
         upstream_authority: upstream.authority(),
         ..base
@@ -208,6 +225,7 @@ fn route(
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
         upstream,
+        signature: SignatureMode::Off,
         policy: Policies::new(policy),
     })
 }

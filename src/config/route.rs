@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 
-use super::{SharedPolicy, Upstream};
+use super::{SharedPolicy, SignatureMode, Upstream};
 use crate::guard::Policy;
 use crate::twilio::{Slot, SlotSetting};
 
@@ -24,6 +24,8 @@ pub struct Route {
     pub slot: SlotSetting,
     /// Where requests go.
     pub upstream: Upstream,
+    /// What happens to a request that Twilio did not sign.
+    pub signature: SignatureMode,
     /// What the judge may do.
     pub policy: Policies,
 }
@@ -32,6 +34,11 @@ impl Route {
     /// Whether a request of this method and path (no query) is this route's.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
+    }
+
+    /// Whether Twilio opens streams on it.
+    pub fn is_stream(&self) -> bool {
+        self.slot == SlotSetting::Fixed(Slot::Stream)
     }
 
     /// Whether answers on it are judged at all, so that a mode means something.

@@ -91,14 +91,17 @@ pub(super) fn webhook(text: &str) -> Result<(), &'static str> {
     }
 }
 
-/// The text of a file with what may be a webhook's secret starred out, byte for byte: paths of URLs,
-/// and whatever stands behind `url =`.
-pub(super) fn without_webhooks(text: &str) -> String {
+/// Keys whose values are secret, or would be if the file could have them.
+const SECRET_KEYS: [&str; 3] = ["url", "auth_token", "token"];
+
+/// The text of a file with what may be a secret starred out, byte for byte: paths of URLs, and whatever
+/// stands behind `url =` or, where somebody wrote a token into the file, behind `auth_token =`.
+pub(super) fn without_secrets(text: &str) -> String {
     let starred = |line: &str| {
         let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-        let key = line.match_indices("url").find(|(at, _)| {
+        let key = SECRET_KEYS.iter().flat_map(|key| line.match_indices(key)).find(|(at, key)| {
             let (before, after) = line.split_at(*at);
-            !before.ends_with(is_word) && after["url".len()..].trim_start().starts_with('=')
+            !before.ends_with(is_word) && after[key.len()..].trim_start().starts_with('=')
         });
         let Some(value) = key.and_then(|(at, _)| Some(at + line.get(at..)?.find('=')? + 1)) else {
             return line.to_owned();
@@ -162,12 +165,12 @@ mod tests {
             "notify = [{ url = 's3cr3t' }]",
             "url = \"\"\"\nhttps://h/s3cr3t",
         ] {
-            let shown = without_webhooks(text);
+            let shown = without_secrets(text);
             assert_eq!(shown.len(), text.len(), "{shown}");
             assert!(!shown.contains("s3cr3t"), "{shown}");
         }
         for text in ["public_url = \"https://pbx.example.com\"\n", "url_file = \"x\"", "url"] {
-            assert_eq!(without_webhooks(text), text);
+            assert_eq!(without_secrets(text), text);
         }
     }
 

@@ -159,7 +159,7 @@ fn in_place(
     empty: bool,
 ) -> Delivery {
     let acknowledged = findings.iter().any(|finding| finding.is(&document::acknowledgement::CAUSE));
-    let enough = (empty && empty_is_enough(exchange))
+    let enough = (empty && empty_is_enough(exchange, policy))
         || (acknowledged
             && exchange.slot == Slot::Messaging
             && answer.is_some_and(|answer| answer.status.is_success()));

@@ -60,7 +60,7 @@ pub struct Attempt {
 }
 
 /// Why a request was sent to the backend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum AttemptReason {
     /// The request itself.
     First,
@@ -68,6 +68,11 @@ pub enum AttemptReason {
     Redirect,
     /// The backend refused the method; the other one was tried.
     OtherMethod,
+    /// The backend's check refused Twilio's signature; it was signed anew.
+    Resigned {
+        /// The URL that it was signed for.
+        url: String,
+    },
 }
 
 /// What the backend gave.

@@ -1,5 +1,7 @@
 //! Whether the backend is asked a second time, and what.
 
+pub mod resign;
+
 use bytes::Bytes;
 use http::{Method, StatusCode};
 

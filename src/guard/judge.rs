@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::assess::{Assessment, Verdictless, assess_document};
+use super::call::Authenticity;
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
 use super::deliver::deliver;
 use super::exchange::{Answer, AttemptReason, BodyEnd, Exchange, OddLine, OddPart, Outcome};
 use super::finding::{Finding, Grade};
-use super::follow_up;
+use super::follow_up::{self, resign};
 use super::judgement::Judgement;
 use super::policy::Policy;
 use super::words;
@@ -22,6 +23,14 @@ const MAX_LINES: usize = 8;
 /// Total: any bytes give a judgement, in bounded time. What it delivers, judged again, is
 /// `untouched`.
 pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
+    if let Outcome::Answered(answer) = &exchange.outcome
+        && is_rightly_refused(exchange, answer)
+    {
+        let decoded = answer.body.clone();
+        let outcome = Verdictless::Accepted;
+        let assessment = Assessment { findings: Vec::new(), outcome, decoded };
+        return deliver(exchange, policy, assessment);
+    }
     let mut assessment = match (&exchange.outcome, exchange.slot) {
         (Outcome::Failed(failure), slot) => {
             let mut findings = found(|check| match check {
@@ -42,6 +51,7 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         (Outcome::Answered(answer), _) => twiml(exchange, answer, policy),
     };
     if let Outcome::Answered(answer) = &exchange.outcome {
+        note_signature(exchange, answer, &mut assessment);
         note_head(answer, &mut assessment);
     }
     note_attempts(exchange, &mut assessment);
@@ -180,9 +190,48 @@ fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
     assess_document(exchange, answer, policy)
 }
 
+/// Whether the backend refused what Twilio did not send: that is as it should be.
+fn is_rightly_refused(exchange: &Exchange, answer: &Answer) -> bool {
+    exchange.call.signature.is_refuted()
+        && resign::is_refused(answer.status.as_u16())
+        && answer.end == BodyEnd::Complete
+        && exchange.attempts.len() <= 1
+}
+
+/// A check of the backend that refused what Twilio signed is at fault, not the request.
+fn note_signature(exchange: &Exchange, answer: &Answer, assessment: &mut Assessment) {
+    let Authenticity::Genuine { url } = &exchange.call.signature else { return };
+    let is_refusal = |found: &Finding| {
+        found.is(&status::unauthorized::CAUSE) || found.is(&status::csrf_refused::CAUSE)
+    };
+    let Some(at) = assessment.findings.iter().position(is_refusal) else { return };
+    let evidence = format!(
+        "status {}; the signature is valid for {}; your app's check refused it",
+        answer.status,
+        without_form(url)
+    );
+    let named = Finding {
+        repair: assessment.findings[at].repair,
+        ..Finding::new(&status::genuine_request_refused::CAUSE, evidence)
+    };
+    if assessment.findings[at].is(&status::csrf_refused::CAUSE) {
+        assessment.findings.insert(at, named);
+    } else {
+        assessment.findings[at] = named;
+    }
+}
+
+/// A URL without the parameters that Twilio put into its query.
+fn without_form(url: &str) -> String {
+    let Some((bare, query)) = url.split_once('?') else { return url.to_owned() };
+    let own: Vec<_> =
+        query.split('&').filter(|p| !p.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    if own.is_empty() { bare.to_owned() } else { format!("{bare}?{}", own.join("&")) }
+}
+
 /// A 401 that asks for Basic or Digest credentials which the request did not carry: Twilio keeps
 /// them in the webhook's URL and sends them when asked (Twilio docs, webhook security).
-fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
+pub(super) fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
     let asks = |value: &http::HeaderValue| {
         let value = String::from_utf8_lossy(value.as_bytes()).trim_start().to_ascii_lowercase();
         value.starts_with("basic") || value.starts_with("digest")
@@ -216,8 +265,8 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
         let status = before
             .status
             .map_or_else(|| "no status".to_owned(), |status| status.as_u16().to_string());
-        let (cause, evidence) = match attempt.reason {
-            AttemptReason::First => continue,
+        let (cause, evidence) = match &attempt.reason {
+            AttemptReason::First | AttemptReason::Resigned { .. } => continue,
             AttemptReason::OtherMethod => (
                 &status::wrong_method::CAUSE,
                 format!("{} answered {status}; asked again with {}", before.method, attempt.method),
@@ -237,5 +286,15 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
             // The first answer was none that Twilio takes: what leaves is not what it was.
             assessment.outcome = Verdictless::AcceptedLater;
         }
+    }
+    let Some(url) = resign::accepted(exchange) else { return };
+    let evidence = format!(
+        "the app accepts the signature for {}: it rebuilds the URL wrongly",
+        without_form(url)
+    );
+    let finding = Finding::new(&status::signature_resigned::CAUSE, evidence);
+    assessment.findings.push(finding.repaired(Grade::Inferred));
+    if let Verdictless::Accepted = assessment.outcome {
+        assessment.outcome = Verdictless::AcceptedLater;
     }
 }

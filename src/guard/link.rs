@@ -14,6 +14,8 @@ use crate::twilio::Slot;
 pub struct Link<'a> {
     /// The element that holds it.
     pub element: &'a str,
+    /// The element around that one; empty for the root.
+    pub inside: &'a str,
     /// The attribute that holds it; `None` for an element's text.
     pub attribute: Option<&'a str>,
     /// Where it stands, blanks at both ends left out.
@@ -45,6 +47,8 @@ pub fn links<'a>(reading: &Reading<'a>) -> Vec<Link<'a>> {
     let mut found = Vec::new();
     for element in &reading.document.elements {
         let name = element.name_in(reading.text);
+        let around = element.parent.and_then(|at| reading.document.elements.get(at));
+        let inside = around.map_or("", |around| around.name_in(reading.text));
         let text = element.texts.first().filter(|_| TEXTS.contains(&name));
         let texts = text.map(|span| (None, span)).into_iter();
         let attributes = element.attributes.iter().filter_map(|attribute| {
@@ -59,6 +63,7 @@ pub fn links<'a>(reading: &Reading<'a>) -> Vec<Link<'a>> {
             }
             found.push(Link {
                 element: name,
+                inside,
                 attribute,
                 span,
                 written,

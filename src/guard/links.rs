@@ -99,6 +99,13 @@ pub fn is_on_own_host(url: &str, own_hosts: &[String]) -> bool {
         || host(url).is_some_and(|host| is_own(host, own_hosts))
 }
 
+/// The path of a URL that has a scheme, without its query; `/` where there is none.
+pub fn path(url: &str) -> Option<&str> {
+    let (_, after) = split_host(url.get(scheme(url)?.len()..)?);
+    let path = after.split(['?', '#']).next().unwrap_or_default();
+    Some(if path.is_empty() { "/" } else { path })
+}
+
 /// Why Twilio can't read a URL, in a few words; `None` for one that it can.
 pub fn malformed(url: &str, element: &str) -> Option<&'static str> {
     if without_doubled_scheme(url).is_some() || super::words::placeholder(url).is_some() {
@@ -237,6 +244,18 @@ mod tests {
             ("/a", None),
         ] {
             assert_eq!(host(url), expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_path_stands_between_host_and_query() {
+        for (url, expected) in [
+            ("https://pbx.example.com/a/b?c=/d", Some("/a/b")),
+            ("wss://pbx.example.com#x", Some("/")),
+            ("https://pbx.example.com?a=/b", Some("/")),
+            ("/a", None),
+        ] {
+            assert_eq!(path(url), expected, "{url}");
         }
     }
 

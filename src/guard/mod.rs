@@ -22,6 +22,7 @@ pub mod fallback;
 pub mod finding;
 mod follow_up;
 pub mod foreign;
+mod handed;
 pub mod head;
 mod hosts;
 mod judge;
@@ -60,7 +61,9 @@ pub use exchange::{
 };
 pub use fallback::{Fallback, Fallbacks};
 pub use finding::{Finding, Grade, Place};
+pub use follow_up::resign::{Rebuilt, rebuilt, resign};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
+pub use handed::{Handed, handed_out, is_document};
 pub use judge::judge;
 pub use judgement::{Delivery, DeliveryKind, Judgement, Verdict};
 pub use link::{Link, Purpose};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::call::StreamDone;
+use super::exchange::RequestFacts;
 use super::fallback::Fallbacks;
 
 /// What the judge may do with the answers of one route.
@@ -20,6 +21,9 @@ pub struct Policy {
     pub redirects: Redirects,
     /// When the other method is tried.
     pub other_method: OtherMethod,
+    /// Whether a genuine request that the backend's own check refused is signed anew for the URLs
+    /// that apps rebuild wrongly.
+    pub resign: bool,
     /// Hosts (authority, lower case, port only if not the scheme's own) that are the guard itself
     /// seen from outside; from `public_url`.
     pub own_hosts: Vec<String>,
@@ -39,6 +43,25 @@ pub struct Policy {
     pub stream_done: StreamDone,
 }
 
+impl Policy {
+    /// Hosts that are the guard itself: the configured one, and the one that was asked.
+    pub fn hosts_seen_by(&self, request: &RequestFacts) -> Vec<String> {
+        let asked = request.host.iter().map(|host| {
+            let lower = host.to_ascii_lowercase();
+            let bare = lower.strip_suffix(":443").or_else(|| lower.strip_suffix(":80"));
+            bare.unwrap_or(&lower).to_owned()
+        });
+        self.own_hosts.iter().cloned().chain(asked).collect()
+    }
+
+    /// The URL that Twilio asked; `None` without a Host to tell.
+    pub fn asked_url(&self, request: &RequestFacts) -> Option<String> {
+        let asked = || request.host.as_ref().map(|host| format!("https://{host}"));
+        let origin = self.public_origin.clone().or_else(asked)?;
+        Some(format!("{origin}{}", request.target))
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         let fallbacks = Arc::new(Fallbacks::built_in());
@@ -49,6 +72,7 @@ impl Default for Policy {
             repairs: Repairs::All,
             redirects: Redirects::Follow,
             other_method: OtherMethod::On405,
+            resign: false,
             own_hosts: Vec::new(),
             public_origin: None,
             upstream_authority: String::new(),

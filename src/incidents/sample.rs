@@ -193,6 +193,7 @@ impl Sample {
             method: None,
             slot: SlotSetting::Auto,
             upstream: Upstream { host: "127.0.0.1".to_owned(), port: 9 },
+            signature: crate::config::SignatureMode::Off,
             policy: Policies::new(self.policy),
         };
         let mut incident = Incident {

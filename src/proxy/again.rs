@@ -9,13 +9,14 @@ use bytes::Bytes;
 use http::{Request, Version};
 
 use super::asked::Asked;
+use super::authenticate::Check;
 use super::exchange::{Gathered, exchange};
 use super::headers::Sender;
 use super::judging;
 use super::service::{Inbound, InboundBody};
 use super::worker::{Shared, Worker};
-use crate::config::Config;
 use crate::config::route::Route;
+use crate::config::{Config, SignatureMode};
 use crate::guard::{CallFacts, Exchange, Judgement, judge};
 use crate::incidents::recorder::Recorder;
 use crate::telemetry::metrics::Metrics;
@@ -43,8 +44,13 @@ impl Again {
     ) -> Option<(Exchange, Judgement)> {
         let (parts, body) = request.into_parts();
         let sender = Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 };
-        let inbound =
-            Inbound { parts, body: InboundBody::Read(body), sender, start: Instant::now() };
+        let inbound = Inbound {
+            parts,
+            body: InboundBody::Read(body),
+            sender,
+            start: Instant::now(),
+            check: Check::Due(SignatureMode::Off),
+        };
         let policy = &**route.policy.configured();
         let asked = Asked::read(&self.0, inbound).await?;
         let call = CallFacts::default();

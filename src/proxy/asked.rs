@@ -4,13 +4,14 @@ use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, Response};
 use tokio::time::{Sleep, sleep_until};
 
-use super::body::collect;
+use super::authenticate::{self, Check, Checked, Covered};
+use super::body::{ResponseBody, collect};
 use super::headers::Sender;
 use super::routing;
 use super::service::{Inbound, InboundBody};
@@ -33,12 +34,14 @@ pub(super) struct Asked {
     pub(super) sender: Sender,
     /// When its head was read.
     pub(super) start: Instant,
+    /// What is known of its signature, or has yet to be.
+    pub(super) check: Check,
 }
 
 impl Asked {
     /// Reads the rest of a request; `None` when the client broke off.
     pub(super) async fn read(worker: &Worker, inbound: Inbound) -> Option<Self> {
-        let Inbound { parts, body, sender, start } = inbound;
+        let Inbound { parts, body, sender, start, check } = inbound;
         let body = match body {
             InboundBody::Read(body) => Ok(body),
             InboundBody::Coming(mut body) => {
@@ -58,7 +61,24 @@ impl Asked {
             }
         };
         let params = routing::params(&parts, body.as_deref().unwrap_or_default());
-        Some(Self { parts, body, params, sender, start })
+        Some(Self { parts, body, params, sender, start, check })
+    }
+
+    /// Looks at its signature, if that was not done yet; the error is the answer to a request that
+    /// goes no further.
+    pub(super) fn admit(&mut self, worker: &Worker) -> Result<Checked, Response<ResponseBody>> {
+        let mode = match (&self.check, &self.body) {
+            (Check::Done(checked), _) => return Ok(checked.clone()),
+            // The backend is never asked.
+            (Check::Due(_), Err(_)) => return Ok(Checked::default()),
+            (Check::Due(mode), Ok(_)) => *mode,
+        };
+        let body = self.body.as_deref().unwrap_or_default();
+        let (parts, peer) = (&self.parts, self.sender.ip);
+        let checked =
+            authenticate::admit(worker, mode, Covered { parts, body, peer, is_websocket: false })?;
+        self.check = Check::Done(checked.clone());
+        Ok(checked)
     }
 
     /// The same for the judge.

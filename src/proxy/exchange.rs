@@ -11,12 +11,13 @@ use super::asked::{Asked, text};
 use super::body::{collect, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
+use super::resigning::Signer;
 use super::upstream::{Client, OddHeads, Progress};
 use super::worker::Worker;
 use crate::config::route::Route;
 use crate::guard::{
     Answer, Attempt, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome, Policy,
-    begins_as_chunk, follow_up, is_whole,
+    begins_as_chunk, follow_up, is_whole, resign,
 };
 use crate::incidents::Sent;
 use crate::twilio::Slot;
@@ -40,7 +41,7 @@ pub(super) async fn exchange(
     slot: Slot,
     call: CallFacts,
 ) -> Gathered {
-    let request = asked.facts();
+    let (request, signer) = (asked.facts(), Signer::of(&asked));
     let Asked { parts, body, sender, start, .. } = asked;
     let mut deadline = pin!(sleep_until((start + worker.config.budget).into()));
     let mut gathered = Gathered {
@@ -62,18 +63,25 @@ pub(super) async fn exchange(
         }
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
+            if let (Some(form), Some(signer)) = (worker.forms.of(route, policy), &signer) {
+                out.resign(signer, form.url(&gathered.exchange.request.target));
+            }
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
                 let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= worker.config.budget {
                     break;
                 }
-                let decide = || follow_up(request, attempts, outcome, policy);
+                let decide = || {
+                    let second = follow_up(request, attempts, outcome, policy);
+                    second.or_else(|| resign(&gathered.exchange, policy))
+                };
                 let Some(second) = judging::or_none(decide) else { break };
-                if !out.become_second(second) {
+                if !out.become_second(second, signer.as_ref()) {
                     break;
                 }
             }
+            worker.forms.learn(route, &gathered.exchange, policy);
         }
     }
     gathered.exchange.elapsed = start.elapsed();
@@ -109,7 +117,7 @@ async fn ask(
     gathered.exchange.attempts.push(Attempt {
         method: out.method.clone(),
         target: out.target.as_str().to_owned(),
-        reason: out.reason,
+        reason: out.reason.clone(),
         status: answer.map(|answer| answer.status),
         location: answer.and_then(|answer| text(&answer.headers, &LOCATION)),
         allow: answer.and_then(|answer| text(&answer.headers, &ALLOW)),

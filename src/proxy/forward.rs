@@ -9,7 +9,8 @@ use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
 use super::body::RequestBody;
-use super::headers::{self, Sender};
+use super::headers::{self, Sender, TWILIO_SIGNATURE};
+use super::resigning::Signer;
 use super::upstream::{ANY_AGE, FRESH};
 use super::worker::Worker;
 use crate::config::Upstream;
@@ -55,8 +56,16 @@ impl Outbound {
         }
     }
 
-    /// Becomes a further request. `false`, unchanged, if its target is no path.
-    pub(super) fn become_second(&mut self, second: SecondRequest) -> bool {
+    /// Carries the signature for another URL than Twilio signed.
+    pub(super) fn resign(&mut self, signer: &Signer, url: String) {
+        let (headers, body) = self.further.take().unwrap_or_else(|| self.first.clone());
+        self.further = Some((resigned(headers, signer, &url), body));
+        self.reason = AttemptReason::Resigned { url };
+    }
+
+    /// Becomes a further request. `false`, unchanged, if its target is no path, or if nobody can
+    /// sign it that has to be signed.
+    pub(super) fn become_second(&mut self, second: SecondRequest, signer: Option<&Signer>) -> bool {
         let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
         let (mut headers, first_body) = self.first.clone();
         let body = match second.body {
@@ -75,6 +84,10 @@ impl Outbound {
         };
         if second.as_https {
             headers::set_https(&mut headers);
+        }
+        if let AttemptReason::Resigned { url } = &second.reason {
+            let Some(signer) = signer else { return false };
+            headers = resigned(headers, signer, url);
         }
         self.further = Some((headers, body));
         self.method = second.method;
@@ -109,6 +122,13 @@ impl Outbound {
         }
         if self.method.is_safe() { ANY_AGE } else { FRESH }
     }
+}
+
+fn resigned(mut headers: HeaderMap, signer: &Signer, url: &str) -> HeaderMap {
+    if let Some(signature) = signer.sign(url) {
+        headers.insert(TWILIO_SIGNATURE, signature);
+    }
+    headers
 }
 
 /// Path and query of a request, raw; the only part of its target that goes on.

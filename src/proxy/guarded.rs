@@ -10,9 +10,9 @@ use super::body::ResponseBody;
 use super::exchange::{Gathered, exchange};
 use super::service::Inbound;
 use super::worker::Worker;
-use super::{deliver, judging, routing};
+use super::{deliver, judging, noting, routing};
 use crate::config::route::Route;
-use crate::guard::{DeliveryKind, Exchange, Judgement, Policy, Verdict, judge};
+use crate::guard::{CallFacts, DeliveryKind, Exchange, Judgement, Policy, Verdict, judge};
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
 use crate::telemetry::metrics::Phase;
@@ -31,10 +31,14 @@ pub(super) async fn answer(
     let start = inbound.start;
     // Asked once: a switch of the mode holds for whole requests.
     let policy = &**route.policy.current();
-    let asked = Asked::read(worker, inbound).await?;
+    let mut asked = Asked::read(worker, inbound).await?;
+    let authenticity = match asked.admit(worker) {
+        Ok(checked) => checked.authenticity,
+        Err(refusal) => return Some(refusal),
+    };
     let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
     let (slot, role) = worker.calls.decide(&question)?;
-    let call = worker.calls.facts(&asked.params, role);
+    let call = CallFacts { signature: authenticity, ..worker.calls.facts(&asked.params, role) };
     let Gathered { exchange, sent, upstream, spelling } =
         exchange(worker, route, policy, asked, slot, call).await;
     let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
@@ -55,9 +59,12 @@ pub(super) async fn answer(
     }
     worker.recorder.count(&route.name, counted(&judgement), upstream);
     if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
+        noting::note(worker, &exchange, &judgement, policy, start.elapsed(), None);
         return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
     }
     let (id, now) = new_id();
+    noting::note(worker, &exchange, &judgement, policy, start.elapsed(), Some(id));
+    let known_routes = noting::known_routes(worker, &judgement);
     let mark = is_changed.then(|| deliver::Mark::new(id, &judgement, &exchange.outcome));
     let response = deliver::response(judgement.delivery.clone(), &exchange, spelling, mark);
     worker.recorder.offer(Incident {
@@ -71,7 +78,7 @@ pub(super) async fn answer(
         budget_left: worker.config.budget.saturating_sub(start.elapsed()),
         redaction: worker.redaction.clone(),
         config_hash: Arc::clone(&worker.config.hash),
-        known_routes: worker.calls.known_routes(),
+        known_routes,
     });
     Some(response)
 }

@@ -10,11 +10,13 @@ use http::header::{
 };
 use http::{HeaderMap, Version};
 
+use crate::config::Network;
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+pub(super) const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Twilio's signature of a request.
 pub(super) const TWILIO_SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
@@ -87,16 +89,22 @@ pub(super) struct Sender {
 
 /// The guard's public face, as the backend is told of it.
 #[derive(Debug)]
-pub(super) struct PublicFace(Option<(HeaderValue, HeaderValue)>);
+pub(super) struct PublicFace {
+    own: Option<(HeaderValue, HeaderValue)>,
+    trusted: Vec<Network>,
+}
 
 impl PublicFace {
     /// From `https://pbx.example.com`; `None`, or one that fits no header: taken from the request.
-    pub(super) fn new(public_url: Option<&str>) -> Self {
-        Self(public_url.and_then(|url| {
+    ///
+    /// `trusted`: front ends beyond the near ones, whose word is passed on.
+    pub(super) fn new(public_url: Option<&str>, trusted: &[Network]) -> Self {
+        let own = public_url.and_then(|url| {
             let (scheme, rest) = url.split_once("://")?;
             let authority = rest.split('/').next()?;
             Some((HeaderValue::from_str(scheme).ok()?, HeaderValue::from_str(authority).ok()?))
-        }))
+        });
+        Self { own, trusted: trusted.to_vec() }
     }
 
     /// The headers of a request on its way to the backend.
@@ -114,15 +122,15 @@ impl PublicFace {
         headers
     }
 
-    /// X-Forwarded-Proto and -Host: the public URL's; else as a near peer (a TLS front end) says;
-    /// else what we see ourselves.
+    /// X-Forwarded-Proto and -Host: the public URL's; else as a near peer (a TLS front end) or a
+    /// configured one says, for the backend alone to believe; else what we see ourselves.
     fn set_origin(&self, headers: &mut HeaderMap, peer: IpAddr) {
-        if let Some((scheme, authority)) = &self.0 {
+        if let Some((scheme, authority)) = &self.own {
             headers.insert(FORWARDED_PROTO, scheme.clone());
             headers.insert(FORWARDED_HOST, authority.clone());
             return;
         }
-        let is_near = is_near(peer);
+        let is_near = is_near(peer) || self.trusted.iter().any(|own| own.contains(peer));
         if !is_near || !headers.contains_key(FORWARDED_PROTO) {
             headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
         }
@@ -264,20 +272,22 @@ mod tests {
     fn a_near_peer_is_believed_and_a_far_one_is_not() {
         let claims =
             map(&[("host", "inner"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "pbx")]);
-        let face = PublicFace::new(None);
+        let face = PublicFace::new(None, &[]);
         let near = face.forward(claims.clone(), sender("10.1.2.3"));
         assert_eq!(
             (&near["x-forwarded-proto"], &near["x-forwarded-host"]),
             (&"https".parse().unwrap(), &"pbx".parse().unwrap())
         );
-        let far = face.forward(claims, sender("203.0.113.9"));
+        let far = face.forward(claims.clone(), sender("203.0.113.9"));
         assert_eq!(far["x-forwarded-proto"], "http");
         assert_eq!(far["x-forwarded-host"], "inner");
+        let face = PublicFace::new(None, &["203.0.113.0/24".parse().unwrap()]);
+        assert_eq!(face.forward(claims, sender("203.0.113.9"))["x-forwarded-proto"], "https");
     }
 
     #[test]
     fn the_public_url_outranks_everyone() {
-        let face = PublicFace::new(Some("https://pbx.example.com"));
+        let face = PublicFace::new(Some("https://pbx.example.com"), &[]);
         let headers =
             face.forward(map(&[("host", "x"), ("x-forwarded-proto", "ftp")]), sender("127.0.0.1"));
         assert_eq!(headers["x-forwarded-proto"], "https");
@@ -292,7 +302,7 @@ mod tests {
             ("via", "1.1 edge"),
             ("x-forwarded-for", "10.0.0.1"),
         ]);
-        let headers = PublicFace::new(None).forward(headers, sender("::ffff:127.0.0.1"));
+        let headers = PublicFace::new(None, &[]).forward(headers, sender("::ffff:127.0.0.1"));
         assert_eq!(headers["x-forwarded-for"], "203.0.113.9, 10.0.0.1, 127.0.0.1");
         assert_eq!(headers["via"], "1.1 edge, 1.1 twiml-guard");
     }
@@ -301,7 +311,7 @@ mod tests {
     fn aliases_with_underscores_are_dropped_and_other_underscores_are_not() {
         let headers =
             map(&[("x_forwarded_proto", "https"), ("content_length", "1"), ("my_own", "1")]);
-        let headers = PublicFace::new(None).forward(headers, sender("127.0.0.1"));
+        let headers = PublicFace::new(None, &[]).forward(headers, sender("127.0.0.1"));
         assert!(
             !headers.contains_key("x_forwarded_proto") && !headers.contains_key("content_length")
         );

@@ -10,6 +10,7 @@
 mod activity;
 mod again;
 mod asked;
+mod authenticate;
 mod body;
 mod deliver;
 mod exchange;
@@ -19,10 +20,14 @@ mod headers;
 mod hint;
 mod judging;
 mod listener;
+mod noting;
 mod pass;
 mod refuse;
+mod resigning;
 mod routing;
 mod service;
+mod spelling;
+mod suspects;
 mod tally;
 mod upgrade;
 mod upstream;
@@ -37,6 +42,7 @@ use std::thread;
 use tokio::runtime::{self, Runtime};
 
 use self::worker::Shared;
+use crate::calls::Calls;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::timeline::Live;
@@ -106,6 +112,11 @@ impl Proxy {
             .map_err(BindError::Worker)?;
         let shared = Shared::new(config, recorder, metrics);
         Ok(Self { address, workers, shared })
+    }
+
+    /// What is known of calls and URLs.
+    pub fn calls(&self) -> &Arc<Calls> {
+        &self.shared.calls
     }
 
     /// The address that is listened on; the port is the real one where 0 was configured.

@@ -12,12 +12,15 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::sleep_until;
 
+use super::asked::Asked;
+use super::authenticate::{self, Check, Covered};
 use super::body::{Pulse, RequestBody, ResponseBody, collect};
 use super::headers::Sender;
 use super::routing::{self, Plan};
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{guarded, pass, refuse, upgrade};
+use crate::config::SignatureMode;
 use crate::config::route::Route;
 use crate::guard::BodyEnd;
 use crate::twilio::Params;
@@ -33,6 +36,8 @@ pub(super) struct Inbound {
     pub(super) sender: Sender,
     /// When its head was read.
     pub(super) start: Instant,
+    /// Whether its signature was looked at yet.
+    pub(super) check: Check,
 }
 
 #[derive(Debug)]
@@ -69,10 +74,19 @@ async fn dispatch(
     let switch = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let (route, plan) = routing::plan(&worker.config, &parts);
+    let is_claimed = worker.enforced.claim(&worker.config, &parts);
     match plan {
         Plan::Guard(slot) => {
-            let inbound = Inbound { parts, body: InboundBody::Coming(body), sender, start };
+            let mode = if is_claimed { SignatureMode::Enforce } else { route.signature };
+            let body = InboundBody::Coming(body);
+            let inbound = Inbound { parts, body, sender, start, check: Check::Due(mode) };
             guarded::answer(worker, route, inbound, slot).await.unwrap_or_else(gone)
+        }
+        Plan::Pass | Plan::Recognise if is_claimed && !wants_websocket => {
+            let check = Check::Due(SignatureMode::Enforce);
+            let body = InboundBody::Coming(body);
+            let inbound = Inbound { parts, body, sender, start, check };
+            claimed(worker, route, plan, inbound, witness).await
         }
         Plan::Recognise if !wants_websocket => {
             recognised(worker, parts, body, sender, start, witness).await
@@ -80,9 +94,54 @@ async fn dispatch(
         Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
             let switch = wants_websocket.then_some(switch);
+            if wants_websocket {
+                let mode = stream_mode(route, plan, is_claimed, &parts);
+                let peer = sender.ip;
+                let covered = Covered { parts: &parts, body: &[], peer, is_websocket: true };
+                if let Err(refusal) = authenticate::admit(worker, mode, covered) {
+                    return refusal;
+                }
+            }
             pass::answer(worker, route, parts, body, sender, switch, witness).await
         }
     }
+}
+
+/// What happens to a stream by its signature.
+fn stream_mode(route: &Route, plan: Plan, is_claimed: bool, parts: &Parts) -> SignatureMode {
+    if is_claimed {
+        return SignatureMode::Enforce;
+    }
+    let is_twilios = match plan {
+        Plan::Recognise => authenticate::is_twilios_stream(&parts.headers),
+        _ => route.is_stream(),
+    };
+    if is_twilios { route.signature } else { SignatureMode::Off }
+}
+
+/// A request that no guarded route takes as it is spelt, and that some backend would lead to the
+/// handler of one that refuses what Twilio did not sign.
+async fn claimed(
+    worker: &Worker,
+    route: &Arc<Route>,
+    plan: Plan,
+    inbound: Inbound,
+    witness: &Witness,
+) -> Response<ResponseBody> {
+    let Some(mut asked) = Asked::read(worker, inbound).await else { return gone() };
+    let checked = match asked.admit(worker) {
+        Ok(checked) => checked,
+        Err(refusal) => return refusal,
+    };
+    let Asked { parts, body, params, sender, start, .. } = asked;
+    // What could not be read whole could not be looked at.
+    let Ok(body) = body else { return authenticate::refusal() };
+    if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
+        let (body, check) = (InboundBody::Read(body), Check::Done(checked));
+        let inbound = Inbound { parts, body, sender, start, check };
+        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
+    }
+    pass::answer(worker, route, parts, RequestBody::full(body), sender, None, witness).await
 }
 
 /// A request without a route: guarded if it is Twilio's by its parameters.
@@ -125,7 +184,8 @@ async fn recognised(
     let is_candidate = reads_form || parts.method == Method::GET;
     if is_candidate && is_webhook(worker, route, &parts, &routing::params(&parts, &read)) {
         let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
-        let inbound = Inbound { parts, body, sender, start };
+        let check = Check::Due(route.signature);
+        let inbound = Inbound { parts, body, sender, start, check };
         return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
     }
     let body = if reads_form {

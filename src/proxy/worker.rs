@@ -19,7 +19,10 @@ use super::activity::{Activity, Busy};
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
+use super::resigning::KnownForms;
 use super::service;
+use super::spelling::Enforced;
+use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
 use super::witness::Witnessed;
@@ -57,6 +60,8 @@ pub(super) struct Shared {
     pub(super) tally: Arc<Tally>,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) suspects: Arc<Suspects>,
+    pub(super) forms: Arc<KnownForms>,
 }
 
 impl Shared {
@@ -69,6 +74,8 @@ impl Shared {
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
+            suspects: Arc::default(),
+            forms: Arc::default(),
         }
     }
 }
@@ -84,6 +91,10 @@ pub(super) struct Worker {
     pub(super) open: OpenCount,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) suspects: Arc<Suspects>,
+    pub(super) forms: Arc<KnownForms>,
+    /// Paths on which what Twilio did not sign is refused.
+    pub(super) enforced: Enforced,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -94,19 +105,22 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints } = shared;
+        let Shared { config, recorder, metrics, tally, calls, hints, suspects, forms } = shared;
         Self {
             client: Client::new(config.connect_timeout),
-            face: PublicFace::new(config.public_url.as_deref()),
-            redaction: Redaction::new(config.incidents.mask.iter().cloned()),
+            face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
+            redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
             open: OpenCount::default(),
+            enforced: Enforced::of(&config),
             config,
             recorder,
             metrics,
             tally,
             calls,
             hints,
+            suspects,
+            forms,
         }
     }
 }

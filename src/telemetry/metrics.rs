@@ -40,6 +40,7 @@ pub struct Metrics {
     otlp: IntCounterVec,
     config_loaded: IntGauge,
     observe: IntGaugeVec,
+    signatures: IntCounterVec,
     resident: IntGauge,
 }
 
@@ -160,6 +161,11 @@ impl Metrics {
                 "1 while answers on the route are only observed, 0 while they are mended.",
                 "route",
             )?,
+            signatures: make.counters(
+                "twiml_guard_signatures_total",
+                "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
+                &["result"],
+            )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
         };
         let started = make.gauge(
@@ -193,6 +199,9 @@ impl Metrics {
         }
         for phase in [Phase::Connect, Phase::FirstByte, Phase::Body] {
             self.phases.with_label_values(&[phase.name()]);
+        }
+        for result in ["genuine", "unsigned", "forged"] {
+            self.signatures.with_label_values(&[result]);
         }
         for queue in ["recorder", "store"] {
             self.queued.with_label_values(&[queue]);
@@ -237,6 +246,11 @@ impl Metrics {
     /// Counts one request that streamed through unguarded.
     pub fn passed(&self) {
         self.answers.with_label_values(&["passed", "pass"]).inc();
+    }
+
+    /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
+    pub fn signature(&self, result: &'static str) {
+        self.signatures.with_label_values(&[result]).inc();
     }
 
     /// Counts one incident that did not fit the queue.

@@ -6,10 +6,12 @@ use super::{Params, Slot};
 ///
 /// Source: Twilio docs, TwiML for Programmable Voice, CallStatus values.
 pub fn is_over(params: &Params) -> bool {
-    matches!(
-        params.get("CallStatus"),
-        Some("completed" | "busy" | "failed" | "no-answer" | "canceled")
-    )
+    params.get("CallStatus").is_some_and(is_terminal)
+}
+
+/// Whether a CallStatus is that of a call that is over.
+pub fn is_terminal(status: &str) -> bool {
+    matches!(status, "completed" | "busy" | "failed" | "no-answer" | "canceled")
 }
 
 /// Whether the step that an action reports was visibly done, so that an empty answer loses nothing.

@@ -10,7 +10,7 @@ pub struct Params(Vec<(String, String)>);
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 
 /// More parameters than this are not read; Twilio sends some thirty.
-const MAX_PARAMS: usize = 1_000;
+pub(super) const MAX_PARAMS: usize = 1_000;
 
 impl Params {
     /// Reads `application/x-www-form-urlencoded` bytes. Never fails: what is not UTF-8 after

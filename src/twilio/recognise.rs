@@ -6,7 +6,7 @@ use super::{Params, Slot};
 ///
 /// Source: Twilio docs (status callbacks of calls, recordings, transcriptions, conferences,
 /// streams, partial speech results).
-const CALLBACK_MARKS: [&str; 15] = [
+const CALLBACK_MARKS: [&str; 13] = [
     "CallbackSource",
     "StreamEvent",
     "RecordingStatus",
@@ -19,8 +19,6 @@ const CALLBACK_MARKS: [&str; 15] = [
     "RecordingEvent",
     "AnsweredBy",
     "PaymentCardType",
-    "AddOns",
-    "Payload",
     "SiprecEvent",
 ];
 
@@ -28,7 +26,7 @@ const CALLBACK_MARKS: [&str; 15] = [
 ///
 /// Voice: CallSid, AccountSid and CallStatus without the marks of a callback. Messaging:
 /// MessageSid or SmsSid, From and To, without the MessageStatus or SmsStatus of a delivery report.
-/// A callback is left alone (`None`): it needs no TwiML.
+/// A callback needs no TwiML: `None`.
 pub fn recognise(params: &Params) -> Option<Slot> {
     match infer(params) {
         Some(Slot::Callback) | None => None,
@@ -64,9 +62,14 @@ fn infer_voice(params: &Params) -> Slot {
 fn is_callback(params: &Params) -> bool {
     CALLBACK_MARKS
         .iter()
-        // Async answering-machine results are callbacks; a synchronous one rides on the voice
-        // request itself and carries no MachineDetectionDuration.
-        .filter(|mark| **mark != "AnsweredBy" || params.has("MachineDetectionDuration"))
+        .filter(|mark| match **mark {
+            // Async answering-machine results are callbacks; a synchronous one rides on the voice
+            // request itself and carries no MachineDetectionDuration.
+            "AnsweredBy" => params.has("MachineDetectionDuration"),
+            // What a payment came to is told to its action as well.
+            "PaymentCardType" => !params.has("Result"),
+            _ => true,
+        })
         .any(|mark| params.has(mark))
 }
 
@@ -78,6 +81,7 @@ fn is_action(params: &Params) -> bool {
         || params.has("Digits")
         || (params.has("RecordingUrl")
             && !params.has("RecordingStatus")
+            && !params.has("TranscriptionStatus")
             && !params.has("CallDuration"))
 }
 
@@ -110,10 +114,18 @@ mod tests {
             "CallbackSource=call-progress-events",
             "StreamEvent=stream-started",
             "RecordingStatus=completed",
+            "TranscriptionStatus=completed&RecordingUrl=x",
         ] {
             let form = format!("{VOICE}&{mark}");
             assert_eq!(infer_form(&form), Some(Slot::Callback), "{mark}");
             assert_eq!(recognise(&Params::from_form(form.as_bytes())), None, "{mark}");
+        }
+    }
+
+    #[test]
+    fn what_rides_on_any_request_makes_no_callback() {
+        for mark in ["AddOns=%7B%7D", "AnsweredBy=human", "PaymentCardType=visa&Result=success"] {
+            assert_eq!(infer_form(&format!("{VOICE}&{mark}")), Some(Slot::Voice), "{mark}");
         }
     }
 

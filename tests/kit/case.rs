@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use twiml_guard::guard::call::{Authenticity, Belief, HandedOut, Role, StreamState};
 use twiml_guard::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
+use twiml_guard::guard::stream::{Side, StreamEnd, StreamKind, StreamReport};
 use twiml_guard::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Fallback, Fallbacks,
     Outcome, Policy, RequestFacts,
@@ -75,7 +77,9 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .get("steered")
                 .map_or(Ok(0), str::parse)
                 .map_err(|_| "steered: 3")?,
-            ..CallFacts::default()
+            role: head.get("role").map_or(Ok(Role::default()), role_of)?,
+            stream: head.get("stream").map_or(Ok(StreamState::None), stream_of)?,
+            signature: signature_of(head.get("signature"))?,
         },
     };
     let silent = head.all("silent").map(str::to_owned).collect();
@@ -86,7 +90,9 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 19] = [
+    const KEYS: [&str; 22] = [
+        "role",
+        "stream",
         "silent",
         "slot",
         "request",
@@ -106,6 +112,7 @@ impl Head {
         "steered",
         "fallback",
         "raw-head",
+        "signature",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
@@ -178,6 +185,60 @@ fn recoded(label: &str, text: &str) -> Result<Vec<u8>, String> {
     } else {
         Ok(bytes.into_owned())
     }
+}
+
+/// `action of Connect from POST /voice`: how a document of the call handed the URL out.
+fn role_of(text: &str) -> Result<Role, String> {
+    let (attribute, rest) =
+        text.split_once(" of ").ok_or("role: ATTRIBUTE of ELEMENT from PARENT")?;
+    let (element, parent) = rest.split_once(" from ").ok_or("role: … from PARENT")?;
+    let handed_out = HandedOut {
+        element: element.to_owned(),
+        attribute: Some(attribute.to_owned()),
+        parent: parent.to_owned(),
+    };
+    Ok(Role { belief: Belief::ThisCall, handed_out: Some(handed_out), against: None })
+}
+
+/// `never-opened`, `open`, `over 0.3s audio=0s frames=13 closed=1000 backend`, `over 0s refused=400`.
+fn stream_of(text: &str) -> Result<StreamState, String> {
+    let seconds = |text: &str| {
+        let seconds = text.trim_end_matches('s').parse();
+        seconds.map(Duration::from_secs_f32).map_err(|_| format!("stream: `{text}` is no time"))
+    };
+    let mut words = text.split_whitespace();
+    let mut report = match words.next() {
+        Some("never-opened") => {
+            return Ok(StreamState::NeverOpened { url: "wss://pbx.example.com/ws".to_owned() });
+        }
+        Some("open") => return Ok(StreamState::Open),
+        Some("over") => StreamReport { path: "/ws".to_owned(), ..StreamReport::default() },
+        _ => return Err("stream: never-opened, open or over …".to_owned()),
+    };
+    report.duration = seconds(words.next().ok_or("stream: over SECONDS …")?)?;
+    for word in words {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("audio", time) => report.outbound.audio = seconds(time)?,
+            ("frames", count) => report.inbound.frames = count.parse().map_err(|_| "frames=13")?,
+            ("messages", count) => {
+                report.kind = StreamKind::ConversationRelay;
+                report.outbound.messages = count.parse().map_err(|_| "messages=2")?;
+            }
+            ("refused", status) => report.status = Some(status.parse().map_err(|_| "refused=400")?),
+            ("closed", code) => {
+                let code = Some(code.parse().map_err(|_| "closed=1000")?);
+                report.end = StreamEnd::Closed { by: Side::Backend, code, reason: String::new() };
+            }
+            ("lost", "") => report.end = StreamEnd::Lost { by: Side::Backend },
+            ("backend", "") => {}
+            ("twilio", "") => match &mut report.end {
+                StreamEnd::Closed { by, .. } | StreamEnd::Lost { by } => *by = Side::Twilio,
+                _ => return Err("stream: … closed=1000 twilio".to_owned()),
+            },
+            _ => return Err(format!("stream: unknown `{word}`")),
+        }
+    }
+    Ok(StreamState::Over(Box::new(report)))
 }
 
 fn end_of(end: Option<&str>) -> Result<BodyEnd, String> {
@@ -281,6 +342,9 @@ fn attempts_of(
             match word.split_once('=') {
                 Some(("location", value)) => attempt.location = Some(value.to_owned()),
                 Some(("allow", value)) => attempt.allow = Some(value.to_owned()),
+                Some(("resigned", url)) => {
+                    attempt.reason = AttemptReason::Resigned { url: url.to_owned() };
+                }
                 None if word == "redirect" => attempt.reason = AttemptReason::Redirect,
                 None if word == "other-method" => attempt.reason = AttemptReason::OtherMethod,
                 _ => {
@@ -309,6 +373,20 @@ fn attempts_of(
     Ok(attempts)
 }
 
+fn signature_of(said: Option<&str>) -> Result<Authenticity, String> {
+    Ok(match said {
+        None => Authenticity::Unchecked,
+        Some("forged") => Authenticity::Forged,
+        Some("unsigned") => Authenticity::Unsigned,
+        Some(said) => {
+            let url = said
+                .strip_prefix("genuine ")
+                .ok_or("signature: genuine URL, forged or unsigned")?;
+            Authenticity::Genuine { url: url.to_owned() }
+        }
+    })
+}
+
 fn policy_of(head: &Head) -> Result<Policy, String> {
     let mut policy =
         Policy { upstream_authority: "127.0.0.1:5000".to_owned(), ..Policy::default() };
@@ -319,6 +397,7 @@ fn policy_of(head: &Head) -> Result<Policy, String> {
             ("other_method", "never") => policy.other_method = OtherMethod::Never,
             ("other_method", "on-missing") => policy.other_method = OtherMethod::OnMissing,
             ("plain_text", "replace") => policy.plain_text = PlainText::Replace,
+            ("resign", "") => policy.resign = true,
             ("redirects", "replace") => policy.redirects = Redirects::Replace,
             ("repairs", "lossless") => policy.repairs = Repairs::Lossless,
             ("public_url", url) => {

@@ -132,6 +132,8 @@ fn behind_prolog(text: &str) -> &str {
 fn taken_without_twiml(exchange: &Exchange, delivery: &Delivery) -> Result<Left, String> {
     let essence = content_type(delivery);
     let taken = match delivery.status.as_u16() {
+        // What Twilio did not send is refused as the backend refuses it.
+        401 | 403 if exchange.call.signature.is_refuted() => true,
         401 => delivery.headers.contains_key(header::WWW_AUTHENTICATE),
         200..=299 if essence == "text/plain" => !delivery.body.is_empty(),
         200..=299 if essence.starts_with("audio/") => exchange.slot.is_voice(),
@@ -158,7 +160,7 @@ fn again(exchange: &Exchange, policy: &Policy, delivery: &Delivery) -> Result<()
         attempts: Vec::new(),
         outcome: Outcome::Answered(answer),
         elapsed: Duration::ZERO,
-        call: CallFacts::default(),
+        call: CallFacts { signature: exchange.call.signature.clone(), ..CallFacts::default() },
         ..exchange.clone()
     };
     let policy = Policy { observe: false, ..policy.clone() };

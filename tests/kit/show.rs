@@ -5,7 +5,7 @@ use std::fmt::Write;
 use http::HeaderMap;
 use twiml_guard::guard::{
     Answer, AttemptReason, Delivery, DeliveryKind, Exchange, Finding, Judgement, Outcome, Policy,
-    RequestBody, follow_up,
+    RequestBody, follow_up, resign,
 };
 
 /// Both parts, ready to be compared or written.
@@ -16,13 +16,13 @@ pub fn shown(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Str
         text.push('\n');
     }
     text.push_str("=== delivered\n");
-    if let Some(second) =
-        follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy)
-    {
-        let why = match second.reason {
+    let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
+    if let Some(second) = second.or_else(|| resign(exchange, policy)) {
+        let why = match &second.reason {
             AttemptReason::First => "first",
             AttemptReason::OtherMethod => "other method",
             AttemptReason::Redirect => "redirect",
+            AttemptReason::Resigned { url } => &format!("signed for {url}"),
         };
         let body = match &second.body {
             RequestBody::Same => ", same body".to_owned(),

@@ -8,4 +8,5 @@ mod life;
 mod limits;
 mod pass;
 mod pool;
+mod signatures;
 mod websocket;

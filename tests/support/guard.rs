@@ -9,7 +9,8 @@ use http::Method;
 use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{PathPattern, Policies, Route};
 use twiml_guard::config::{
-    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, Upstream,
+    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener,
+    SignatureMode, Signatures, Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
@@ -91,6 +92,7 @@ pub fn config(backend: SocketAddr) -> Config {
         notify: Vec::new(),
         otlp: Otlp::default(),
         hash: Arc::from("test"),
+        signatures: Signatures::default(),
         state_dir: None,
         public_url: None,
         routes: Vec::new(),
@@ -100,6 +102,7 @@ pub fn config(backend: SocketAddr) -> Config {
             method: None,
             slot: SlotSetting::Auto,
             upstream,
+            signature: SignatureMode::Off,
             policy: Policies::new(policy),
         }),
     }
@@ -115,6 +118,7 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         method: None::<Method>,
         slot: slot.parse().unwrap(),
         upstream: config.default_route.upstream.clone(),
+        signature: config.default_route.signature,
         policy: Policies::new(policy),
     }));
 }

@@ -30,24 +30,6 @@ struct Checked {
 }
 
 impl Assessor<'_> {
-    /// Hosts that are the guard itself: the configured one, and the one that Twilio asked.
-    fn own_hosts(&self) -> Vec<String> {
-        let asked = self.exchange.request.host.iter().map(|host| {
-            let lower = host.to_ascii_lowercase();
-            let bare = lower.strip_suffix(":443").or_else(|| lower.strip_suffix(":80"));
-            bare.unwrap_or(&lower).to_owned()
-        });
-        self.policy.own_hosts.iter().cloned().chain(asked).collect()
-    }
-
-    /// The URL that Twilio asked; `None` without a Host to tell.
-    fn asked_url(&self) -> Option<String> {
-        let request = &self.exchange.request;
-        let asked = || request.host.as_ref().map(|host| format!("https://{host}"));
-        let origin = self.policy.public_origin.clone().or_else(asked)?;
-        Some(format!("{origin}{}", request.target))
-    }
-
     /// One well-formed document: grammar, links, size, headers.
     pub(super) fn document(&mut self, mut text: String, mut document: Document) -> Verdictless {
         // The whole root arrived: the framing was wrong, not the document.
@@ -134,8 +116,8 @@ impl Assessor<'_> {
             notes: Vec::new(),
             fatal: false,
         };
-        let own_hosts = self.own_hosts();
-        let base = self.asked_url();
+        let own_hosts = self.policy.hosts_seen_by(&self.exchange.request);
+        let base = self.policy.asked_url(&self.exchange.request);
         let reading = Reading {
             text,
             document,

@@ -1,5 +1,6 @@
 //! Assessing one answer for a slot that takes TwiML: coding, charset, document, grammar, headers.
 
+mod action;
 mod document;
 mod foreign;
 
@@ -226,8 +227,13 @@ impl Assessor<'_> {
         } else {
             &causes::empty_body::CAUSE
         };
-        let evidence =
+        let mut evidence =
             format!("status {}, {} bytes", self.answer.status.as_u16(), self.answer.body.len());
+        if self.exchange.slot == Slot::Action
+            && let (_, Some(why)) = action::silence(self.exchange, self.policy)
+        {
+            evidence = format!("{evidence}; {why}");
+        }
         self.findings.push(Finding::new(cause, evidence));
         Verdictless::Empty
     }
@@ -259,13 +265,10 @@ impl Assessor<'_> {
 
 /// Whether an empty answer in this slot means that nothing more is to be said, rather than that a
 /// caller is left in silence (design: slots).
-pub fn empty_is_enough(exchange: &Exchange) -> bool {
-    let params = &exchange.request.params;
+pub fn empty_is_enough(exchange: &Exchange, policy: &Policy) -> bool {
     match exchange.slot {
         Slot::Whisper | Slot::Messaging => true,
-        Slot::Action => {
-            crate::twilio::call::is_over(params) || crate::twilio::call::step_is_done(params)
-        }
+        Slot::Action => action::silence(exchange, policy).0,
         _ => false,
     }
 }

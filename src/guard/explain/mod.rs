@@ -222,14 +222,14 @@ fn whereabouts(stage: Stage) -> &'static str {
 /// A first answer that is not the one that counts: the redirect or the wrong method is what is
 /// wrong with it.
 fn not_final(second: &SecondRequest, exchange: &Exchange) -> Option<Finding> {
-    let slug = match second.reason {
+    let slug = match &second.reason {
         AttemptReason::Redirect => "redirect-followed",
         AttemptReason::OtherMethod => "wrong-method",
-        AttemptReason::First => return None,
+        AttemptReason::First | AttemptReason::Resigned { .. } => return None,
     };
     let first = exchange.attempts.first()?;
     let status = first.status.map(|status| status.as_u16().to_string()).unwrap_or_default();
-    let evidence = match (second.reason, &first.location, &first.allow) {
+    let evidence = match (&second.reason, &first.location, &first.allow) {
         (AttemptReason::Redirect, Some(location), _) => format!("{status} to {location}"),
         (AttemptReason::OtherMethod, _, Some(allow)) => format!("{status}, Allow: {allow}"),
         _ => status,

@@ -134,10 +134,11 @@ impl Incident {
             return Vec::new();
         }
         let shown = |attempt: &Attempt| {
-            let why = match attempt.reason {
+            let why = match &attempt.reason {
                 AttemptReason::First => "",
                 AttemptReason::OtherMethod => " (other method)",
                 AttemptReason::Redirect => " (redirect)",
+                AttemptReason::Resigned { .. } => " (signed anew)",
             };
             let status = attempt
                 .status

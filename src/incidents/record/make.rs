@@ -195,6 +195,7 @@ impl Maker<'_> {
                 AttemptReason::First => "first",
                 AttemptReason::OtherMethod => "other-method",
                 AttemptReason::Redirect => "redirect",
+                AttemptReason::Resigned { .. } => "resigned",
             }
             .to_owned(),
             headers: Vec::new(),

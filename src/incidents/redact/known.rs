@@ -27,6 +27,8 @@ const MAX_TAG: usize = 256;
 /// Values of one request that are nobody's business.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Known {
+    /// Credentials of the guard itself.
+    own: Vec<String>,
     /// Credentials and configured parameters: masked always.
     secrets: Vec<String>,
     /// What was keyed, spoken or written.
@@ -36,13 +38,18 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// The guard's own credentials alone.
+    pub(super) fn own(secrets: &[String]) -> Self {
+        Self { own: secrets.to_vec(), ..Self::default() }
+    }
+
     /// What these parameters and headers tell.
     pub(super) fn of<'h>(
         redaction: &Redaction,
         params: &Params,
         headers: impl Iterator<Item = &'h HeaderMap>,
     ) -> Self {
-        let mut known = Self::default();
+        let mut known = Self::own(&redaction.own);
         for (name, value) in params.iter() {
             if redaction.is_secret(name) {
                 add(&mut known.secrets, value, SHORTEST);
@@ -82,12 +89,12 @@ impl Known {
     /// The text with the values masked, however they are escaped; `None` where there are none.
     pub(super) fn mask_values(&self, text: &str, capture: Capture) -> Option<String> {
         let private = if capture == Capture::Full { &[] } else { self.private.as_slice() };
-        if self.secrets.is_empty() && private.is_empty() {
+        if self.own.is_empty() && self.secrets.is_empty() && private.is_empty() {
             return None;
         }
         let mut spans = Vec::new();
         for plain in readings(text) {
-            for value in self.secrets.iter().chain(private) {
+            for value in self.own.iter().chain(&self.secrets).chain(private) {
                 let found = plain.text.match_indices(value.as_str());
                 spans.extend(found.filter_map(|(at, value)| plain.span(at, at + value.len())));
             }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 use self::known::Known;
-use crate::config::Capture;
+use crate::config::{Capture, Config};
 use crate::guard::Oddities;
 use crate::twilio::Params;
 
@@ -25,6 +25,8 @@ pub struct Redaction {
     /// Parameters that are private besides the known ones.
     params: Arc<[String]>,
     capture: Capture,
+    /// Credentials of the guard itself.
+    own: Arc<[String]>,
     /// What one request told.
     known: Arc<Known>,
 }
@@ -33,6 +35,14 @@ impl Redaction {
     /// Everything masked, the values of these parameters too.
     pub fn new(params: impl IntoIterator<Item = String>) -> Self {
         Self { params: params.into_iter().collect(), ..Self::default() }
+    }
+
+    /// What this configuration masks: its parameters, and its auth tokens wherever they stand.
+    pub fn of(config: &Config) -> Self {
+        let tokens = config.signatures.keyring.of(None);
+        let own: Arc<[String]> = tokens.into_iter().map(|t| t.reveal().to_owned()).collect();
+        let known = Arc::new(Known::own(&own));
+        Self { own, known, ..Self::new(config.incidents.mask.iter().cloned()) }
     }
 
     /// The same with as much masked as this says.
@@ -134,7 +144,7 @@ impl Redaction {
     }
 
     fn without_known(&self) -> Self {
-        Self { known: Arc::default(), ..self.clone() }
+        Self { known: Arc::new(Known::own(&self.own)), ..self.clone() }
     }
 
     /// A path and query, or a whole URL: values of the query as [`param`](Self::param), the rest as

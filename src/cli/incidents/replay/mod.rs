@@ -3,7 +3,6 @@
 mod plan;
 mod report;
 mod target;
-mod token;
 
 use std::sync::Arc;
 
@@ -23,7 +22,6 @@ use crate::config::{self, Config};
 use crate::incidents::instruments;
 use crate::incidents::redact::Redaction;
 use crate::proxy::Again;
-use crate::twilio::signature::AuthToken;
 
 /// Replays what is asked for, after asking back.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
@@ -36,7 +34,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
     let reader = source.open()?;
     let config = configuration(args)?;
     let to = args.to.as_deref().map(target::read).transpose()?;
-    let token = token::from_environment()?;
+    let is_signed = !config.signatures.keyring.is_empty();
     let chosen = if args.open {
         chosen::of_open_outbreaks(&reader, &args.filter, &source)?
     } else {
@@ -50,10 +48,10 @@ pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Found);
     }
     if !args.json {
-        say(&report::heading(&planned, args.open, token.is_some()))?;
+        say(&report::heading(&planned, args.open, is_signed))?;
     }
-    let replayed = replay(&planned, config, token.as_ref(), args.json)?;
-    let report = Report::new(replayed, token.is_some());
+    let replayed = replay(&planned, config, args.json)?;
+    let report = Report::new(replayed, is_signed);
     if args.json {
         say_json(&report)?;
     } else {
@@ -88,13 +86,9 @@ fn question(planned: &[Planned]) -> String {
 }
 
 /// Sends one after the other; tells each as it comes, unless the whole is told as JSON.
-fn replay(
-    planned: &[Planned],
-    config: Config,
-    token: Option<&AuthToken>,
-    json: bool,
-) -> Result<Vec<Replayed>, Failure> {
-    let redaction = Redaction::new(config.incidents.mask.iter().cloned());
+fn replay(planned: &[Planned], config: Config, json: bool) -> Result<Vec<Replayed>, Failure> {
+    let keyring = Arc::clone(&config.signatures.keyring);
+    let redaction = Redaction::of(&config);
     let public_url = config.public_url.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -106,11 +100,13 @@ fn replay(
     for planned in planned {
         let id = planned.chosen.incident.row.id;
         let answer = planned.request.as_ref().ok().and_then(|request| {
-            let request = prepared(request, id, token, public_url.as_deref());
+            let account = request.pairs().find(|(name, _)| *name == "AccountSid");
+            let tokens = keyring.of(account.map(|(_, sid)| sid));
+            let request = prepared(request, id, tokens.first().copied(), public_url.as_deref());
             runtime.block_on(again.ask(&planned.route, planned.slot, request))
         });
         let replayed = Replayed::new(planned, answer, &redaction);
-        if !json && say(&replayed.text(token.is_some()))? == Written::Closed {
+        if !json && say(&replayed.text(!keyring.is_empty()))? == Written::Closed {
             break;
         }
         all.push(replayed);

@@ -329,7 +329,7 @@ pub(super) fn heading(planned: &[Planned], open: bool, signed: bool) -> String {
     let signature = if signed {
         "signed as Twilio signs"
     } else {
-        "unsigned: there is no token in TWIML_GUARD_AUTH_TOKEN or TWILIO_AUTH_TOKEN (or …_FILE)"
+        "unsigned: there is no token in TWIML_GUARD_AUTH_TOKEN or TWILIO_AUTH_TOKEN (or …_FILE), nor in twilio.auth_token_file"
     };
     let mut backends: Vec<_> = planned.iter().map(|one| one.route.upstream.authority()).collect();
     backends.sort();

@@ -1,0 +1,223 @@
+//! What a document that is delivered hands to Twilio on the own host.
+
+use memchr::memmem;
+
+use super::call::HandedOut;
+use super::exchange::RequestFacts;
+use super::judgement::Delivery;
+use super::link::{Link, Purpose, links};
+use super::policy::Policy;
+use super::reading::Reading;
+use super::{links as urls, twiml};
+use crate::twilio::Slot;
+
+/// A URL on the own host that a document hands to Twilio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Its path, without the query.
+    pub path: String,
+    /// The whole URL.
+    pub url: String,
+    /// What it will be called as.
+    pub slot: Slot,
+    /// Where it stands.
+    pub place: HandedOut,
+    /// Whether it is a stream that the call waits for (`<Connect>`), not one beside it (`<Start>`).
+    pub holds_call: bool,
+}
+
+/// Most URLs that are taken from one document.
+const MAX_LINKS: usize = 200;
+
+/// Longest name of an element or attribute that is one; the longest of Twilio's has 30 characters.
+const MAX_NAME: usize = 64;
+
+/// The mark of a document.
+const ROOT: &[u8] = b"<Response";
+
+/// What an element or attribute that hands out a URL has in its name.
+const MARKS: [&[u8]; 6] = [b"url", b"Url", b"action", b"Callback", b"<Redirect", b"<Gather"];
+
+/// Whether a delivery is TwiML by its looks.
+pub fn is_document(delivery: &Delivery) -> bool {
+    delivery.status.is_success() && memmem::find(&delivery.body, ROOT).is_some()
+}
+
+/// The URLs on the own host that a delivered document hands to Twilio, in its order; none where
+/// what is delivered is no TwiML. What is only played or sent is left out.
+///
+/// `parent`: how the document's own URL is named, `POST /voice`; `slot`: what Twilio does with it.
+pub fn handed_out(
+    request: &RequestFacts,
+    slot: Slot,
+    delivery: &Delivery,
+    policy: &Policy,
+    parent: &str,
+) -> Vec<Handed> {
+    let body = &delivery.body;
+    let has_links = || MARKS.iter().any(|mark| memmem::find(body, mark).is_some());
+    if !slot.takes_twiml() || !is_document(delivery) || !has_links() {
+        return Vec::new();
+    }
+    let Ok(text) = std::str::from_utf8(body) else { return Vec::new() };
+    let text = text.trim_start_matches('\u{feff}');
+    let Ok(document) = twiml::read(text) else { return Vec::new() };
+    let own_hosts = policy.hosts_seen_by(request);
+    let base = policy.asked_url(request);
+    let reading =
+        Reading { text, document: &document, slot, own_hosts: &own_hosts, base: base.as_deref() };
+    let written = links(&reading).into_iter().filter_map(|link| of_link(link, &reading, parent));
+    written.chain(own_actions(&reading, parent)).take(MAX_LINKS).collect()
+}
+
+fn of_link(link: Link<'_>, reading: &Reading<'_>, parent: &str) -> Option<Handed> {
+    let Purpose::Slot(slot) = link.purpose else { return None };
+    if link.element.len() > MAX_NAME || link.attribute.is_some_and(|name| name.len() > MAX_NAME) {
+        return None;
+    }
+    let url = link.absolute.filter(|url| urls::is_on_own_host(url, reading.own_hosts))?;
+    Some(Handed {
+        method: link.method,
+        path: urls::path(&url)?.to_owned(),
+        url,
+        slot,
+        place: HandedOut {
+            element: link.element.to_owned(),
+            attribute: link.attribute.map(str::to_owned),
+            parent: parent.to_owned(),
+        },
+        holds_call: slot == Slot::Stream && link.inside == "Connect",
+    })
+}
+
+/// A `<Gather>` without an action asks the document's own URL (Twilio docs, `<Gather>`).
+fn own_actions<'r>(reading: &'r Reading<'_>, parent: &'r str) -> impl Iterator<Item = Handed> {
+    let gathers = reading.document.elements.iter().filter(|element| {
+        let action = element.attribute(reading.text, "action");
+        let action = action.and_then(|span| reading.text.get(span)).unwrap_or_default();
+        element.name_in(reading.text) == "Gather" && action.trim().is_empty()
+    });
+    gathers.filter_map(move |element| {
+        let url = reading.base?.split('#').next()?.to_owned();
+        let method = element.attribute(reading.text, "method");
+        let method = method.and_then(|span| reading.text.get(span)).unwrap_or_default();
+        Some(Handed {
+            method: if method.trim().eq_ignore_ascii_case("GET") { "GET" } else { "POST" },
+            path: urls::path(&url)?.to_owned(),
+            url,
+            slot: match reading.slot {
+                slot @ (Slot::ConferenceWait | Slot::Wait | Slot::Whisper) => slot,
+                _ => Slot::Action,
+            },
+            place: HandedOut {
+                element: "Gather".to_owned(),
+                attribute: Some("action".to_owned()),
+                parent: parent.to_owned(),
+            },
+            holds_call: false,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::{HeaderMap, Method, StatusCode};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::guard::judgement::DeliveryKind;
+    use crate::twilio::Params;
+
+    fn handed(slot: Slot, body: &[u8]) -> Vec<Handed> {
+        let request = RequestFacts {
+            method: Method::POST,
+            target: "/ivr/voice?lang=en".to_owned(),
+            host: Some("10.0.0.7:8080".to_owned()),
+            has_authorization: false,
+            params: Params::default(),
+            body: Bytes::new(),
+        };
+        let policy = Policy {
+            own_hosts: vec!["pbx.example.com".to_owned()],
+            public_origin: Some("https://pbx.example.com".to_owned()),
+            ..Policy::default()
+        };
+        let delivery = Delivery {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body),
+            kind: DeliveryKind::Original,
+        };
+        handed_out(&request, slot, &delivery, &policy, "POST /ivr/voice")
+    }
+
+    fn shown(slot: Slot, body: &str) -> Vec<String> {
+        let line = |handed: Handed| {
+            let Handed { method, path, slot, place, holds_call, .. } = handed;
+            let waits = if holds_call { " holds" } else { "" };
+            format!("{method} {path} {slot}{waits}: {place}")
+        };
+        handed(slot, body.as_bytes()).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn urls_of_the_own_host_are_taken_with_slot_and_place() {
+        let xml = "<Response><Connect action=\"/ended\"><Stream url=\"wss://pbx.example.com/ws\" \
+            statusCallback=\"https://pbx.example.com/status?x=1\" statusCallbackMethod=\"GET\"/></Connect>\
+            <Start><Stream url=\"wss://pbx.example.com/tap\"/></Start>\
+            <Dial action=\"https://other.example.com/no\"><Number url=\"http://10.0.0.7:8080/w\">+15550100001</Number></Dial>\
+            <Play>/a.mp3</Play><Redirect>next</Redirect></Response>";
+        assert_eq!(
+            shown(Slot::Voice, xml),
+            [
+                "POST /ended action: action of <Connect> from POST /ivr/voice",
+                "GET /ws stream holds: url of <Stream> from POST /ivr/voice",
+                "GET /status callback: statusCallback of <Stream> from POST /ivr/voice",
+                "GET /tap stream: url of <Stream> from POST /ivr/voice",
+                "POST /w whisper: url of <Number> from POST /ivr/voice",
+                "POST /ivr/next voice: target of <Redirect> from POST /ivr/voice",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_gather_without_action_asks_its_own_document() {
+        let own = "<Response><Gather/><Gather action=\" \" method=\"get\"/></Response>";
+        assert_eq!(
+            shown(Slot::Voice, own),
+            [
+                "POST /ivr/voice action: action of <Gather> from POST /ivr/voice",
+                "GET /ivr/voice action: action of <Gather> from POST /ivr/voice",
+            ]
+        );
+        assert!(shown(Slot::Whisper, own).iter().all(|line| line.contains(" whisper: ")));
+        assert!(shown(Slot::Voice, "<Response><Record/><Dial>1</Dial></Response>").is_empty());
+    }
+
+    #[test]
+    fn what_is_no_document_hands_out_nothing() {
+        let linked = "<Response><Redirect>/v</Redirect></Response>";
+        assert_eq!(handed(Slot::Voice, format!("\u{feff}{linked}").as_bytes()).len(), 1);
+        assert!(handed(Slot::Callback, linked.as_bytes()).is_empty());
+        for body in ["<Response><Redirect>/v</Response>", "url=/v", "", "<Response>\0url"] {
+            assert!(handed(Slot::Voice, body.as_bytes()).is_empty(), "{body}");
+        }
+        let many = format!("<Response>{}</Response>", "<Redirect>/v</Redirect>".repeat(500));
+        assert_eq!(handed(Slot::Voice, many.as_bytes()).len(), MAX_LINKS);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_without_panic(body in "(<Response>)?[<>/a-zA-Z \"=&#:?]{0,80}(</Response>)?", bytes in any::<Vec<u8>>()) {
+            handed(Slot::Voice, body.as_bytes());
+            handed(Slot::Voice, &bytes);
+            let url = format!("<Response><Redirect>{}</Redirect></Response>", body.replace(['<', '&'], ""));
+            for found in handed(Slot::Voice, url.as_bytes()) {
+                prop_assert!(found.path.starts_with('/'), "{found:?}");
+            }
+        }
+    }
+}

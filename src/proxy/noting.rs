@@ -1,0 +1,120 @@
+//! What a judged exchange tells of its call: learnt, and taken as a step.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::worker::Worker;
+use crate::calls;
+use crate::clock::now_ms;
+use crate::guard::causes::{Cause, document, status};
+use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome, Policy};
+use crate::incidents::timeline::Step;
+use crate::twilio::Params;
+
+/// Longest status that is noted; Twilio's longest has 11 characters.
+const MAX_STATUS: usize = 32;
+/// Longest path that is noted.
+const MAX_PATH: usize = 300;
+
+/// What tells that the backend has nothing to answer with on this path.
+const NO_ROUTE: [&Cause; 4] = [
+    &document::html_page::CAUSE,
+    &document::single_page_app::CAUSE,
+    &status::method_refused::CAUSE,
+    &status::not_found::CAUSE,
+];
+
+/// Learns from what is delivered, and takes the exchange as a step of its call.
+pub(super) fn note(
+    worker: &Worker,
+    exchange: &Exchange,
+    judgement: &Judgement,
+    policy: &Policy,
+    took: Duration,
+    incident: Option<Uuid>,
+) {
+    // Whatever is learnt or not, the answer has to leave.
+    let noted = catch_unwind(AssertUnwindSafe(|| {
+        worker.calls.learn(exchange, judgement, policy);
+        if let Some(sid) = calls::sid(&exchange.request.params) {
+            let step = step(worker, exchange, judgement, took, incident);
+            keep(worker, sid, worker.calls.note(sid, step));
+        }
+    }));
+    if noted.is_err() {
+        tracing::error!("learning from an answer panicked; it is delivered all the same");
+    }
+}
+
+/// Routes that take TwiML, where the backend has nothing on this path.
+pub(super) fn known_routes(worker: &Worker, judgement: &Judgement) -> Vec<String> {
+    let has_none = NO_ROUTE.iter().any(|cause| judgement.findings.iter().any(|f| f.is(cause)));
+    if has_none { worker.calls.known_routes() } else { Vec::new() }
+}
+
+/// Hands over what is to be kept for good.
+fn keep(worker: &Worker, sid: &str, steps: Vec<Step>) {
+    let _ = (worker, sid, steps);
+}
+
+fn step(
+    worker: &Worker,
+    exchange: &Exchange,
+    judgement: &Judgement,
+    took: Duration,
+    incident: Option<Uuid>,
+) -> Step {
+    let request = &exchange.request;
+    let path: String =
+        request.target.split('?').next().unwrap_or_default().chars().take(MAX_PATH).collect();
+    let role = &exchange.call.role;
+    let delivery = judgement.withheld.as_ref().unwrap_or(&judgement.delivery);
+    Step {
+        time_ms: now_ms().saturating_sub(millis(took)),
+        duration_ms: millis(took),
+        method: request.method.as_str().chars().take(MAX_STATUS).collect(),
+        path: worker.redaction.text(&path),
+        slot: exchange.slot.name().to_owned(),
+        belief: role.belief.name().to_owned(),
+        role: role.handed_out.as_ref().map(|place| worker.redaction.text(&place.to_string())),
+        status: status_of(&request.params),
+        answered: match &exchange.outcome {
+            Outcome::Answered(answer) => Some(answer.status.as_u16()),
+            Outcome::Failed(_) => None,
+        },
+        outcome: match delivery.kind {
+            DeliveryKind::Refusal => "failed",
+            _ => judgement.verdict.name(),
+        }
+        .to_owned(),
+        cause: judgement.first_cause().map(|cause| cause.slug.to_owned()),
+        told: told(&judgement.delivery),
+        incident,
+    }
+}
+
+/// CallStatus, or that of a message.
+fn status_of(params: &Params) -> Option<String> {
+    let names = ["CallStatus", "MessageStatus", "SmsStatus"];
+    let status = names.into_iter().find_map(|name| params.get(name))?;
+    Some(status.chars().filter(char::is_ascii_graphic).take(MAX_STATUS).collect())
+}
+
+/// What left, in a few words.
+fn told(delivery: &Delivery) -> String {
+    let (status, bytes) = (delivery.status.as_u16(), delivery.body.len());
+    match &delivery.kind {
+        DeliveryKind::Empty if bytes > 0 => "an empty <Response/>".to_owned(),
+        DeliveryKind::Fallback(name) => format!("fallback \"{name}\""),
+        DeliveryKind::Redirect => "a <Redirect> to the same page".to_owned(),
+        DeliveryKind::Refusal => status.to_string(),
+        _ if bytes == 0 => format!("{status}, empty"),
+        _ => format!("{status}, {bytes} bytes"),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,69 @@
+//! Signing anew: the token stays here, which URL is signed is decided in [`crate::guard`].
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use http::HeaderValue;
+
+use super::asked::Asked;
+use super::authenticate::Check;
+use super::routing;
+use crate::config::route::Route;
+use crate::guard::{AttemptReason, Exchange, Policy, Rebuilt, rebuilt};
+use crate::twilio::Params;
+use crate::twilio::signature::AuthToken;
+
+/// Signs one request, which Twilio signed before, for other URLs.
+#[derive(Debug)]
+pub(super) struct Signer {
+    token: AuthToken,
+    form: Params,
+}
+
+impl Signer {
+    /// For a request whose signature was looked at and is Twilio's.
+    pub(super) fn of(asked: &Asked) -> Option<Self> {
+        let Check::Done(checked) = &asked.check else { return None };
+        let (token, body) = (checked.token.clone()?, asked.body.as_ref().ok()?);
+        let is_form = routing::is_form(&asked.parts);
+        let form = if is_form { Params::from_form(body) } else { Params::default() };
+        Some(Self { token, form })
+    }
+
+    /// The value of the signature's header for a URL.
+    pub(super) fn sign(&self, url: &str) -> Option<HeaderValue> {
+        HeaderValue::from_str(&self.token.sign(url, self.form.iter())).ok()
+    }
+}
+
+/// How the app behind each route was shown to rebuild its URLs. In memory only, and no more of them
+/// than there are routes.
+#[derive(Debug, Default)]
+pub(super) struct KnownForms(Mutex<HashMap<String, Rebuilt>>);
+
+impl KnownForms {
+    /// What is known of the app behind a route, where its requests are to be signed anew.
+    pub(super) fn of(&self, route: &Route, policy: &Policy) -> Option<Rebuilt> {
+        if !policy.resign || policy.observe {
+            return None;
+        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&route.name).cloned()
+    }
+
+    /// Learns from how an exchange ended.
+    pub(super) fn learn(&self, route: &Route, exchange: &Exchange, policy: &Policy) {
+        let form = rebuilt(exchange, policy);
+        let first = exchange.attempts.first();
+        let is_wrong = first.is_some_and(|attempt| {
+            matches!(attempt.reason, AttemptReason::Resigned { .. }) && exchange.attempts.len() > 1
+        });
+        if form.is_none() && !is_wrong {
+            return;
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match form {
+            Some(form) => known.insert(route.name.clone(), form),
+            None => known.remove(&route.name),
+        };
+    }
+}
