@@ -325,6 +325,7 @@ fn the_whole_story_is_on_one_page() {
     let mut lines = page.lines();
     assert!(lines.next().unwrap().starts_with("repaired: a bare `&`"), "{page}");
     assert!(lines.next().unwrap().starts_with("fix: "), "{page}");
+    assert!(lines.next().unwrap().starts_with("in:  "), "{page}");
     assert!(
         lines.next().unwrap().starts_with("who: 12100 averted: POST /menu (voice, by"),
         "{page}"

@@ -11,6 +11,7 @@ use twiml_guard::config::Config;
 use twiml_guard::config::route::{Callbacks, Route};
 
 use crate::support::backend::{Backend, answer};
+use crate::support::binary::Running;
 use crate::support::client::{Answer, CALL, ask, post};
 use crate::support::guard::{Guard, config, nobody, route};
 
@@ -227,6 +228,43 @@ fn partial_results_are_never_queued_and_no_disk_is_no_harm() {
     std::fs::write(&file, "").unwrap();
     let guard = Guard::with(with(backend.address, Callbacks::Redeliver, Some(&file)));
     assert_eq!(tell(guard.address, &post("/status", CALL)).status(), 204);
+}
+
+#[test]
+fn kill_9_after_the_204_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guard.toml");
+    let state = folder.path().join("state");
+    let start = |backend: std::net::SocketAddr| {
+        let text = format!(
+            "listen = \"127.0.0.1:0\"\nupstream = \"http://{backend}\"\nstate_dir = {state:?}\ncallbacks = \"redeliver\"\n[ops]\nlisten = \"off\"\n[log]\nformat = \"json\"\n[[route]]\npath = \"/status\"\nslot = \"callback\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        Running::start(&["--config", file.to_str().unwrap()])
+    };
+    let mut guard = start(nobody());
+    let address = guard.address();
+    for n in 0..3 {
+        let got = tell(address, &post("/status", &format!("{CALL}&SequenceNumber={n}")));
+        assert_eq!(got.status(), 204, "{}", got.head);
+    }
+    guard.signal("KILL");
+    guard.end();
+    let backend = Backend::always(answer("200 OK", "", ""));
+    let mut guard = start(backend.address);
+    guard.address();
+    eventually("all are redelivered", || backend.requests().len() == 3);
+    for (n, request) in backend.requests().iter().enumerate() {
+        assert!(request.ends_with(&format!("SequenceNumber={n}")), "{request}");
+    }
+    // Erased before the end, as kill -9 asks nobody.
+    eventually("nothing of them is left", || {
+        let bytes = std::fs::read(state.join("callbacks.db")).unwrap();
+        memchr::memmem::find(&bytes, b"SequenceNumber").is_none()
+    });
+    guard.signal("KILL");
+    guard.end();
+    assert_eq!(queued(&state), 0);
 }
 
 /// Callbacks on disk, of a guard that has ended.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
+use uuid::Uuid;
 
 use super::{PROMPT, acknowledgement, ask, is_taken};
-use crate::guard::Failure;
+use crate::guard::{CallFacts, Failure};
 use crate::incidents::new_id;
 use crate::proxy::attempts::Reply;
 use crate::proxy::exchange::Gathered;
@@ -65,21 +67,27 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
     let acknowledged = start.elapsed();
     reply.give(acknowledgement(id));
     worker.metrics.callback(CallbackCount::Acknowledged, 1);
-    let mut gathered = if let Some(_room) = worker.background.enter() {
-        attempt.await
-    } else {
+    let Some(_room) = worker.background.enter() else {
         drop(attempt);
-        worker.metrics.callback(CallbackCount::GivenUp, 1);
-        let (request, call) = (job.asked.facts(), job.call.clone());
-        Gathered::failed(request, job.slot, call, Failure::HeadersTooLate)
+        return give_up(worker, job, acknowledged, id);
     };
+    let mut gathered = attempt.await;
     gathered.exchange.call.acknowledged = Some(acknowledged);
     gathered.exchange.elapsed = start.elapsed();
     done(job, gathered, Some(id)).settle(worker);
 }
 
+/// Records a callback that was acknowledged and for which there is no room to go on with.
+pub(super) fn give_up(worker: &Worker, job: Job, acknowledged: Duration, id: Uuid) {
+    worker.metrics.callback(CallbackCount::GivenUp, 1);
+    let call = CallFacts { acknowledged: Some(acknowledged), ..job.call.clone() };
+    let mut gathered = Gathered::failed(job.asked.facts(), job.slot, call, Failure::HeadersTooLate);
+    gathered.exchange.elapsed = job.asked.start.elapsed();
+    done(job, gathered, Some(id)).settle(worker);
+}
+
 /// Ready to be judged and recorded.
-pub(super) fn done(job: Job, gathered: Gathered, id: Option<uuid::Uuid>) -> Done {
+pub(super) fn done(job: Job, gathered: Gathered, id: Option<Uuid>) -> Done {
     let Job { route, policy, asked, .. } = job;
     Done { route, policy, start: asked.start, gathered, id }
 }

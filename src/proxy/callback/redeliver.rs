@@ -65,10 +65,13 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
     reply.give(acknowledgement(id));
     worker.metrics.callback(CallbackCount::Acknowledged, 1);
     // Its claim ends with it: what is stored is asked again.
-    let room = worker.background.enter();
-    if room.is_none() && is_stored {
+    let Some(_room) = worker.background.enter() else {
+        drop(attempt);
+        if !is_stored {
+            ack::give_up(worker, job, acknowledged, id);
+        }
         return;
-    }
+    };
     let mut gathered = attempt.await;
     if is_taken(&gathered.exchange.outcome) {
         claim.taken();
