@@ -252,6 +252,79 @@ fn observing_says_what_enforcing_would_have_saved() {
     assert_eq!(summary["would_have_saved"], 1, "{summary}");
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_learnt_is_printed_as_a_configuration_that_is_fine() {
+    const CONNECT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 135\r\n\r\n\
+        <Response><Connect action=\"/calls/CA0123456789abcdef0123456789abcdef/ended\"><Stream url=\"wss://pbx.example.com/ws\"/></Connect></Response>";
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let learn = || run(&["config", "learn", "--state-dir", &state]);
+    let nothing = learn();
+    assert_eq!(code(&nothing), Some(0), "{}", stderr(&nothing));
+    assert!(stdout(&nothing).contains("nothing learnt yet"), "{}", stdout(&nothing));
+    let upstream = format!("http://{}", backend(CONNECT));
+    let listen = ["serve", "--listen", "127.0.0.1:0", "--ops", "off"];
+    let mut guard =
+        Running::start(&[&listen[..], &["--upstream", &upstream, "--state-dir", &state]].concat());
+    let address = guard.address();
+    for _ in 0..2 {
+        let answer = post(address, "/voice", CALL);
+        assert!(answer.ends_with("</Response>"), "{answer}");
+    }
+    guard.signal("TERM");
+    let (ended, log) = guard.end();
+    assert_eq!(ended, Some(0), "{log}");
+    let told = learn();
+    let text = stdout(&told);
+    assert_eq!(code(&told), Some(0), "{}", stderr(&told));
+    let tables: toml::Table = toml::from_str(&text).unwrap();
+    let routes: Vec<_> = tables["route"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|route| ["method", "path", "slot"].map(|key| route[key].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        routes,
+        [
+            ["POST", "/voice", "voice"],
+            ["GET", "/ws", "stream"],
+            ["POST", "/calls/{id}/ended", "action"]
+        ]
+    );
+    assert!(text.contains("# action of <Connect> from POST /voice\n# seen 2 times"), "{text}");
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, text).unwrap();
+    let checked = run(&["config", "check", "--config", &config.display().to_string()]);
+    assert_eq!(code(&checked), Some(0), "{}", stderr(&checked));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_steps_of_a_faulty_call_outlive_the_guard() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().display().to_string();
+    let upstream = format!("http://{}", backend(b"HTTP/1.1 204 No Content\r\n\r\n"));
+    let listen = ["serve", "--listen", "127.0.0.1:0", "--ops", "off"];
+    let mut guard =
+        Running::start(&[&listen[..], &["--upstream", &upstream, "--state-dir", &state]].concat());
+    let address = guard.address();
+    // First a step without a fault.
+    post(address, "/status", &format!("{CALL}&CallbackSource=call-progress-events"));
+    post(address, "/voice", CALL);
+    guard.signal("TERM");
+    let (ended, log) = guard.end();
+    assert_eq!(ended, Some(0), "{log}");
+    let sid = "CA0123456789abcdef0123456789abcdef";
+    let told = run(&["incidents", "call", sid, "--state-dir", &state, "--json"]);
+    let text = stdout(&told);
+    assert_eq!(code(&told), Some(0), "{text}{}", stderr(&told));
+    let [status, voice] = ["\"/status\"", "\"/voice\""].map(|path| text.find(path));
+    assert!(status.is_some() && status < voice, "{text}");
+    assert!(text.contains("no-content"), "{text}");
+}
+
 #[test]
 fn the_demo_walks_once_and_every_delivery_is_accepted() {
     let state = tempfile::tempdir().unwrap();

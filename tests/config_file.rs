@@ -240,6 +240,36 @@ fn routes_that_never_match_are_mistakes() {
 }
 
 #[test]
+fn aliases_that_lead_astray_are_mistakes() {
+    let alias = |from: &str, to: &str| format!("[[alias]]\nfrom = \"{from}\"\nto = \"{to}\"\n");
+    for (text, part) in [
+        (alias("/a", "/a"), "found `/a`, which the alias `/a` in line 1 maps to `/a`"),
+        (alias("/a", "/b") + &alias("/b", "/a"), "found `/b`, which the alias `/b` in line 4"),
+        (alias("/a", "/b") + &alias("/b", "/c"), "a path is mapped once"),
+        (alias("/a/*", "/a/b/*"), "a path is mapped once"),
+        (alias("/a", "/b") + &alias("/a", "/c"), "found `/a`, which `/a` in line 1 takes"),
+        (alias("/a/*", "/b/*") + &alias("/a/x", "/c"), "which `/a/*` in line 1 takes"),
+        (alias("/a/*", "/b"), "expected two paths or two prefixes"),
+        (alias("/a/{id}", "/b"), "an alias has no {segments}"),
+        ("[[alias]]\nfrom = \"/a\"\n".to_owned(), "expected `to` in this [[alias]], found none"),
+        ("[[alias]]\nform = \"/a\"\nto = \"/b\"\n".to_owned(), "did you mean `from`?"),
+        (
+            "[[route]]\npath = \"/a\"\n".to_owned() + &alias("/a", "/b"),
+            "route `/a` in line 1 never matches",
+        ),
+    ] {
+        let shown = mistakes(&text);
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+    }
+    let text = "[[route]]\npath = \"/webhook/*\"\n".to_owned()
+        + &alias("/webhook/voice", "/webhook/incoming_call")
+        + &alias("/old/*", "/*");
+    let config = loaded(&text);
+    assert_eq!(config.config.aliases.len(), 2);
+    assert!(config.print().contains("[[alias]]"), "{}", config.print());
+}
+
+#[test]
 fn fallbacks_that_twilio_would_refuse_are_mistakes() {
     for (text, part) in [
         ("[fallback]\nvoice = \"<Response><Say>sorry</Response>\"\n", "end-tag-missing"),

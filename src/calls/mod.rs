@@ -10,6 +10,7 @@ mod kept;
 mod key;
 mod learnt;
 mod ledger;
+pub mod queue;
 mod roles;
 mod steering;
 
@@ -242,3 +243,6 @@ pub fn sid(params: &Params) -> Option<&str> {
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

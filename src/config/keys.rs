@@ -94,6 +94,7 @@ const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
 const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
 const SIGNATURE: Kind = Kind::Word(&["off", "observe", "enforce"]);
 const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
+const CALLBACKS: Kind = Kind::Word(&["ack", "redeliver", "pass"]);
 /// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
 const LONGEST_BUDGET: u64 = 14_500;
 
@@ -166,6 +167,24 @@ pub static KEYS: &[Key] = &[
         span(100, 15_000),
         Some("10s"),
         "an answer that took longer carries a warning",
+    ),
+    key(
+        "callbacks",
+        CALLBACKS,
+        Some("ack"),
+        "callbacks that the backend fails or takes more than 1 s to answer",
+    ),
+    key(
+        "callbacks_max_size",
+        Kind::Size(1024 * 1024, 1024 * MIB),
+        Some("64MiB"),
+        "most bytes of callbacks that wait to be redelivered",
+    ),
+    key(
+        "callbacks_keep_for",
+        span(60_000, 7 * DAY),
+        Some("24h"),
+        "a callback that the backend did not take for so long is given up",
     ),
     key(
         "signature",
@@ -290,6 +309,7 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("slow_after", span(100, 15_000), None, "as above, for this route"),
     key("signature", SIGNATURE, None, "as above, for this route"),
     key("resign", Kind::Flag, None, "as above, for this route"),
+    key("callbacks", CALLBACKS, None, "as above, for this route"),
 ];
 
 /// Keys of a `[[notify]]`.
@@ -309,6 +329,17 @@ pub static NOTIFY_KEYS: &[Key] = &[
     key("timeout", span(100, 60_000), Some("10s"), "time for one attempt to post"),
 ];
 
+/// Keys of an `[[alias]]`.
+pub static ALIAS_KEYS: &[Key] = &[
+    key("from", Kind::Pattern, None, "the path that Twilio asks, `/voice` or `/old/*`"),
+    key(
+        "to",
+        Kind::Pattern,
+        None,
+        "the path that the backend has instead, `/webhook/voice` or `/new/*`",
+    ),
+];
+
 /// What can be told of an outbreak.
 pub const CHANGES: [&str; 4] = ["opened", "reopened", "grew", "closed"];
 
@@ -319,14 +350,17 @@ pub struct Repeated {
     pub name: &'static str,
     /// Their keys.
     pub keys: &'static [Key],
-    /// A key that each of them has.
-    pub required: Option<&'static str>,
+    /// Keys that each of them has.
+    pub required: &'static [&'static str],
 }
 
 /// `[[route]]`
-pub static ROUTE: Repeated = Repeated { name: "route", keys: ROUTE_KEYS, required: Some("path") };
+pub static ROUTE: Repeated = Repeated { name: "route", keys: ROUTE_KEYS, required: &["path"] };
 /// `[[notify]]`
-pub static NOTIFY: Repeated = Repeated { name: "notify", keys: NOTIFY_KEYS, required: None };
+pub static NOTIFY: Repeated = Repeated { name: "notify", keys: NOTIFY_KEYS, required: &[] };
+/// `[[alias]]`
+pub static ALIAS: Repeated =
+    Repeated { name: "alias", keys: ALIAS_KEYS, required: &["from", "to"] };
 
 /// The key of this path, outside routes.
 pub fn find(path: &str) -> Option<&'static Key> {

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Origin, did_you_mean};
-use super::keys::{self, KEYS, Key, Kind, NOTIFY, ROUTE, Repeated};
+use super::keys::{self, ALIAS, KEYS, Key, Kind, NOTIFY, ROUTE, Repeated};
 use super::value::{Raw, Value, read};
 
 /// A value with its origin and, from the file, its place.
@@ -34,6 +34,8 @@ pub struct Layers {
     pub routes: Vec<(Entries, Range<usize>)>,
     /// Each `[[notify]]` likewise.
     pub notify: Vec<(Entries, Range<usize>)>,
+    /// Each `[[alias]]` likewise.
+    pub aliases: Vec<(Entries, Range<usize>)>,
     /// Every mistake so far.
     pub errors: Vec<ConfigError>,
 }
@@ -69,6 +71,7 @@ impl Layers {
         for (name, value) in table.get_ref() {
             match name.get_ref().as_ref() {
                 "route" => self.routes.extend(reader.repeated(&ROUTE, value)),
+                "alias" => self.aliases.extend(reader.repeated(&ALIAS, value)),
                 "notify" => self.notify.extend(reader.repeated(&NOTIFY, value)),
                 _ => reader.keys(&mut self.entries, KEYS, "", name, value),
             }
@@ -176,7 +179,7 @@ impl FileReader<'_> {
                     .iter()
                     .filter_map(|key| key.path.strip_prefix(prefix))
                     .map(|rest| rest.split('.').next().unwrap_or(rest));
-                let tables = [ROUTE.name, NOTIFY.name];
+                let tables = [ROUTE.name, NOTIFY.name, ALIAS.name];
                 let at_top = prefix.is_empty() && self.within.is_none();
                 let siblings: Vec<&str> =
                     siblings.chain(tables.into_iter().filter(|_| at_top)).collect();
@@ -216,9 +219,9 @@ impl FileReader<'_> {
             for (name, value) in keys {
                 self.keys(&mut entries, table.keys, "", name, value);
             }
-            if let Some(required) = table.required
-                && !keys.iter().any(|(name, _)| name.get_ref() == required)
-            {
+            let is_missing =
+                |required: &&&str| !keys.iter().any(|(name, _)| name.get_ref() == **required);
+            for required in table.required.iter().filter(is_missing) {
                 let message = format!("expected `{required}` in this [[{name}]], found none");
                 self.error(required, item.span(), message, None);
             }

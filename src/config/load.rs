@@ -54,6 +54,8 @@ pub struct Loaded {
     pub routes: Vec<Entries>,
     /// The same of each webhook.
     pub notify: Vec<Entries>,
+    /// The same of each alias.
+    pub aliases: Vec<Entries>,
 }
 
 /// Loads a configuration; every mistake of every layer is reported at once.
@@ -110,6 +112,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
             entries: layers.entries,
             routes: layers.routes.into_iter().map(|(entries, _)| entries).collect(),
             notify: layers.notify.into_iter().map(|(entries, _)| entries).collect(),
+            aliases: layers.aliases.into_iter().map(|(entries, _)| entries).collect(),
         }),
         _ => {
             let file =
@@ -171,7 +174,9 @@ impl Loaded {
                 entry.origin
             ));
         }
-        for (name, tables) in [("route", &self.routes), ("notify", &self.notify)] {
+        for (name, tables) in
+            [("route", &self.routes), ("notify", &self.notify), ("alias", &self.aliases)]
+        {
             for table in tables {
                 lines.push(format!("\n[[{name}]]"));
                 for (name, entry) in table {

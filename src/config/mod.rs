@@ -1,6 +1,7 @@
 //! Configuration: raw (as typed) to resolved (valid by construction).
 
 mod admin;
+pub mod alias;
 pub mod error;
 mod fallbacks;
 pub mod keys;
@@ -66,10 +67,14 @@ pub struct Config {
     pub incidents: IncidentsConfig,
     /// Webhooks that are told of outbreaks.
     pub notify: Vec<notify::Notify>,
+    /// Paths that the backend has under another name.
+    pub aliases: Vec<alias::Alias>,
     /// Collectors that are sent incidents and metrics.
     pub otlp: otlp::Otlp,
     /// What signatures are checked with.
     pub signatures: Signatures,
+    /// What is kept of callbacks that wait to be redelivered.
+    pub callbacks: QueueConfig,
     /// Where state is kept, if anywhere.
     pub state_dir: Option<PathBuf>,
     /// `https://pbx.example.com`, no trailing slash.
@@ -95,6 +100,21 @@ pub struct IncidentsConfig {
     pub max_size: usize,
     /// An outbreak without an incident for so long is closed.
     pub quiet_after: Duration,
+}
+
+/// What is kept of callbacks that wait to be redelivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// Up to how many bytes.
+    pub max_size: usize,
+    /// For how long.
+    pub keep_for: Duration,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { max_size: 64 * 1024 * 1024, keep_for: Duration::from_hours(24) }
+    }
 }
 
 /// How much of what people say and key in is kept. Credentials never are.

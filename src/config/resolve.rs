@@ -10,6 +10,7 @@ use http::Method;
 use sha2::{Digest as _, Sha256};
 
 use super::admin;
+use super::alias;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
@@ -17,12 +18,13 @@ use super::layers::{Entries, Layers, line_of};
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
-use super::route::{PathPattern, Policies, Route};
+use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
+    Upstream,
 };
 use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
@@ -66,14 +68,18 @@ pub(super) fn resolve(
         signature::mode(entries, base, keyring, text, errors)
     };
     let default_mode = mode(&layers.entries, SignatureMode::Observe, &mut errors);
+    let callbacks = Callbacks::named(&own.text("callbacks")?);
     let mut routes = Vec::new();
     for (entries, span) in &layers.routes {
-        if let Some(mut route) = route(entries, &base, &upstream, text, span, &mut errors) {
+        if let Some(mut route) =
+            route(entries, &base, callbacks, &upstream, text, span, &mut errors)
+        {
             route.signature = mode(entries, default_mode, &mut errors);
             routes.push((Arc::new(route), span.clone()));
         }
     }
     shadowed(&routes, text, &mut errors);
+    let aliases = alias::resolve(layers, &routes, text, &mut errors);
     let default_route = Arc::new(Route {
         name: "*".to_owned(),
         pattern: PathPattern::Prefix("/".to_owned()),
@@ -82,6 +88,7 @@ pub(super) fn resolve(
         upstream,
         signature: default_mode,
         policy: Policies::new(base),
+        callbacks,
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -94,6 +101,7 @@ pub(super) fn resolve(
     };
     let admin = admin::resolve(layers, text, &mut errors);
     listeners::check(layers, text, &mut errors);
+    callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
@@ -108,8 +116,13 @@ pub(super) fn resolve(
         log: log(&own)?,
         incidents: incidents(&own)?,
         notify,
+        aliases,
         otlp: Otlp::from_env(env),
         signatures,
+        callbacks: QueueConfig {
+            max_size: own.size("callbacks_max_size")?,
+            keep_for: own.duration("callbacks_keep_for")?,
+        },
         state_dir: own.path("state_dir"),
         public_url,
         hash: hash(layers),
@@ -120,10 +133,33 @@ pub(super) fn resolve(
     Some(config)
 }
 
+/// What is redelivered waits on disk.
+fn callbacks_need_a_folder(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) {
+    if layers.entries.contains_key("state_dir") {
+        return;
+    }
+    let of_routes = layers.routes.iter().map(|(entries, _)| ("route.callbacks", entries));
+    for (key, entries) in std::iter::once(("callbacks", &layers.entries)).chain(of_routes) {
+        let is_redeliver =
+            Values(entries).text("callbacks").is_some_and(|word| word == "redeliver");
+        if let (true, Some(entry)) = (is_redeliver, entries.get("callbacks")) {
+            let message =
+                "expected a folder in which callbacks wait, found no `state_dir`".to_owned();
+            let help = "set `state_dir`, or let them only be acknowledged (`\"ack\"`)";
+            errors.push(listeners::mistake(key, entry, text, message, help));
+        }
+    }
+}
+
 /// Hash of every value in force, wherever it came from.
 fn hash(layers: &Layers) -> Arc<str> {
     let mut hasher = Sha256::new();
-    let all = layers.routes.iter().chain(&layers.notify).map(|(entries, _)| entries);
+    let all = layers
+        .routes
+        .iter()
+        .chain(&layers.notify)
+        .chain(&layers.aliases)
+        .map(|(entries, _)| entries);
     for entries in std::iter::once(&layers.entries).chain(all) {
         for (key, entry) in entries {
             let written = match &entry.value {
@@ -208,6 +244,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
 fn route(
     entries: &Entries,
     base: &Policy,
+    callbacks: Callbacks,
     upstream: &Upstream,
     text: &str,
     span: &Range<usize>,
@@ -227,10 +264,11 @@ fn route(
         upstream,
         signature: SignatureMode::Off,
         policy: Policies::new(policy),
+        callbacks: own.text("callbacks").map_or(callbacks, |word| Callbacks::named(&word)),
     })
 }
 
-fn pattern(text: &str) -> PathPattern {
+pub(super) fn pattern(text: &str) -> PathPattern {
     if let Some(prefix) = text.strip_suffix('*') {
         return PathPattern::Prefix(prefix.to_owned());
     }

@@ -28,6 +28,31 @@ pub struct Route {
     pub signature: SignatureMode,
     /// What the judge may do.
     pub policy: Policies,
+    /// What becomes of callbacks.
+    pub callbacks: Callbacks,
+}
+
+/// What becomes of callbacks that the backend fails or takes long to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Callbacks {
+    /// Twilio is answered after 1 s; the running attempt goes on.
+    #[default]
+    Ack,
+    /// They stream through.
+    Pass,
+    /// Twilio is answered after 1 s; the backend gets them until it takes them.
+    Redeliver,
+}
+
+impl Callbacks {
+    /// From its word in the configuration.
+    pub(super) fn named(word: &str) -> Self {
+        match word {
+            "pass" => Self::Pass,
+            "redeliver" => Self::Redeliver,
+            _ => Self::Ack,
+        }
+    }
 }
 
 impl Route {

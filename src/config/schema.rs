@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{KEYS, Key, Kind, NOTIFY, ROUTE, Repeated};
+use super::keys::{ALIAS, KEYS, Key, Kind, NOTIFY, ROUTE, Repeated};
 use super::value::describe;
 
 /// The schema (draft 2020-12), pretty-printed, with a line end.
@@ -23,7 +23,7 @@ pub fn schema() -> String {
             }
         }
     }
-    for table in [&ROUTE, &NOTIFY] {
+    for table in [&ROUTE, &NOTIFY, &ALIAS] {
         properties.insert(table.name.to_owned(), repeated(table));
     }
     let schema = json!({
@@ -39,7 +39,7 @@ pub fn schema() -> String {
 fn repeated(table: &Repeated) -> Value {
     let properties: Map<String, Value> =
         table.keys.iter().map(|key| (key.path.to_owned(), property(key))).collect();
-    let required: Vec<_> = table.required.into_iter().collect();
+    let required = table.required;
     json!({ "type": "array", "items": { "type": "object", "additionalProperties": false, "required": required, "properties": properties } })
 }
 

@@ -17,6 +17,9 @@ pub struct CallFacts {
     pub stream: StreamState,
     /// What is known of the request's signature.
     pub signature: Authenticity,
+    /// After what time Twilio was answered in the backend's place, where it was before the
+    /// backend's answer came (callbacks).
+    pub acknowledged: Option<Duration>,
 }
 
 /// As what a URL is called, and how that is known.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::assess::{Assessment, Verdictless, empty_is_enough};
-use super::causes::{Level, document};
+use super::causes::{Level, document, stream};
 use super::cookies;
 use super::exchange::{Answer, Exchange, Outcome};
 use super::fallback::Fallback;
@@ -45,6 +45,9 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         }
         (Verdictless::Sound(body), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, answer.headers.get(header::CONTENT_TYPE)))
+        }
+        (Verdictless::Acknowledged, answer) => {
+            (Verdict::Repaired, in_place(exchange, policy, answer, &findings, true))
         }
         (Verdictless::SignAgain(body), answer) => {
             (Verdict::Repaired, own(answer, body, DeliveryKind::Redirect))
@@ -202,14 +205,19 @@ fn fallback<'p>(exchange: &Exchange, policy: &'p Policy) -> Option<&'p Fallback>
     Some(own)
 }
 
-/// A 502 that says why, for Twilio's own Fallback URL to take over.
+/// A 502 that says why, for Twilio's own Fallback URL to take over; to a handshake that is none,
+/// the 426 that names what is missing.
 fn refusal(findings: &[Finding]) -> Delivery {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, PROSE_TYPE);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let why = findings.first().map_or("no answer", |finding| finding.cause.explain);
+    let is_no_handshake =
+        findings.first().is_some_and(|f| f.is(&stream::stream_upgrade_lost::CAUSE));
+    let status =
+        if is_no_handshake { StatusCode::UPGRADE_REQUIRED } else { StatusCode::BAD_GATEWAY };
     Delivery {
-        status: StatusCode::BAD_GATEWAY,
+        status,
         headers,
         body: Bytes::from(format!("twiml-guard: {why}\n")),
         kind: DeliveryKind::Refusal,

@@ -42,6 +42,13 @@ pub struct RequestFacts {
     pub body: Bytes,
 }
 
+impl RequestFacts {
+    /// The path without the query.
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+}
+
 /// One request that was sent to the backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -68,11 +75,41 @@ pub enum AttemptReason {
     Redirect,
     /// The backend refused the method; the other one was tried.
     OtherMethod,
+    /// The path has `//`, which led nowhere; it was asked without.
+    Collapsed,
+    /// A GET with Twilio's form in its query led nowhere; it was asked as POST.
+    PostAgain,
     /// The backend's check refused Twilio's signature; it was signed anew.
     Resigned {
         /// The URL that it was signed for.
         url: String,
     },
+}
+
+impl AttemptReason {
+    /// Its name in records.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Collapsed => "collapsed",
+            Self::First => "first",
+            Self::OtherMethod => "other-method",
+            Self::PostAgain => "post-again",
+            Self::Redirect => "redirect",
+            Self::Resigned { .. } => "resigned",
+        }
+    }
+
+    /// The reason of this name, where the name is all of it.
+    pub fn by_name(name: &str) -> Option<Self> {
+        let all =
+            [Self::Collapsed, Self::First, Self::OtherMethod, Self::PostAgain, Self::Redirect];
+        all.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// Whether the request was written anew, so that it is no longer the one that Twilio signed.
+    pub const fn rewrites(&self) -> bool {
+        matches!(self, Self::Collapsed | Self::OtherMethod | Self::PostAgain)
+    }
 }
 
 /// What the backend gave.

@@ -1,9 +1,11 @@
 //! The judge: the stages in their order.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::assess::{Assessment, Verdictless, assess_document};
-use super::call::Authenticity;
+use super::call::{Authenticity, StreamState};
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
 use super::deliver::deliver;
@@ -12,6 +14,7 @@ use super::finding::{Finding, Grade};
 use super::follow_up::{self, resign};
 use super::judgement::Judgement;
 use super::policy::Policy;
+use super::stream::StreamReport;
 use super::words;
 use crate::twilio::Slot;
 
@@ -32,30 +35,34 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         return deliver(exchange, policy, assessment);
     }
     let mut assessment = match (&exchange.outcome, exchange.slot) {
+        (_, Slot::Stream) => stream(exchange),
         (Outcome::Failed(failure), slot) => {
             let mut findings = found(|check| match check {
                 Check::Failure(find) => find(failure),
                 _ => None,
             });
             if slot == Slot::Callback {
-                findings.push(Finding::new(&headers::callback_failed::CAUSE, "no answer"));
+                let after =
+                    acknowledged(exchange).map_or_else(String::new, |after| format!("; {after}"));
+                let evidence = format!("no answer{after}");
+                findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
             }
             Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
         }
-        (Outcome::Answered(answer), Slot::Callback) => callback(answer),
-        (Outcome::Answered(answer), Slot::Stream) => Assessment {
-            findings: Vec::new(),
-            outcome: Verdictless::Accepted,
-            decoded: answer.body.clone(),
-        },
+        (Outcome::Answered(answer), Slot::Callback) => callback(exchange, answer),
         (Outcome::Answered(answer), _) => twiml(exchange, answer, policy),
     };
-    if let Outcome::Answered(answer) = &exchange.outcome {
+    if let Outcome::Answered(answer) = &exchange.outcome
+        && exchange.slot != Slot::Stream
+    {
         note_signature(exchange, answer, &mut assessment);
         note_head(answer, &mut assessment);
     }
     note_attempts(exchange, &mut assessment);
-    if exchange.elapsed > policy.slow_after && matches!(exchange.outcome, Outcome::Answered(_)) {
+    let is_answer =
+        matches!(exchange.outcome, Outcome::Answered(_)) && exchange.slot != Slot::Stream;
+    let is_slow = exchange.elapsed > policy.slow_after && exchange.call.acknowledged.is_none();
+    if is_slow && is_answer {
         let evidence = format!("{:.1} s", exchange.elapsed.as_secs_f32());
         assessment.findings.push(Finding::new(&headers::answer_slow::CAUSE, evidence));
     }
@@ -116,23 +123,69 @@ pub(super) fn status_finding(answer: &Answer) -> Option<Finding> {
 }
 
 /// A status callback: whatever came is fine, as long as it says that it arrived.
-fn callback(answer: &Answer) -> Assessment {
+fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
     let mut findings = body_findings(answer);
     findings
         .extend(status_finding(answer).filter(|finding| !finding.is(&status::odd_success::CAUSE)));
     if answer.status.is_redirection() {
         findings.push(redirect_refused(answer));
     }
-    let outcome = if findings.is_empty() {
-        Verdictless::Accepted
-    } else {
-        findings.push(Finding::new(
-            &headers::callback_failed::CAUSE,
-            format!("status {}", answer.status),
-        ));
-        Verdictless::Unfit
+    let outcome = match (findings.is_empty(), acknowledged(exchange)) {
+        (true, None) => Verdictless::Accepted,
+        (true, Some(after)) => {
+            let status = answer.status.as_u16();
+            let took = exchange.elapsed.as_secs_f32();
+            let evidence = format!("{after}, the backend answered {status} after {took:.1} s");
+            let finding = Finding::new(&headers::callback_slow::CAUSE, evidence);
+            findings.push(finding.repaired(Grade::Lossless));
+            Verdictless::Acknowledged
+        }
+        (false, after) => {
+            let after = after.map_or_else(String::new, |after| format!("; {after}"));
+            let evidence = format!("status {}{after}", answer.status);
+            findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
+            Verdictless::Unfit
+        }
     };
     Assessment { findings, outcome, decoded: answer.body.clone() }
+}
+
+/// That Twilio was answered in the backend's place, where it was.
+fn acknowledged(exchange: &Exchange) -> Option<String> {
+    let after = exchange.call.acknowledged?;
+    Some(format!("acknowledged for you after {:.1} s", after.as_secs_f32()))
+}
+
+/// A stream: whatever answered its handshake passes; what it came to is only said.
+fn stream(exchange: &Exchange) -> Assessment {
+    let report = report_of(exchange);
+    let findings = found(|check| match check {
+        Check::Stream(find) => find(&report),
+        _ => None,
+    });
+    match &exchange.outcome {
+        Outcome::Answered(answer) => {
+            let decoded = answer.body.clone();
+            Assessment { findings, outcome: Verdictless::Accepted, decoded }
+        }
+        Outcome::Failed(_) => {
+            Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
+        }
+    }
+}
+
+/// What the stream came to; where nobody watched it, what its handshake tells.
+fn report_of(exchange: &Exchange) -> Cow<'_, StreamReport> {
+    if let StreamState::Over(report) = &exchange.call.stream {
+        return Cow::Borrowed(report);
+    }
+    let mut report =
+        StreamReport { path: exchange.request.path().to_owned(), ..StreamReport::default() };
+    match &exchange.outcome {
+        Outcome::Answered(answer) => report.note_answer(answer),
+        Outcome::Failed(failure) => report.failure = Some(failure.clone()),
+    }
+    Cow::Owned(report)
 }
 
 fn redirect_refused(answer: &Answer) -> Finding {
@@ -187,7 +240,28 @@ fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
             decoded: answer.body.clone(),
         };
     }
-    assess_document(exchange, answer, policy)
+    let mut assessment = assess_document(exchange, answer, policy);
+    if refused && let Some(evidence) = rewritten(exchange) {
+        let evidence = format!("status {} for {evidence}", answer.status.as_u16());
+        assessment.findings.insert(0, Finding::new(&status::rewrite_refused::CAUSE, evidence));
+        assessment.outcome = Verdictless::Unfit;
+    }
+    assessment
+}
+
+/// How the last request differs from the one that Twilio signed, if the guard made it differ: a
+/// second try, or an alias.
+fn rewritten(exchange: &Exchange) -> Option<String> {
+    let (last, request) = (exchange.attempts.last()?, &exchange.request);
+    let is_aliased = last.reason == AttemptReason::First && last.target != request.target;
+    (last.reason.rewrites() || is_aliased).then(|| {
+        let (to, from) = (path_of(&last.target), path_of(&request.target));
+        format!("{} {to}, which Twilio signed as {} {from}", last.method, request.method)
+    })
+}
+
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
 }
 
 /// Whether the backend refused what Twilio did not send: that is as it should be.
@@ -267,6 +341,18 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
             .map_or_else(|| "no status".to_owned(), |status| status.as_u16().to_string());
         let (cause, evidence) = match &attempt.reason {
             AttemptReason::First | AttemptReason::Resigned { .. } => continue,
+            AttemptReason::Collapsed => (
+                &status::double_slash_in_request::CAUSE,
+                format!(
+                    "{} answered {status}; asked {}",
+                    path_of(&before.target),
+                    path_of(&attempt.target)
+                ),
+            ),
+            AttemptReason::PostAgain => (
+                &status::post_lost::CAUSE,
+                format!("GET {} answered {status}; asked again as POST", path_of(&before.target)),
+            ),
             AttemptReason::OtherMethod => (
                 &status::wrong_method::CAUSE,
                 format!("{} answered {status}; asked again with {}", before.method, attempt.method),

@@ -24,17 +24,23 @@ fn broken_scheme(rest: &str) -> Option<&str> {
     })
 }
 
-/// A URL on one of the own hosts with `//` in its path, each collapsed to one slash; the query is
-/// left alone.
+/// A URL on one of the own hosts, or a path there, with `//` in its path, each collapsed to one
+/// slash; the query is left alone. What begins with `//` names a host.
 pub fn without_double_slash(url: &str, own_hosts: &[String]) -> Option<String> {
-    let scheme = scheme(url)?;
+    let scheme = scheme(url).unwrap_or_default();
     let rest = url.get(scheme.len()..)?;
-    let (host, after) = split_host(rest);
-    if !is_own(host, own_hosts) {
+    let (host, after) = if scheme.is_empty() { ("", rest) } else { split_host(rest) };
+    let is_path = scheme.is_empty() && rest.starts_with('/') && !rest.starts_with("//");
+    if !is_path && !is_own(host, own_hosts) {
         return None;
     }
     let path_end = after.find(['?', '#']).unwrap_or(after.len());
-    let path = after.get(..path_end)?;
+    let path = collapsed(after.get(..path_end)?)?;
+    Some(format!("{scheme}{host}{path}{}", after.get(path_end..)?))
+}
+
+/// A path that has `//`, each collapsed to one slash.
+pub fn collapsed(path: &str) -> Option<String> {
     if !path.contains("//") {
         return None;
     }
@@ -44,7 +50,7 @@ pub fn without_double_slash(url: &str, own_hosts: &[String]) -> Option<String> {
             collapsed.push(c);
         }
     }
-    Some(format!("{scheme}{host}{collapsed}{}", after.get(path_end..)?))
+    Some(collapsed)
 }
 
 /// A URL that begins with an own host instead of a scheme, with the scheme that its element needs.
@@ -212,6 +218,10 @@ mod tests {
             Some("https://pbx.example.com/a/b?x=//y")
         );
         assert_eq!(without_double_slash("https://other.example.com//a", &own()), None);
+        assert_eq!(without_double_slash("/a//b?x=//y", &own()).as_deref(), Some("/a/b?x=//y"));
+        for url in ["//voice", "//voice//x", "a//b", "/a?u=https://x"] {
+            assert_eq!(without_double_slash(url, &own()), None, "{url}");
+        }
         assert!(is_odd("https://other.example.com//a", &own()));
     }
 

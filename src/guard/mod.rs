@@ -49,6 +49,7 @@ pub mod stream;
 pub mod twiml;
 mod unlabelled;
 mod unwrap;
+pub mod watch;
 mod wide;
 mod words;
 

@@ -4,8 +4,17 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 
 use super::call::StreamDone;
+use super::exchange::{Answer, Failure};
+
+/// A handler that works takes longer to be through; a greeting alone does.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+/// Most bytes that are kept of a refusal.
+const MAX_FIRST: usize = 512;
 
 /// What one stream came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,11 +39,41 @@ pub struct StreamReport {
     pub outbound: Flow,
     /// Who ended it, and how.
     pub end: StreamEnd,
-    /// The first bytes behind the 101 that are no WebSocket frame, where that is what came.
-    pub garbage: Option<Bytes>,
+    /// What the backend sent that is no WebSocket, where that is what came.
+    pub garbage: Option<Garbage>,
     /// Messages of the backend that Twilio would reject, by Twilio's code, with what was seen
     /// first.
     pub rejected: Vec<Rejected>,
+    /// Whether Twilio said `stop` (Media Streams).
+    pub has_stopped: bool,
+    /// The first complaint of ConversationRelay itself.
+    pub told_error: Option<String>,
+    /// The answer that refused the handshake.
+    pub refusal: Option<Refusal>,
+    /// Why no answer came to the handshake.
+    pub failure: Option<Failure>,
+    /// What a proxy in front took from the handshake, so that the backend was not asked.
+    pub upgrade_lost: Option<String>,
+}
+
+/// Bytes of the backend that are no WebSocket frame, where one should begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Garbage {
+    /// The first of them, bounded.
+    pub first: Bytes,
+    /// What no frame may have.
+    pub why: &'static str,
+    /// How many data frames came before.
+    pub frames_before: u64,
+}
+
+/// The answer that refused a handshake.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its Content-Type, where it is text.
+    pub content_type: Option<String>,
+    /// The first bytes of its body.
+    pub first: Bytes,
 }
 
 /// Which protocol a stream speaks.
@@ -60,6 +99,8 @@ pub struct Flow {
     pub audio: Duration,
     /// Messages other than `media`.
     pub messages: u64,
+    /// Whether some of it could not be read: packed by an extension, or no frames any more.
+    pub is_unread: bool,
 }
 
 /// How a stream ended.
@@ -115,6 +156,50 @@ impl StreamReport {
         self.duration >= done.after && spoke && self.ended_in_order()
     }
 
+    /// Notes the answer to the handshake.
+    pub fn note_answer(&mut self, answer: &Answer) {
+        self.status = Some(answer.status.as_u16());
+        if answer.status != StatusCode::SWITCHING_PROTOCOLS {
+            let content_type = answer.headers.get(CONTENT_TYPE);
+            let content_type = content_type.and_then(|value| value.to_str().ok());
+            let first = answer.body.slice(..answer.body.len().min(MAX_FIRST));
+            self.refusal = Some(Refusal { content_type: content_type.map(str::to_owned), first });
+        }
+    }
+
+    /// Whether the backend gave up as soon as it began, with nothing said, while Twilio went on.
+    pub fn died_at_once(&self) -> bool {
+        let Flow { audio, messages, is_unread, .. } = self.outbound;
+        let is_silent = audio.is_zero() && messages == 0 && !is_unread && self.rejected.is_empty();
+        self.has_started
+            && !self.has_stopped
+            && self.duration < AT_ONCE
+            && is_silent
+            && self.ended_by() == Some(Side::Backend)
+    }
+
+    /// Whether it was open and ended before Twilio's first `start` or `setup`.
+    pub fn never_started(&self) -> bool {
+        self.status == Some(101)
+            && !self.has_started
+            && !self.inbound.is_unread
+            && self.ended_by().is_some()
+    }
+
+    /// How many messages of this code Twilio would reject, and the first of them.
+    pub fn first_rejected(&self, code: u32) -> Option<String> {
+        let Rejected { count, first, .. } = self.rejected.iter().find(|one| one.code == code)?;
+        Some(format!("{count} of them; the first: {first}"))
+    }
+
+    /// Which side ended it.
+    pub const fn ended_by(&self) -> Option<Side> {
+        match self.end {
+            StreamEnd::Closed { by, .. } | StreamEnd::Lost { by } => Some(by),
+            StreamEnd::Refused | StreamEnd::Stopped => None,
+        }
+    }
+
     /// Whether a side said goodbye as one does: 1000, 1001 or a close frame without a code.
     pub fn ended_in_order(&self) -> bool {
         match self.end {
@@ -127,6 +212,9 @@ impl StreamReport {
     /// What it came to, in one line: `lasted 0.3 s, 13 frames in, 0 audio out, closed 1000 by the
     /// backend`. What a side said is in it as sent.
     pub fn words(&self) -> String {
+        if self.upgrade_lost.is_some() {
+            return "lost its upgrade on the way to the guard".to_owned();
+        }
         match (self.status, &self.end) {
             (None, _) => return "got no answer to its handshake".to_owned(),
             (Some(status), StreamEnd::Refused) => {

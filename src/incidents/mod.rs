@@ -34,7 +34,7 @@ use http::HeaderMap;
 use uuid::Uuid;
 
 use crate::config::route::Route;
-use crate::guard::causes::{Cause, Level};
+use crate::guard::causes::{Cause, Level, Stage};
 use crate::guard::{Answer, CAUSES, DeliveryKind, Exchange, Judgement};
 use crate::telemetry::metrics::{CauseLabel, Metrics};
 use crate::twilio::Slot;
@@ -109,8 +109,11 @@ impl Incident {
 /// Instruments with a label for every slot and every cause.
 pub fn instruments() -> prometheus::Result<Metrics> {
     let slots = Slot::ALL.map(Slot::name);
-    let label =
-        |cause: &&Cause| CauseLabel { slug: cause.slug, is_warning: cause.level != Level::Fault };
+    let label = |cause: &&Cause| CauseLabel {
+        slug: cause.slug,
+        // Nothing can be put in the place of a stream.
+        may_be_untouched: cause.level != Level::Fault || cause.stage == Stage::Stream,
+    };
     let causes: Vec<_> = CAUSES.iter().map(label).collect();
     Metrics::new(&slots, &causes)
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Incident;
 use crate::config::Upstream;
-use crate::config::route::{PathPattern, Policies, Route};
+use crate::config::route::{Callbacks, PathPattern, Policies, Route};
 use crate::guard::call::{Belief, HandedOut, Role, StreamState};
 use crate::guard::stream::{Side, StreamEnd, StreamReport};
 use crate::guard::{
@@ -188,6 +188,7 @@ impl Sample {
         };
         let judgement = judge(&exchange, &self.policy);
         let route = Route {
+            callbacks: Callbacks::default(),
             pattern: PathPattern::Exact(self.route.clone()),
             name: self.route,
             method: None,

@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{Request, Version};
 
+use super::alias;
 use super::asked::Asked;
 use super::authenticate::Check;
 use super::exchange::{Gathered, exchange};
@@ -42,7 +43,8 @@ impl Again {
         slot: Slot,
         request: Request<Bytes>,
     ) -> Option<(Exchange, Judgement)> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        alias::map(&self.0.config, &self.0.aliases, &mut parts);
         let sender = Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 };
         let inbound = Inbound {
             parts,
@@ -54,7 +56,9 @@ impl Again {
         let policy = &**route.policy.configured();
         let asked = Asked::read(&self.0, inbound).await?;
         let call = CallFacts::default();
-        let Gathered { exchange, .. } = exchange(&self.0, route, policy, asked, slot, call).await;
+        let limit = self.0.config.budget;
+        let Gathered { exchange, .. } =
+            exchange(&self.0, route, policy, asked, slot, call, limit).await;
         let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         Some((exchange, judgement))
     }

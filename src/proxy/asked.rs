@@ -4,15 +4,16 @@ use std::pin::{Pin, pin};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Response};
 use tokio::time::{Sleep, sleep_until};
 
 use super::authenticate::{self, Check, Checked, Covered};
-use super::body::{ResponseBody, collect};
+use super::body::collect;
 use super::headers::Sender;
+use super::refuse::Refusal;
 use super::routing;
 use super::service::{Inbound, InboundBody};
 use super::worker::Worker;
@@ -24,7 +25,7 @@ use crate::twilio::Params;
 const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// A guarded request, its body read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) parts: Parts,
     /// The body, or why it could not be taken whole.
@@ -64,9 +65,8 @@ impl Asked {
         Some(Self { parts, body, params, sender, start, check })
     }
 
-    /// Looks at its signature, if that was not done yet; the error is the answer to a request that
-    /// goes no further.
-    pub(super) fn admit(&mut self, worker: &Worker) -> Result<Checked, Response<ResponseBody>> {
+    /// Looks at its signature, if that was not done yet; the error: it goes no further.
+    pub(super) fn admit(&mut self, worker: &Worker) -> Result<Checked, Refusal> {
         let mode = match (&self.check, &self.body) {
             (Check::Done(checked), _) => return Ok(checked.clone()),
             // The backend is never asked.

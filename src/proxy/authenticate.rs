@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use http::header::{FORWARDED, HOST, HeaderName, USER_AGENT};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 
-use super::body::ResponseBody;
 use super::headers::{FORWARDED_HOST, FORWARDED_PORT, TWILIO_SIGNATURE, tokens};
 use super::refuse::Refusal;
 use super::worker::Worker;
@@ -15,8 +14,11 @@ use crate::config::{Config, SignatureMode};
 use crate::guard::call::Authenticity;
 use crate::twilio::signature::{AuthToken, SignedRequest, Verification};
 
+/// The answer to who is refused: nothing that helps them.
+pub(super) const REFUSAL: Refusal = Refusal { status: StatusCode::FORBIDDEN, why: "forbidden" };
+
 /// Whether a request's signature was looked at yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Check {
     /// It is to be looked at, once the body is read.
     Due(SignatureMode),
@@ -43,12 +45,12 @@ pub(super) struct Covered<'r> {
 
 /// Looks at a request's signature, counts what it says, and tells of what Twilio did not sign.
 ///
-/// The error is the answer to a request that goes no further.
+/// The error: it goes no further.
 pub(super) fn admit(
     worker: &Worker,
     mode: SignatureMode,
     request: Covered<'_>,
-) -> Result<Checked, Response<ResponseBody>> {
+) -> Result<Checked, Refusal> {
     if mode == SignatureMode::Off || worker.config.signatures.keyring.is_empty() {
         return Ok(Checked::default());
     }
@@ -63,12 +65,7 @@ pub(super) fn admit(
     if let Some(found) = what {
         worker.suspects.tell(request.parts, request.peer, found, is_refused);
     }
-    if is_refused { Err(refusal()) } else { Ok(checked) }
-}
-
-/// The answer to who is refused: nothing that helps them.
-pub(super) fn refusal() -> Response<ResponseBody> {
-    Refusal { status: StatusCode::FORBIDDEN, why: "forbidden" }.into_response()
+    if is_refused { Err(REFUSAL) } else { Ok(checked) }
 }
 
 /// Whether a handshake comes from Twilio by its looks.

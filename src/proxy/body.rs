@@ -38,6 +38,14 @@ pub(super) enum RequestBody {
 }
 
 impl RequestBody {
+    /// Beats with every piece of it that is sent.
+    pub(super) fn pulse(&self) -> Pulse {
+        match self {
+            Self::Full(_) => Pulse::new(),
+            Self::Stream { pulse, .. } => pulse.clone(),
+        }
+    }
+
     pub(super) fn full(body: Bytes) -> Self {
         Self::Full(Some(body).filter(|body| !body.is_empty()))
     }

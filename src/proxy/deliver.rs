@@ -6,7 +6,6 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, Response, StatusCode};
 use hyper::ext::ReasonPhrase;
 use uuid::Uuid;
 
-use super::body::ResponseBody;
 use super::headers::end_to_end;
 use crate::guard::causes::Stage;
 use crate::guard::{BodyEnd, Delivery, Exchange, Failure, Judgement, Outcome};
@@ -36,6 +35,14 @@ impl Mark {
             proxy_status: HeaderValue::try_from(proxy_status).ok(),
         }
     }
+}
+
+/// Marks a callback's acknowledgement in place of an answer that is still to come.
+pub(super) fn mark_acknowledged(headers: &mut HeaderMap, id: Uuid) {
+    headers
+        .extend(HeaderValue::try_from(id.hyphenated().to_string()).ok().map(|id| (INCIDENT, id)));
+    let status = "twiml-guard; error=http_response_timeout; details=\"callback-slow\"";
+    headers.insert(PROXY_STATUS, HeaderValue::from_static(status));
 }
 
 /// The error's name in RFC 9209, section 2.3.
@@ -70,7 +77,7 @@ pub(super) fn response(
     exchange: &Exchange,
     spelling: Extensions,
     mark: Option<Mark>,
-) -> Response<ResponseBody> {
+) -> Response<Bytes> {
     let Delivery { status, headers, body, .. } = delivery;
     let mut headers = end_to_end(headers);
     let is_head = exchange.request.method == Method::HEAD;
@@ -84,7 +91,7 @@ pub(super) fn response(
         Outcome::Failed(_) => None,
     };
     let body = if is_head { Bytes::new() } else { body };
-    let mut response = Response::new(ResponseBody::full(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     *response.extensions_mut() = spelling;

@@ -17,7 +17,7 @@ use super::worker::Worker;
 use crate::config::route::Route;
 use crate::guard::{
     Answer, Attempt, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome, Policy,
-    begins_as_chunk, follow_up, is_whole, resign,
+    RequestFacts, begins_as_chunk, follow_up, is_whole, resign,
 };
 use crate::incidents::Sent;
 use crate::twilio::Slot;
@@ -32,7 +32,31 @@ pub(super) struct Gathered {
     pub(super) spelling: Extensions,
 }
 
-/// Asks the backend, as often as the first answers let it.
+impl Gathered {
+    /// Nothing: the backend was not asked.
+    pub(super) fn failed(
+        request: RequestFacts,
+        slot: Slot,
+        call: CallFacts,
+        failure: Failure,
+    ) -> Self {
+        Self {
+            exchange: Exchange {
+                slot,
+                request,
+                attempts: Vec::new(),
+                outcome: Outcome::Failed(failure),
+                elapsed: Duration::ZERO,
+                call,
+            },
+            sent: Vec::new(),
+            upstream: Duration::ZERO,
+            spelling: Extensions::new(),
+        }
+    }
+}
+
+/// Asks the backend, as often as the first answers let it, until `limit` after the request came.
 pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
@@ -40,23 +64,13 @@ pub(super) async fn exchange(
     asked: Asked,
     slot: Slot,
     call: CallFacts,
+    limit: Duration,
 ) -> Gathered {
-    let (request, signer) = (asked.facts(), Signer::of(&asked));
+    let signer = Signer::of(&asked);
+    let nothing_yet = Failure::Internal { detail: String::new() };
+    let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
     let Asked { parts, body, sender, start, .. } = asked;
-    let mut deadline = pin!(sleep_until((start + worker.config.budget).into()));
-    let mut gathered = Gathered {
-        exchange: Exchange {
-            slot,
-            request,
-            attempts: Vec::new(),
-            outcome: Outcome::Failed(Failure::Internal { detail: String::new() }),
-            elapsed: Duration::ZERO,
-            call,
-        },
-        sent: Vec::new(),
-        upstream: Duration::ZERO,
-        spelling: Extensions::new(),
-    };
+    let mut deadline = pin!(sleep_until((start + limit).into()));
     match body {
         Err(detail) => {
             gathered.exchange.outcome = Outcome::Failed(Failure::RequestUnfit { detail });
@@ -68,12 +82,12 @@ pub(super) async fn exchange(
             }
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
-                let Exchange { request, attempts, outcome, .. } = &gathered.exchange;
-                if policy.observe || start.elapsed() >= worker.config.budget {
+                let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
+                if policy.observe || start.elapsed() >= limit {
                     break;
                 }
                 let decide = || {
-                    let second = follow_up(request, attempts, outcome, policy);
+                    let second = follow_up(*slot, request, attempts, outcome, policy);
                     second.or_else(|| resign(&gathered.exchange, policy))
                 };
                 let Some(second) = judging::or_none(decide) else { break };

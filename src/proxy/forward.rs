@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
 
+use super::alias;
 use super::body::RequestBody;
 use super::headers::{self, Sender, TWILIO_SIGNATURE};
 use super::resigning::Signer;
@@ -39,7 +40,7 @@ impl Outbound {
         body: Bytes,
         sender: Sender,
     ) -> Self {
-        let target = target_of(&parts.uri);
+        let target = alias::target(&parts);
         let headers = worker.face.forward(parts.headers, sender);
         let mut headers = headers::ask_for_whole(headers);
         set_missing_host(&mut headers, &route.upstream);
@@ -129,11 +130,6 @@ fn resigned(mut headers: HeaderMap, signer: &Signer, url: &str) -> HeaderMap {
         headers.insert(TWILIO_SIGNATURE, signature);
     }
     headers
-}
-
-/// Path and query of a request, raw; the only part of its target that goes on.
-pub(super) fn target_of(uri: &Uri) -> PathAndQuery {
-    uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
 }
 
 /// A request of HTTP/1.0 may come without Host; HTTP/1.1 to the backend may not.

@@ -1,86 +1,141 @@
 //! A guarded request: forward, collect, judge, deliver, record.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http::Response;
+use uuid::Uuid;
 
 use super::asked::Asked;
-use super::body::ResponseBody;
+use super::attempts;
+use super::body::{RequestBody, ResponseBody};
 use super::exchange::{Gathered, exchange};
 use super::service::Inbound;
+use super::tally::Open;
+use super::witness::Witness;
 use super::worker::Worker;
-use super::{deliver, judging, noting, routing};
-use crate::config::route::Route;
+use super::{deliver, judging, noting, pass, routing};
+use crate::config::SharedPolicy;
+use crate::config::route::{Callbacks, Route};
 use crate::guard::{CallFacts, DeliveryKind, Exchange, Judgement, Policy, Verdict, judge};
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
 use crate::telemetry::metrics::Phase;
 use crate::twilio::Slot;
 
+/// A guarded request, read whole, of which it is known what Twilio does with its answer.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) route: Arc<Route>,
+    /// Asked once: a switch of the mode holds for whole requests.
+    pub(super) policy: SharedPolicy,
+    pub(super) asked: Asked,
+    pub(super) slot: Slot,
+    pub(super) call: CallFacts,
+    /// Counts it among what is not over yet.
+    pub(super) open: Open,
+}
+
 /// Answers a guarded request; `None` when the client broke off before its request was complete.
 ///
 /// `fixed`: the slot that its route fixes.
 pub(super) async fn answer(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     route: &Arc<Route>,
     inbound: Inbound,
     fixed: Option<Slot>,
+    witness: &Witness,
 ) -> Option<Response<ResponseBody>> {
-    let _open = worker.open.mark();
-    let start = inbound.start;
-    // Asked once: a switch of the mode holds for whole requests.
-    let policy = &**route.policy.current();
+    let open = worker.open.mark();
+    let policy = Arc::clone(route.policy.current());
     let mut asked = Asked::read(worker, inbound).await?;
-    let authenticity = match asked.admit(worker) {
+    let signature = match asked.admit(worker) {
         Ok(checked) => checked.authenticity,
-        Err(refusal) => return Some(refusal),
+        Err(refusal) => return Some(refusal.into_response()),
     };
     let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
     let (slot, role) = worker.calls.decide(&question)?;
-    let call = CallFacts { signature: authenticity, ..worker.calls.facts(&asked.params, role) };
-    let Gathered { exchange, sent, upstream, spelling } =
-        exchange(worker, route, policy, asked, slot, call).await;
-    let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
-    worker.recorder.fell_back(&exchange, &worker.redaction);
-    let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
-    if is_changed {
-        note_steering(worker, policy, &exchange, &judgement);
+    if slot == Slot::Callback && route.callbacks == Callbacks::Pass && asked.body.is_ok() {
+        let Asked { parts, body, sender, .. } = asked;
+        let body = RequestBody::full(body.unwrap_or_default());
+        return Some(pass::answer(worker, route, parts, body, sender, None, witness).await);
     }
-    worker.tally.answer(judgement.verdict, policy.observe);
-    let causes: Vec<_> = judgement.findings.iter().map(|finding| finding.cause.slug).collect();
-    let outcome = match judgement.delivery.kind {
-        DeliveryKind::Refusal => "failed",
-        _ => judgement.verdict.name(),
-    };
-    worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
-    for sent in &sent {
-        note_phases(worker, sent);
+    let call = CallFacts { signature, ..worker.calls.facts(&asked.params, role) };
+    let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
+    Some(attempts::answer(worker, job).await.map(ResponseBody::full))
+}
+
+impl Job {
+    /// Asks the backend within the budget, judges and records.
+    pub(super) async fn conclude(self, worker: &Worker) -> Response<Bytes> {
+        let start = self.asked.start;
+        let Self { route, policy, asked, slot, call, open: _open } = self;
+        let limit = worker.config.budget;
+        let gathered = exchange(worker, &route, &policy, asked, slot, call, limit).await;
+        Done { route, policy, start, gathered, id: None }.settle(worker)
     }
-    worker.recorder.count(&route.name, counted(&judgement), upstream);
-    if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
-        noting::note(worker, &exchange, &judgement, policy, start.elapsed(), None);
-        return Some(deliver::response(judgement.delivery, &exchange, spelling, None));
+}
+
+/// A guarded request and all that the backend gave for it.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) route: Arc<Route>,
+    pub(super) policy: SharedPolicy,
+    pub(super) start: Instant,
+    pub(super) gathered: Gathered,
+    /// The incident's, where Twilio was told it before it was known whether there is one.
+    pub(super) id: Option<Uuid>,
+}
+
+impl Done {
+    /// Judges, counts and records; gives what leaves for Twilio.
+    pub(super) fn settle(self, worker: &Worker) -> Response<Bytes> {
+        let Self { route, policy, start, gathered, id } = self;
+        let Gathered { exchange, sent, upstream, spelling } = gathered;
+        let policy = &*policy;
+        let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
+        worker.recorder.fell_back(&exchange, &worker.redaction);
+        let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
+        if is_changed {
+            note_steering(worker, policy, &exchange, &judgement);
+        }
+        worker.tally.answer(judgement.verdict, policy.observe);
+        let causes: Vec<_> = judgement.findings.iter().map(|finding| finding.cause.slug).collect();
+        let outcome = match judgement.delivery.kind {
+            DeliveryKind::Refusal => "failed",
+            _ => judgement.verdict.name(),
+        };
+        worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
+        for sent in &sent {
+            note_phases(worker, sent);
+        }
+        worker.recorder.count(&route.name, counted(&judgement), upstream);
+        if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
+            noting::note(worker, &exchange, &judgement, policy, start.elapsed(), None);
+            return deliver::response(judgement.delivery, &exchange, spelling, None);
+        }
+        let (new, now) = new_id();
+        let id = id.unwrap_or(new);
+        noting::note(worker, &exchange, &judgement, policy, start.elapsed(), Some(id));
+        let known_routes = noting::known_routes(worker, &judgement);
+        let mark = is_changed.then(|| deliver::Mark::new(id, &judgement, &exchange.outcome));
+        let response = deliver::response(judgement.delivery.clone(), &exchange, spelling, mark);
+        worker.recorder.offer(Incident {
+            id,
+            time_ms: now.saturating_sub(millis(start.elapsed())),
+            route,
+            exchange: Arc::new(exchange),
+            judgement: Arc::new(judgement),
+            sent,
+            upstream_duration: upstream,
+            budget_left: worker.config.budget.saturating_sub(start.elapsed()),
+            redaction: worker.redaction.clone(),
+            config_hash: Arc::clone(&worker.config.hash),
+            known_routes,
+        });
+        response
     }
-    let (id, now) = new_id();
-    noting::note(worker, &exchange, &judgement, policy, start.elapsed(), Some(id));
-    let known_routes = noting::known_routes(worker, &judgement);
-    let mark = is_changed.then(|| deliver::Mark::new(id, &judgement, &exchange.outcome));
-    let response = deliver::response(judgement.delivery.clone(), &exchange, spelling, mark);
-    worker.recorder.offer(Incident {
-        id,
-        time_ms: now.saturating_sub(millis(start.elapsed())),
-        route: Arc::clone(route),
-        exchange: Arc::new(exchange),
-        judgement: Arc::new(judgement),
-        sent,
-        upstream_duration: upstream,
-        budget_left: worker.config.budget.saturating_sub(start.elapsed()),
-        redaction: worker.redaction.clone(),
-        config_hash: Arc::clone(&worker.config.hash),
-        known_routes,
-    });
-    Some(response)
 }
 
 /// Counts the phases that came to their end.

@@ -3,15 +3,18 @@
 //! # Path of a request
 //!
 //! `listener` accepts, `worker` serves the connection, `service` decides between `guarded` (read
-//! whole, judged, delivered) and `pass` (streams both ways, WebSockets included); both reach the
+//! whole, judged, delivered), `stream` (WebSockets of Twilio's, watched) and `pass` (both ways as it is); all reach the
 //! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
 //! pool of connections.
 
 mod activity;
 mod again;
+mod alias;
 mod asked;
+mod attempts;
 mod authenticate;
 mod body;
+mod callback;
 mod deliver;
 mod exchange;
 mod forward;
@@ -27,6 +30,7 @@ mod resigning;
 mod routing;
 mod service;
 mod spelling;
+mod stream;
 mod suspects;
 mod tally;
 mod upgrade;
@@ -43,7 +47,9 @@ use tokio::runtime::{self, Runtime};
 
 use self::worker::Shared;
 use crate::calls::Calls;
+use crate::calls::queue::{FILE, Queue};
 use crate::config::Config;
+use crate::config::route::Callbacks;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::timeline::Live;
 use crate::shutdown::Shutdown;
@@ -51,6 +57,9 @@ use crate::telemetry::metrics::Metrics;
 
 pub use self::again::Again;
 pub use self::tally::Summary;
+
+/// Time for the queue of callbacks to be closed.
+const CLOSE: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The proxy, bound to its address and not yet serving.
 #[derive(Debug)]
@@ -110,7 +119,8 @@ impl Proxy {
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;
-        let shared = Shared::new(config, recorder, metrics);
+        let mut shared = Shared::new(config, recorder, metrics);
+        shared.queue = queue(&shared).map_err(BindError::Worker)?;
         Ok(Self { address, workers, shared })
     }
 
@@ -136,6 +146,7 @@ impl Proxy {
     pub fn run(self, shutdown: Shutdown) -> Summary {
         let Self { workers, shared, .. } = self;
         let tally = Arc::clone(&shared.tally);
+        let queue = shared.queue.clone();
         thread::scope(|scope| {
             for (n, (runtime, listener)) in workers.into_iter().enumerate() {
                 let (shared, shutdown) = (shared.clone(), shutdown.clone());
@@ -147,6 +158,20 @@ impl Proxy {
                 }
             }
         });
+        if let Some(queue) = queue {
+            queue.finish(CLOSE);
+        }
         tally.summary()
     }
+}
+
+/// The queue of callbacks, where one is configured or an earlier run left one.
+fn queue(shared: &Shared) -> io::Result<Option<Queue>> {
+    let Some(folder) = &shared.config.state_dir else { return Ok(None) };
+    let mut routes = shared.config.routes.iter().chain([&shared.config.default_route]);
+    let is_wanted = routes.any(|route| route.callbacks == Callbacks::Redeliver);
+    if !is_wanted && !folder.join(FILE).exists() {
+        return Ok(None);
+    }
+    Queue::start(folder, shared.config.callbacks, shared.metrics.clone()).map(Some)
 }

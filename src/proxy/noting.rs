@@ -8,10 +8,12 @@ use uuid::Uuid;
 use super::worker::Worker;
 use crate::calls;
 use crate::clock::now_ms;
+use crate::guard::call::StreamState;
 use crate::guard::causes::{Cause, document, status};
+use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome, Policy};
 use crate::incidents::timeline::Step;
-use crate::twilio::Params;
+use crate::twilio::{Params, Slot};
 
 /// Longest status that is noted; Twilio's longest has 11 characters.
 const MAX_STATUS: usize = 32;
@@ -35,12 +37,16 @@ pub(super) fn note(
     took: Duration,
     incident: Option<Uuid>,
 ) {
+    // What Twilio did not send is no step of any call.
+    if exchange.call.signature.is_refuted() {
+        return;
+    }
     // Whatever is learnt or not, the answer has to leave.
     let noted = catch_unwind(AssertUnwindSafe(|| {
         worker.calls.learn(exchange, judgement, policy);
         if let Some(sid) = calls::sid(&exchange.request.params) {
             let step = step(worker, exchange, judgement, took, incident);
-            keep(worker, sid, worker.calls.note(sid, step));
+            worker.recorder.steps(sid, worker.calls.note(sid, step));
         }
     }));
     if noted.is_err() {
@@ -52,11 +58,6 @@ pub(super) fn note(
 pub(super) fn known_routes(worker: &Worker, judgement: &Judgement) -> Vec<String> {
     let has_none = NO_ROUTE.iter().any(|cause| judgement.findings.iter().any(|f| f.is(cause)));
     if has_none { worker.calls.known_routes() } else { Vec::new() }
-}
-
-/// Hands over what is to be kept for good.
-fn keep(worker: &Worker, sid: &str, steps: Vec<Step>) {
-    let _ = (worker, sid, steps);
 }
 
 fn step(
@@ -84,14 +85,35 @@ fn step(
             Outcome::Answered(answer) => Some(answer.status.as_u16()),
             Outcome::Failed(_) => None,
         },
-        outcome: match delivery.kind {
-            DeliveryKind::Refusal => "failed",
-            _ => judgement.verdict.name(),
+        outcome: match (stream(exchange), &delivery.kind) {
+            (Some(report), _) => outcome_of(report),
+            (None, DeliveryKind::Refusal) => "failed",
+            (None, _) => judgement.verdict.name(),
         }
         .to_owned(),
         cause: judgement.first_cause().map(|cause| cause.slug.to_owned()),
-        told: told(&judgement.delivery),
+        told: match stream(exchange) {
+            Some(report) => worker.redaction.text(&report.words()),
+            None => told(&judgement.delivery),
+        },
         incident,
+    }
+}
+
+/// What the stream came to, where the exchange is one.
+fn stream(exchange: &Exchange) -> Option<&StreamReport> {
+    match &exchange.call.stream {
+        StreamState::Over(report) if exchange.slot == Slot::Stream => Some(report),
+        _ => None,
+    }
+}
+
+fn outcome_of(report: &StreamReport) -> &'static str {
+    match report.end {
+        StreamEnd::Refused => "refused",
+        StreamEnd::Stopped => "died",
+        _ if report.died_at_once() || report.never_started() => "died",
+        _ => "ran",
     }
 }
 

@@ -14,18 +14,15 @@ use super::headers::{Sender, end_to_end};
 use super::upstream::{ANY_AGE, Head, OddHeads, Progress};
 use super::witness::Witness;
 use super::worker::Worker;
-use super::{forward, hint, refuse, upgrade};
+use super::{alias, forward, hint, refuse, upgrade};
 use crate::config::route::Route;
 use crate::guard::Failure;
-use crate::twilio::{Slot, SlotSetting};
 
 /// Longest wait for the first byte of an answer while nothing of the request moves either.
 const FIRST_BYTE: Duration = Duration::from_mins(1);
 
 /// Longest silence within an answer.
 const IDLE: Duration = Duration::from_mins(1);
-
-const STREAM: SlotSetting = SlotSetting::Fixed(Slot::Stream);
 
 /// Passes a request on and its answer back.
 ///
@@ -44,30 +41,11 @@ pub(super) async fn answer(
     let open = worker.open.mark();
     let suspect = parts.method != Method::HEAD && hint::looks_like_twilio(&parts.headers);
     let suspect = suspect.then(|| (parts.method.clone(), parts.uri.path().to_owned()));
-    let pulse = match &body {
-        RequestBody::Stream { pulse, .. } => pulse.clone(),
-        RequestBody::Full(_) => Pulse::new(),
-    };
-    let is_stream = switch.is_some() && (suspect.is_some() || route.slot == STREAM);
+    let pulse = body.pulse();
     let request = outbound(worker, route, parts, body, sender, switch.is_some());
-    let progress = Progress::default();
-    let sent = tokio::select! {
-        biased;
-        sent = worker.client.send(&route.upstream, request, ANY_AGE, OddHeads::Refused, &progress) => sent,
-        () = pulse.stops(FIRST_BYTE) => Err(Failure::HeadersTooLate),
-    };
-    let head = match sent {
+    let head = match send(worker, route, request, &pulse).await {
         Ok(head) => head,
-        Err(failure) => {
-            if is_stream {
-                tracing::warn!(
-                    route = route.name,
-                    failure = ?failure,
-                    "a stream could not be opened: the backend gave no answer"
-                );
-            }
-            return refuse::no_answer(&route.upstream, &failure);
-        }
+        Err(failure) => return refuse::no_answer(&route.upstream, &failure),
     };
     if let Some((method, path)) = &suspect
         && hint::is_page(head.response.headers())
@@ -79,13 +57,6 @@ pub(super) async fn answer(
     }
     let Head { response, lease } = head;
     let (parts, body) = response.into_parts();
-    if is_stream {
-        tracing::warn!(
-            route = route.name,
-            backend.status = parts.status.as_u16(),
-            "a stream could not be opened: the backend refused the WebSocket"
-        );
-    }
     let ends_by_close = sender.version == Version::HTTP_10 && body.size_hint().exact().is_none();
     let reset_when_cut = ends_by_close.then(|| witness.clone());
     let body = ResponseBody::stream(body, lease, IDLE, open, reset_when_cut);
@@ -100,7 +71,23 @@ pub(super) async fn answer(
     response
 }
 
-fn outbound(
+/// Sends a request whose body may still be on its way.
+pub(super) async fn send(
+    worker: &Worker,
+    route: &Route,
+    request: Request<RequestBody>,
+    pulse: &Pulse,
+) -> Result<Head, Failure> {
+    let progress = Progress::default();
+    tokio::select! {
+        biased;
+        sent = worker.client.send(&route.upstream, request, ANY_AGE, OddHeads::Refused, &progress) => sent,
+        () = pulse.stops(FIRST_BYTE) => Err(Failure::HeadersTooLate),
+    }
+}
+
+/// The request to the backend: as it came, for its connection.
+pub(super) fn outbound(
     worker: &Worker,
     route: &Route,
     parts: Parts,
@@ -108,11 +95,8 @@ fn outbound(
     sender: Sender,
     is_handshake: bool,
 ) -> Request<RequestBody> {
-    let target = if parts.uri.path() == "*" {
-        parts.uri.clone()
-    } else {
-        Uri::from(forward::target_of(&parts.uri))
-    };
+    let target =
+        if parts.uri.path() == "*" { parts.uri.clone() } else { Uri::from(alias::target(&parts)) };
     let mut headers = worker.face.forward(parts.headers, sender);
     forward::set_missing_host(&mut headers, &route.upstream);
     if is_handshake {

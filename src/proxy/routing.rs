@@ -5,9 +5,10 @@ use std::sync::Arc;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
+use super::alias;
 use crate::calls::Question;
 use crate::config::Config;
-use crate::config::route::Route;
+use crate::config::route::{Callbacks, Route};
 use crate::twilio::{Params, Slot, SlotSetting};
 
 /// What is done with a request.
@@ -21,15 +22,23 @@ pub(super) enum Plan {
     Recognise,
 }
 
+impl Plan {
+    /// Whether a WebSocket may be a stream here: nothing says that it is something else.
+    pub(super) const fn may_be_stream(self) -> bool {
+        !matches!(self, Self::Guard(Some(_)))
+    }
+}
+
 /// The route of a request and the plan for it.
 pub(super) fn plan<'a>(config: &'a Config, parts: &Parts) -> (&'a Arc<Route>, Plan) {
-    let configured = config.routes.iter().find(|r| r.matches(&parts.method, parts.uri.path()));
+    let configured = config.routes.iter().find(|r| r.matches(&parts.method, alias::path(parts)));
     let route = configured.unwrap_or(&config.default_route);
     let plan = match route.slot {
         SlotSetting::Auto if configured.is_none() => Plan::Recognise,
         SlotSetting::Auto => Plan::Guard(None),
         // A stream is no answer to judge: its WebSocket is joined, anything else passes.
         SlotSetting::Fixed(Slot::Stream) | SlotSetting::Pass => Plan::Pass,
+        SlotSetting::Fixed(Slot::Callback) if route.callbacks == Callbacks::Pass => Plan::Pass,
         SlotSetting::Fixed(slot) => Plan::Guard(Some(slot)),
     };
     (route, plan)

@@ -19,7 +19,7 @@ use super::headers::Sender;
 use super::routing::{self, Plan};
 use super::witness::Witness;
 use super::worker::Worker;
-use super::{guarded, pass, refuse, upgrade};
+use super::{alias, guarded, pass, refuse, stream, upgrade};
 use crate::config::SignatureMode;
 use crate::config::route::Route;
 use crate::guard::BodyEnd;
@@ -58,7 +58,10 @@ pub(super) async fn handle(
         Ok(()) => dispatch(&worker, peer, request, start, witness).await,
         Err(refusal) => refusal.into_response(),
     };
-    witness.watch();
+    // Behind a switch no request follows.
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        witness.watch();
+    }
     response
 }
 
@@ -72,15 +75,23 @@ async fn dispatch(
     let sender = Sender { ip: peer.ip(), version: request.version() };
     let wants_websocket = upgrade::is_websocket(&request);
     let switch = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    alias::map(&worker.config, &worker.aliases, &mut parts);
     let (route, plan) = routing::plan(&worker.config, &parts);
     let is_claimed = worker.enforced.claim(&worker.config, &parts);
+    if !wants_websocket
+        && !is_claimed
+        && plan.may_be_stream()
+        && let Some(refusal) = stream::without_upgrade(worker, route, &parts, start)
+    {
+        return refusal;
+    }
     match plan {
-        Plan::Guard(slot) => {
+        Plan::Guard(slot) if !wants_websocket || slot.is_some() => {
             let mode = if is_claimed { SignatureMode::Enforce } else { route.signature };
             let body = InboundBody::Coming(body);
             let inbound = Inbound { parts, body, sender, start, check: Check::Due(mode) };
-            guarded::answer(worker, route, inbound, slot).await.unwrap_or_else(gone)
+            guarded::answer(worker, route, inbound, slot, witness).await.unwrap_or_else(gone)
         }
         Plan::Pass | Plan::Recognise if is_claimed && !wants_websocket => {
             let check = Check::Due(SignatureMode::Enforce);
@@ -91,17 +102,23 @@ async fn dispatch(
         Plan::Recognise if !wants_websocket => {
             recognised(worker, parts, body, sender, start, witness).await
         }
-        Plan::Pass | Plan::Recognise => {
+        Plan::Guard(_) | Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
-            let switch = wants_websocket.then_some(switch);
             if wants_websocket {
                 let mode = stream_mode(route, plan, is_claimed, &parts);
                 let peer = sender.ip;
                 let covered = Covered { parts: &parts, body: &[], peer, is_websocket: true };
-                if let Err(refusal) = authenticate::admit(worker, mode, covered) {
-                    return refusal;
+                let checked = match authenticate::admit(worker, mode, covered) {
+                    Ok(checked) => checked,
+                    Err(refusal) => return refusal.into_response(),
+                };
+                if stream::is_stream(worker, route, &parts) {
+                    let opening = stream::Opening::new(worker, route, &parts, start);
+                    let opening = opening.signed(checked.authenticity);
+                    return stream::answer(opening, parts, body, sender, switch).await;
                 }
             }
+            let switch = wants_websocket.then_some(switch);
             pass::answer(worker, route, parts, body, sender, switch, witness).await
         }
     }
@@ -113,8 +130,9 @@ fn stream_mode(route: &Route, plan: Plan, is_claimed: bool, parts: &Parts) -> Si
         return SignatureMode::Enforce;
     }
     let is_twilios = match plan {
+        Plan::Guard(_) => true,
         Plan::Recognise => authenticate::is_twilios_stream(&parts.headers),
-        _ => route.is_stream(),
+        Plan::Pass => route.is_stream(),
     };
     if is_twilios { route.signature } else { SignatureMode::Off }
 }
@@ -122,7 +140,7 @@ fn stream_mode(route: &Route, plan: Plan, is_claimed: bool, parts: &Parts) -> Si
 /// A request that no guarded route takes as it is spelt, and that some backend would lead to the
 /// handler of one that refuses what Twilio did not sign.
 async fn claimed(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     route: &Arc<Route>,
     plan: Plan,
     inbound: Inbound,
@@ -131,15 +149,18 @@ async fn claimed(
     let Some(mut asked) = Asked::read(worker, inbound).await else { return gone() };
     let checked = match asked.admit(worker) {
         Ok(checked) => checked,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     let Asked { parts, body, params, sender, start, .. } = asked;
+    if let Some(refusal) = stream::without_upgrade(worker, route, &parts, start) {
+        return refusal;
+    }
     // What could not be read whole could not be looked at.
-    let Ok(body) = body else { return authenticate::refusal() };
+    let Ok(body) = body else { return authenticate::REFUSAL.into_response() };
     if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
         let (body, check) = (InboundBody::Read(body), Check::Done(checked));
         let inbound = Inbound { parts, body, sender, start, check };
-        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
     }
     pass::answer(worker, route, parts, RequestBody::full(body), sender, None, witness).await
 }
@@ -186,7 +207,7 @@ async fn recognised(
         let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
         let check = Check::Due(route.signature);
         let inbound = Inbound { parts, body, sender, start, check };
-        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
     }
     let body = if reads_form {
         RequestBody::full(read)

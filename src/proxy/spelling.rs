@@ -167,16 +167,13 @@ fn folded_path(path: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
         let segment = segment.split(';').next().unwrap_or_default();
-        match segment {
-            ".." => {
-                segments.pop();
-            }
-            _ => {
-                let segment = segment.trim_end_matches(['.', ' ']);
-                if !segment.is_empty() {
-                    segments.push(segment);
-                }
-            }
+        if segment == ".." {
+            segments.pop();
+            continue;
+        }
+        let segment = segment.trim_end_matches(['.', ' ']);
+        if !segment.is_empty() {
+            segments.push(segment);
         }
     }
     format!("/{}", segments.join("/")).to_lowercase()

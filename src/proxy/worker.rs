@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,6 +16,9 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Busy};
+use super::alias;
+use super::attempts::Attempts;
+use super::callback::{self, Background};
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
@@ -27,6 +30,7 @@ use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
 use super::witness::Witnessed;
 use crate::calls::Calls;
+use crate::calls::queue::Queue;
 use crate::config::Config;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::redact::Redaction;
@@ -60,8 +64,15 @@ pub(super) struct Shared {
     pub(super) tally: Arc<Tally>,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
+    /// Twilio's attempts that are answered now or were a moment ago.
+    pub(super) attempts: Arc<Attempts>,
+    /// Callbacks that go on after they were acknowledged.
+    pub(super) background: Arc<Background>,
+    /// Callbacks that wait on disk, where they are redelivered.
+    pub(super) queue: Option<Queue>,
 }
 
 impl Shared {
@@ -74,8 +85,12 @@ impl Shared {
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
+            aliases: Arc::default(),
             suspects: Arc::default(),
             forms: Arc::default(),
+            attempts: Arc::default(),
+            background: Arc::default(),
+            queue: None,
         }
     }
 }
@@ -91,10 +106,14 @@ pub(super) struct Worker {
     pub(super) open: OpenCount,
     pub(super) calls: Arc<Calls>,
     pub(super) hints: Arc<Hints>,
+    pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
+    pub(super) attempts: Arc<Attempts>,
+    pub(super) background: Arc<Background>,
+    pub(super) queue: Option<Queue>,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -105,7 +124,20 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { config, recorder, metrics, tally, calls, hints, suspects, forms } = shared;
+        let Shared {
+            config,
+            recorder,
+            metrics,
+            tally,
+            calls,
+            hints,
+            suspects,
+            forms,
+            aliases,
+            attempts,
+            background,
+            queue,
+        } = shared;
         Self {
             client: Client::new(config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
@@ -119,8 +151,12 @@ impl Worker {
             tally,
             calls,
             hints,
+            aliases,
             suspects,
             forms,
+            attempts,
+            background,
+            queue,
         }
     }
 }
@@ -163,11 +199,13 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
         .half_close(true);
     let crowd = acceptor.crowd();
     let mut stop = pin!(shutdown.raised());
+    let mut redelivery = pin!(redeliver(worker));
     let mut sweep = interval(SWEEP);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => return,
+            () = &mut redelivery => {}
             (stream, peer, permit) = acceptor.accept() => {
                 let (worker, builder) = (Arc::clone(worker), builder.clone());
                 let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
@@ -177,8 +215,19 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
                     drop(permit);
                 });
             }
-            _ = sweep.tick() => worker.client.sweep(),
+            _ = sweep.tick() => {
+                worker.client.sweep();
+                worker.attempts.sweep(Instant::now());
+            }
         }
+    }
+}
+
+/// Asks the backends for callbacks that wait on disk, without end.
+async fn redeliver(worker: &Arc<Worker>) {
+    match &worker.queue {
+        Some(queue) => callback::deliver(worker, queue).await,
+        None => std::future::pending().await,
     }
 }
 

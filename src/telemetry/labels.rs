@@ -12,7 +12,7 @@ pub struct CauseLabel {
     /// The cause's slug.
     pub slug: &'static str,
     /// Whether an answer with it may be left untouched.
-    pub is_warning: bool,
+    pub may_be_untouched: bool,
 }
 
 /// What became of a message to a webhook.
@@ -48,6 +48,33 @@ pub enum Phase {
     FirstByte,
     /// From the head to the end.
     Body,
+}
+
+/// What became of a callback that the backend did not take at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallbackCount {
+    /// Twilio was answered in the backend's place.
+    Acknowledged,
+    /// The backend will not get it (again).
+    GivenUp,
+    /// It was put on disk.
+    Queued,
+    /// The backend took it from the queue.
+    Redelivered,
+}
+
+impl CallbackCount {
+    pub(super) const ALL: [Self; 4] =
+        [Self::Acknowledged, Self::GivenUp, Self::Queued, Self::Redelivered];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::GivenUp => "given_up",
+            Self::Queued => "queued",
+            Self::Redelivered => "redelivered",
+        }
+    }
 }
 
 impl Told {

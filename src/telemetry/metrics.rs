@@ -12,7 +12,9 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-pub use super::labels::{CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
+use super::streams::StreamMetrics;
+
+pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -38,14 +40,19 @@ pub struct Metrics {
     outbreaks_open: IntGaugeVec,
     notify: IntCounterVec,
     otlp: IntCounterVec,
+    attempts_repeated: IntCounter,
+    callbacks: IntCounterVec,
+    callbacks_waiting: IntGauge,
+    callbacks_oldest: IntGauge,
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
     resident: IntGauge,
+    streams: StreamMetrics,
 }
 
 /// Makes instruments and registers them.
-struct Maker(Registry);
+pub(super) struct Maker(Registry);
 
 impl Maker {
     fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
@@ -53,7 +60,7 @@ impl Maker {
         Ok(instrument)
     }
 
-    fn counters(
+    pub(super) fn counters(
         &self,
         name: &str,
         help: &str,
@@ -70,7 +77,7 @@ impl Maker {
         self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
     }
 
-    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
         self.keep(IntGauge::new(name, help)?)
     }
 
@@ -152,6 +159,23 @@ impl Metrics {
                 "Log records, and readings of all metrics, for a collector by what became of them.",
                 &["signal", "outcome"],
             )?,
+            attempts_repeated: make.counter(
+                "twiml_guard_attempts_repeated_total",
+                "Requests that Twilio sent again and that got the answer of their first attempt.",
+            )?,
+            callbacks: make.counters(
+                "twiml_guard_callbacks_total",
+                "Callbacks that were acknowledged in the backend's place, put on disk, redelivered and given up.",
+                &["outcome"],
+            )?,
+            callbacks_waiting: make.gauge(
+                "twiml_guard_callbacks_waiting",
+                "Callbacks on disk that the backend did not take yet.",
+            )?,
+            callbacks_oldest: make.gauge(
+                "twiml_guard_callbacks_oldest_seconds",
+                "Age of the oldest of them.",
+            )?,
             config_loaded: make.gauge(
                 "twiml_guard_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded, seconds since the Unix epoch.",
@@ -167,6 +191,7 @@ impl Metrics {
                 &["result"],
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
+            streams: StreamMetrics::new(&make)?,
         };
         let started = make.gauge(
             "process_start_time_seconds",
@@ -193,9 +218,12 @@ impl Metrics {
             for outcome in ["failed", "repaired", "replaced"] {
                 self.findings.with_label_values(&[cause.slug, outcome]);
             }
-            if cause.is_warning {
+            if cause.may_be_untouched {
                 self.findings.with_label_values(&[cause.slug, "untouched"]);
             }
+        }
+        for count in CallbackCount::ALL {
+            self.callbacks.with_label_values(&[count.name()]);
         }
         for phase in [Phase::Connect, Phase::FirstByte, Phase::Body] {
             self.phases.with_label_values(&[phase.name()]);
@@ -246,6 +274,11 @@ impl Metrics {
     /// Counts one request that streamed through unguarded.
     pub fn passed(&self) {
         self.answers.with_label_values(&["passed", "pass"]).inc();
+    }
+
+    /// The instruments of streams.
+    pub fn streams(&self) -> &StreamMetrics {
+        &self.streams
     }
 
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
@@ -314,6 +347,22 @@ impl Metrics {
         self.otlp.with_label_values(&[signal, exported.name()]).inc_by(count);
     }
 
+    /// Counts a request that got the answer of its first attempt.
+    pub fn attempt_repeated(&self) {
+        self.attempts_repeated.inc();
+    }
+
+    /// Counts callbacks that the backend did not take at once.
+    pub fn callback(&self, what: CallbackCount, count: u64) {
+        self.callbacks.with_label_values(&[what.name()]).inc_by(count);
+    }
+
+    /// So many callbacks wait on disk, the oldest for so long.
+    pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
+        self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
     /// A configuration is in force from now on.
     pub fn config_loaded(&self) {
         self.config_loaded.set(now_seconds());
@@ -353,7 +402,7 @@ mod tests {
     #[test]
     fn label_sets_start_at_zero_and_count() {
         let metrics =
-            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", is_warning: false }])
+            Metrics::new(&["voice"], &[CauseLabel { slug: "html-page", may_be_untouched: false }])
                 .unwrap();
         let line = "twiml_guard_findings_total{cause=\"html-page\",outcome=\"replaced\"}";
         assert!(metrics.render().contains(&format!("{line} 0\n")));

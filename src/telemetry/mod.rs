@@ -7,6 +7,7 @@ pub mod labels;
 pub mod log;
 pub mod metrics;
 pub mod settings;
+pub mod streams;
 pub mod visible;
 
 pub use log::init;

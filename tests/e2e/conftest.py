@@ -12,9 +12,11 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "oracle")]
 
+import agents  # noqa: E402
 import app as flask_app  # noqa: E402
 import guard as guards  # noqa: E402
 import store_side  # noqa: E402
+from guarded_calls import Guarded  # noqa: E402
 from raw_backend import Backend  # noqa: E402
 
 
@@ -108,3 +110,58 @@ def faulty():
     """The port of a fast backend whose every answer is a fault."""
     with store_side.backend() as port:
         yield port
+
+
+@pytest.fixture(scope="session")
+def flask_agent():
+    """The port of the Flask voice agent, healthy until `broken` says otherwise."""
+    with agents.flask_agent() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def starlette_agent():
+    with agents.starlette_agent() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
+def gunicorn_agent():
+    """Starts the Flask voice agent under gunicorn's threads, with these faults: a context with its port."""
+    return agents.gunicorn_agent
+
+
+@pytest.fixture
+def broken():
+    """Sets what is wrong with the voice agents of this process, for one test."""
+    agents.FAULTS.clear()
+    agents.SEEN.clear()
+
+    def breaks(**faults):
+        agents.FAULTS.clear()
+        agents.FAULTS.update(faults)
+
+    yield breaks
+    agents.FAULTS.clear()
+
+
+@pytest.fixture
+def guarded(binary, tmp_path):
+    """Starts a guard with a state directory of its own: (port, config, env)."""
+    running = []
+
+    def start(port, config="", env=None):
+        folder = tmp_path / f"state-{len(running)}"
+        folder.mkdir()
+        running.append(Guarded(port, folder, config, env))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
+
+
+@pytest.fixture(params=["flask", "starlette"])
+def either(request, flask_agent, starlette_agent):
+    """The port of each voice agent in turn."""
+    return flask_agent if request.param == "flask" else starlette_agent

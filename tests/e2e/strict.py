@@ -33,7 +33,9 @@ def make(believes_the_front):
         app.config["SEEN"].append(request.environ["RAW_URI"])
         given = request.headers.get("X-Twilio-Signature", "")
         parameters = request.get_data(as_text=True) if request.is_json else request.form
-        if not RequestValidator(TOKEN).validate(request.url, parameters, given):
+        # Flask's own `request.url` undoes escapes.
+        url = f"{request.scheme}://{request.host}{request.environ['RAW_URI']}"
+        if not RequestValidator(TOKEN).validate(url, parameters, given):
             abort(403)
 
     @app.route("/voice", methods=["GET", "POST"])

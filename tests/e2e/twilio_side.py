@@ -124,7 +124,9 @@ def call(port, target, parameters=None, timeout=30, **options):
 
 def plain(port, method, target, headers=(), body=b"", timeout=30, host=HOST):
     """A request that is no webhook."""
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "User-Agent: test", "Connection: close"]
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", "Connection: close"]
+    if all(name != "User-Agent" for name, _ in headers):
+        lines.append("User-Agent: test")
     lines += [f"{name}: {value}" for name, value in headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")

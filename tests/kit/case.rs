@@ -15,7 +15,7 @@ use twiml_guard::guard::{
 };
 use twiml_guard::twilio::{Params, Slot};
 
-use super::{coding, http as wire};
+use super::{coding, http as wire, stream};
 
 /// One case file.
 pub struct Case {
@@ -61,6 +61,8 @@ pub fn read(path: &Path) -> Result<Case, String> {
     }
     let slot = head.slot()?;
     let request = request_of(&head, slot)?;
+    let (saw, lost) = (head.get("stream-saw"), head.get("upgrade-lost"));
+    let stream = stream::state(saw, lost, &outcome, request.path())?;
     let exchange = Exchange {
         slot,
         attempts: attempts_of(&head, &request, &outcome)?,
@@ -78,8 +80,17 @@ pub fn read(path: &Path) -> Result<Case, String> {
                 .map_or(Ok(0), str::parse)
                 .map_err(|_| "steered: 3")?,
             role: head.get("role").map_or(Ok(Role::default()), role_of)?,
-            stream: head.get("stream").map_or(Ok(StreamState::None), stream_of)?,
+            stream: match head.get("stream") {
+                Some(words) => stream_of(words)?,
+                None => stream,
+            },
             signature: signature_of(head.get("signature"))?,
+            acknowledged: head
+                .get("acknowledged")
+                .map(|after| after.trim_end_matches('s').trim().parse())
+                .transpose()
+                .map_err(|_| "acknowledged: 1 s")?
+                .map(Duration::from_secs_f32),
         },
     };
     let silent = head.all("silent").map(str::to_owned).collect();
@@ -90,7 +101,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
 struct Head(Vec<(String, String)>);
 
 impl Head {
-    const KEYS: [&str; 22] = [
+    const KEYS: [&str; 25] = [
         "role",
         "stream",
         "silent",
@@ -112,7 +123,10 @@ impl Head {
         "steered",
         "fallback",
         "raw-head",
+        "stream-saw",
+        "upgrade-lost",
         "signature",
+        "acknowledged",
     ];
 
     fn read(text: &str) -> Result<Self, String> {
@@ -309,7 +323,7 @@ fn request_of(head: &Head, slot: Slot) -> Result<RequestFacts, String> {
     })
 }
 
-/// `METHOD TARGET [STATUS] [redirect|other-method] [location=…] [allow=…]`, one line each; without
+/// `METHOD TARGET [STATUS] [redirect|other-method|collapsed|post-again] [location=…] [allow=…]`, one line each; without
 /// any, the one request that was sent.
 fn attempts_of(
     head: &Head,
@@ -345,8 +359,9 @@ fn attempts_of(
                 Some(("resigned", url)) => {
                     attempt.reason = AttemptReason::Resigned { url: url.to_owned() };
                 }
-                None if word == "redirect" => attempt.reason = AttemptReason::Redirect,
-                None if word == "other-method" => attempt.reason = AttemptReason::OtherMethod,
+                None if AttemptReason::by_name(word).is_some() => {
+                    attempt.reason = AttemptReason::by_name(word).unwrap_or(AttemptReason::First);
+                }
                 _ => {
                     let status = StatusCode::from_bytes(word.as_bytes());
                     attempt.status = Some(status.map_err(|_| format!("attempt: `{word}`"))?);

@@ -24,7 +24,8 @@ pub enum Left {
 pub fn hold(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Result<Left, String> {
     let delivery = judgement.withheld.as_ref().unwrap_or(&judgement.delivery);
     if delivery.kind == DeliveryKind::Refusal {
-        if delivery.status.as_u16() != 502 || delivery.body.is_empty() {
+        let is_no_handshake = exchange.slot == Slot::Stream && delivery.status.as_u16() == 426;
+        if delivery.status.as_u16() != 502 && !is_no_handshake || delivery.body.is_empty() {
             return Err(format!("a refusal is a 502 that says why: {}", delivery.status));
         }
         return Ok(Left::Refusal);

@@ -7,4 +7,5 @@ pub mod contract;
 pub mod http;
 pub mod show;
 pub mod spoil;
+pub mod stream;
 pub mod witness;

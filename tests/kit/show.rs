@@ -16,11 +16,14 @@ pub fn shown(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Str
         text.push('\n');
     }
     text.push_str("=== delivered\n");
-    let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
+    let second =
+        follow_up(exchange.slot, &exchange.request, &exchange.attempts, &exchange.outcome, policy);
     if let Some(second) = second.or_else(|| resign(exchange, policy)) {
         let why = match &second.reason {
             AttemptReason::First => "first",
             AttemptReason::OtherMethod => "other method",
+            AttemptReason::Collapsed => "collapsed",
+            AttemptReason::PostAgain => "post again",
             AttemptReason::Redirect => "redirect",
             AttemptReason::Resigned { url } => &format!("signed for {url}"),
         };

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::support::backend::{Backend, answer, twiml};
 use crate::support::client::{CALL, Client, ask, get, post};
 use crate::support::guard::{Guard, config, route};
+use twiml_guard::config::alias::Alias;
 
 #[test]
 fn a_good_answer_leaves_as_it_came() {
@@ -251,4 +252,81 @@ fn a_call_is_steered_by_three_fallbacks_and_no_more() {
         .map(|form| ask(guard.address, post("/voice", form)).text().contains("<Redirect>"))
         .collect();
     assert_eq!(texts, [true, true, true, false, true]);
+}
+
+/// A backend that gives TwiML to one request line and refuses all others.
+fn only(line: &'static str, refusal: String) -> Backend {
+    Backend::start(move |connection| {
+        while let Some(request) = connection.request() {
+            let fits = request.starts_with(line);
+            connection.say(if fits { twiml("there") } else { refusal.clone() });
+        }
+    })
+}
+
+fn lines(backend: &Backend) -> Vec<String> {
+    let first = |request: String| request.split(" HTTP/").next().unwrap_or_default().to_owned();
+    backend.requests().into_iter().map(first).collect()
+}
+
+#[test]
+fn a_doubled_slash_is_collapsed_only_after_it_led_nowhere() {
+    let backend = only("POST /webhook/voice?a=//b ", answer("404 Not Found", "", "no"));
+    let guard = Guard::before(backend.address);
+    let got = ask(guard.address, post("//webhook//voice?a=//b", CALL));
+    assert!(got.text().contains("there"), "{}", got.text());
+    assert_eq!(lines(&backend), ["POST //webhook//voice?a=//b", "POST /webhook/voice?a=//b"]);
+    assert!(backend.requests().remove(1).ends_with(CALL));
+    drop(guard);
+    let backend = only("POST //webhook//voice ", answer("404 Not Found", "", "no"));
+    let guard = Guard::before(backend.address);
+    assert!(ask(guard.address, post("//webhook//voice", CALL)).text().contains("there"));
+    assert_eq!(lines(&backend), ["POST //webhook//voice"]);
+}
+
+#[test]
+fn a_redirect_that_only_collapses_the_path_keeps_the_post() {
+    let to = "Location: http://pbx.example.com/voice\r\n";
+    let backend = only("POST /voice ", answer("301 Moved Permanently", to, ""));
+    let guard = Guard::before(backend.address);
+    assert!(ask(guard.address, post("//voice", CALL)).text().contains("there"));
+    assert_eq!(lines(&backend), ["POST //voice", "POST /voice"]);
+}
+
+#[test]
+fn a_get_that_was_a_post_is_asked_as_post() {
+    let index = "<!doctype html><html><body><div id=\"root\"></div></body></html>";
+    for refusal in [
+        answer("404 Not Found", "", "no"),
+        answer("405 Method Not Allowed", "Allow: POST\r\n", ""),
+        answer("200 OK", "Content-Type: text/html\r\n", index),
+    ] {
+        let backend = only("POST /voice?lang=en ", refusal);
+        let guard = Guard::before(backend.address);
+        let got = ask(guard.address, get(&format!("/voice?lang=en&{CALL}")));
+        assert!(got.text().contains("there"), "{}", got.text());
+        let second = backend.requests().remove(1);
+        assert!(second.ends_with(CALL), "{second}");
+        assert!(second.to_ascii_lowercase().contains("application/x-www-form-urlencoded"));
+    }
+}
+
+#[test]
+fn an_alias_is_asked_under_its_other_path_by_the_route_of_that() {
+    let backend = only("POST /webhook/incoming_call?a=1 ", answer("404 Not Found", "", "no"));
+    let mut config = config(backend.address);
+    route(&mut config, "/webhook/incoming_call", "voice", |_| ());
+    let alias = |from: &str, to: &str| Alias { from: from.to_owned(), to: to.to_owned() };
+    config.aliases =
+        vec![alias("/webhook/voice", "/webhook/incoming_call"), alias("/old/*", "/webhook/*")];
+    let guard = Guard::with(config);
+    for path in ["/webhook/voice?a=1", "/old/incoming_call?a=1"] {
+        let got = ask(guard.address, post(path, ""));
+        assert!(got.text().contains("there"), "{}", got.text());
+    }
+    let all = ["POST /webhook/incoming_call?a=1", "POST /webhook/incoming_call?a=1"];
+    assert_eq!(lines(&backend), all);
+    let got = ask(guard.address, post("/old/other", CALL));
+    assert!(got.header("twiml-guard-incident").is_some());
+    assert_eq!(lines(&backend).pop().as_deref(), Some("POST /webhook/other"));
 }

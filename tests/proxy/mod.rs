@@ -1,5 +1,8 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
+mod attempts;
+mod callbacks;
+mod calls;
 mod failures;
 mod forwarding;
 mod guarded;
@@ -9,4 +12,5 @@ mod limits;
 mod pass;
 mod pool;
 mod signatures;
+mod streams;
 mod websocket;

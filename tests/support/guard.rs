@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use http::Method;
 use twiml_guard::config::otlp::Otlp;
-use twiml_guard::config::route::{PathPattern, Policies, Route};
+use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
 use twiml_guard::config::{
-    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener,
+    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, QueueConfig,
     SignatureMode, Signatures, Upstream,
 };
 use twiml_guard::guard::Policy;
@@ -90,9 +90,11 @@ pub fn config(backend: SocketAddr) -> Config {
             quiet_after: Duration::from_mins(10),
         },
         notify: Vec::new(),
+        aliases: Vec::new(),
         otlp: Otlp::default(),
         hash: Arc::from("test"),
         signatures: Signatures::default(),
+        callbacks: QueueConfig::default(),
         state_dir: None,
         public_url: None,
         routes: Vec::new(),
@@ -104,6 +106,7 @@ pub fn config(backend: SocketAddr) -> Config {
             upstream,
             signature: SignatureMode::Off,
             policy: Policies::new(policy),
+            callbacks: Callbacks::default(),
         }),
     }
 }
@@ -120,6 +123,7 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         upstream: config.default_route.upstream.clone(),
         signature: config.default_route.signature,
         policy: Policies::new(policy),
+        callbacks: config.default_route.callbacks,
     }));
 }
 

@@ -38,6 +38,8 @@ pub struct Assessment {
 pub enum Verdictless {
     /// The answer as it is.
     Accepted,
+    /// Nothing: Twilio was answered in the backend's place already, and that was right.
+    Acknowledged,
     /// The answer as it is, but it was not the first one.
     AcceptedLater,
     /// The answer as it is, but for lines of its head that Twilio refuses.

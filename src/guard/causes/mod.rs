@@ -9,6 +9,7 @@ use super::exchange::{Answer, Failure, OddPart};
 use super::foreign::Foreign;
 use super::media::ContentType;
 use super::reading::{Found, Reading};
+use super::stream::StreamReport;
 
 /// One named way in which an answer is not acceptable.
 #[derive(Debug)]
@@ -55,6 +56,8 @@ pub enum Check {
     Head(OddPart),
     /// In a well-formed document.
     Grammar(fn(&Reading<'_>) -> Vec<Found>),
+    /// In what a stream came to; gives the evidence.
+    Stream(fn(&StreamReport) -> Option<String>),
     /// In the status of an answer.
     Status(fn(StatusCode) -> bool),
     /// In the Content-Type of a document; the flag says whether that is ASCII throughout.
@@ -80,6 +83,8 @@ pub enum Stage {
     Links,
     /// The headers.
     Headers,
+    /// A WebSocket, from its handshake to its end.
+    Stream,
 }
 
 impl Stage {
@@ -93,6 +98,7 @@ impl Stage {
             Self::Headers => "headers",
             Self::Links => "links",
             Self::Status => "status",
+            Self::Stream => "stream",
             Self::Transport => "transport",
         }
     }
@@ -143,13 +149,14 @@ macro_rules! catalogue {
 
 catalogue! {
     transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, request_unfit, status_line_malformed, head_malformed, content_length_invalid, transfer_coding_invalid, body_truncated, body_too_late, answer_too_large }
-    status { unauthorized, genuine_request_refused, signature_resigned, csrf_refused, not_found, method_refused, rate_limited, client_error, server_error, odd_success, redirect_followed, redirect_refused, redirect_target_unauthorized, wrong_method }
+    status { unauthorized, genuine_request_refused, signature_resigned, csrf_refused, not_found, method_refused, rate_limited, client_error, server_error, odd_success, redirect_followed, redirect_refused, redirect_target_unauthorized, wrong_method, double_slash_in_request, post_lost, rewrite_refused }
     coding { coding_unasked, coding_undeclared, coding_untrue, coding_identity, coding_tail_damaged, coding_corrupt, coding_bomb }
     charset { byte_order_mark, charset_not_utf8, charset_doubled, undecodable }
     document { no_content, empty_body, several_documents, twiml_quoted, doctype_with_subset, document_truncated, not_well_formed, single_page_app, html_page, json_answer, root_not_response, program_output, acknowledgement, audio_unsuited, prose, not_twiml, text_before, text_after, wrapped_in_page, wrapped_in_json, wrapped_escaped, wrapped_encoded, wrapped_in_cdata, wrapped_in_literal, declaration_untrue, declaration_misplaced, bare_ampersand, html_entity, bare_less_than, cdata_end_in_text, control_character, comment_malformed, doctype, attribute_unquoted, attribute_curly_quoted, attribute_blank_missing, attribute_doubled, attribute_quote_missing, attribute_quote_escaped, attribute_separator_stray, tag_blank_inside, bracket_doubled, name_prefixed, end_tag_missing, end_tag_needless, end_tag_misspelt, end_tags_crossed, end_tag_foreign, root_missing, root_misspelt, root_doubled }
     grammar { twiml_too_large, letter_case, verb_forbidden_in_wait, dial_in_whisper, verb_wrong_channel, verb_unknown, attribute_unknown, callback_misplaced, value_out_of_range, value_unknown, keys_malformed, number_malformed, sip_address_malformed, sid_malformed, name_unfit, task_not_json, values_at_odds, nouns_mixed, messages_too_many, nesting_wrong, text_misplaced, say_empty, say_too_long, message_empty, message_too_long, track_refused, program_output_inside, placeholder_unfilled }
     links { scheme_doubled, own_host_double_slash, own_host_without_scheme, stream_scheme_wrong, link_malformed, foreign_link_odd, link_private }
-    headers { content_type_missing, content_type_doubled, content_type_malformed, content_type_html, content_type_wrong, charset_label_untrue, cookie_refused, header_malformed, answer_slow, callback_failed }
+    headers { content_type_missing, content_type_doubled, content_type_malformed, content_type_html, content_type_wrong, charset_label_untrue, cookie_refused, header_malformed, answer_slow, callback_failed, callback_slow }
+    stream { stream_upgrade_lost, stream_refused, stream_unreachable, stream_garbage, stream_closed_with_error, stream_lost, stream_never_started, stream_died_at_once, stream_binary_message, stream_message_rejected, stream_relay_error }
 }
 
 /// The cause with this slug.

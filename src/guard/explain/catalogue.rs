@@ -115,6 +115,7 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Grammar => "the document's verbs",
         Stage::Links => "the document's URLs",
         Stage::Headers => "the headers",
+        Stage::Stream => "the WebSocket",
     }
 }
 

@@ -85,14 +85,16 @@ impl Explanation {
 pub fn explain(paste: &Paste, asked: &Asked, policy: &Policy) -> Explanation {
     let policy = &asked.policy(policy);
     let exchange = exchange(paste, asked);
-    let second = follow_up(&exchange.request, &exchange.attempts, &exchange.outcome, policy);
+    let second =
+        follow_up(exchange.slot, &exchange.request, &exchange.attempts, &exchange.outcome, policy);
     let mut judgement = judge(&exchange, policy);
     if let Some(finding) = second.as_ref().and_then(|second| not_final(second, &exchange)) {
         judgement.findings = vec![finding];
     }
     let body_is_known = !paste.lacks(Missing::Body);
     if !body_is_known {
-        judgement.findings.retain(|finding| finding.cause.stage <= Stage::Status);
+        let needs_no_body = |stage| stage <= Stage::Status || stage == Stage::Stream;
+        judgement.findings.retain(|finding| needs_no_body(finding.cause.stage));
     }
     let (recognised, fixes) = remedies(&exchange, &judgement);
     let sentence = match &paste.logged {
@@ -216,6 +218,7 @@ fn whereabouts(stage: Stage) -> &'static str {
         Stage::Grammar => "at the verbs",
         Stage::Links => "at a URL",
         Stage::Headers => "at the headers",
+        Stage::Stream => "at the WebSocket",
     }
 }
 
@@ -225,6 +228,8 @@ fn not_final(second: &SecondRequest, exchange: &Exchange) -> Option<Finding> {
     let slug = match &second.reason {
         AttemptReason::Redirect => "redirect-followed",
         AttemptReason::OtherMethod => "wrong-method",
+        AttemptReason::Collapsed => "double-slash-in-request",
+        AttemptReason::PostAgain => "post-lost",
         AttemptReason::First | AttemptReason::Resigned { .. } => return None,
     };
     let first = exchange.attempts.first()?;

@@ -136,7 +136,9 @@ impl Incident {
         let shown = |attempt: &Attempt| {
             let why = match &attempt.reason {
                 AttemptReason::First => "",
+                AttemptReason::Collapsed => " (collapsed)",
                 AttemptReason::OtherMethod => " (other method)",
+                AttemptReason::PostAgain => " (as POST)",
                 AttemptReason::Redirect => " (redirect)",
                 AttemptReason::Resigned { .. } => " (signed anew)",
             };

@@ -14,9 +14,7 @@ use super::{
 };
 use crate::config::Capture;
 use crate::guard::media::ContentType;
-use crate::guard::{
-    Answer, Attempt, AttemptReason, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset,
-};
+use crate::guard::{Answer, Attempt, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset};
 use crate::incidents::Incident;
 use crate::incidents::event::Telling;
 use crate::incidents::redact::{Redaction, with_escapes};
@@ -191,13 +189,7 @@ impl Maker<'_> {
         AttemptRecord {
             method: short(attempt.method.as_str()),
             target: cut(&self.redaction.target(&attempt.target), MAX_TARGET).into_owned(),
-            reason: match attempt.reason {
-                AttemptReason::First => "first",
-                AttemptReason::OtherMethod => "other-method",
-                AttemptReason::Redirect => "redirect",
-                AttemptReason::Resigned { .. } => "resigned",
-            }
-            .to_owned(),
+            reason: attempt.reason.name().to_owned(),
             headers: Vec::new(),
             body_bytes: 0,
             started_ms: 0,

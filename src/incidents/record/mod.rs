@@ -155,7 +155,7 @@ pub struct AttemptRecord {
     pub method: String,
     /// Its path and query, masked.
     pub target: String,
-    /// `first`, `redirect` or `other-method`.
+    /// `first`, `redirect`, `other-method`, `collapsed` or `post-again`.
     pub reason: String,
     /// Header names and values as sent; credentials are never among them.
     pub headers: Vec<(String, String)>,

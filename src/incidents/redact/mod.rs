@@ -287,6 +287,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_guards_own_tokens_are_masked_wherever_they_stand() {
+        let mut sources = crate::config::Sources::default();
+        let tokens = "s3cr3tone\nAC1:s3cr3ttwo\n".to_owned();
+        sources.env.insert("TWIML_GUARD_AUTH_TOKEN".to_owned(), tokens);
+        let redaction = Redaction::of(&crate::config::load(&sources).unwrap().config);
+        let params = Params::from_form(b"Note=s3cr3ttwo");
+        let said = "expected s3cr3tone, not s3cr3ttwo or s3cr3t%6Fne";
+        for redaction in [redaction.clone(), redaction.knowing(&params, [])] {
+            assert_eq!(redaction.text(said), "expected ***, not *** or ***");
+            assert_eq!(redaction.with(Capture::Full).text(said), "expected ***, not *** or ***");
+            assert_eq!(redaction.param("CallStatus", "s3cr3tone"), "***");
+        }
+    }
+
+    #[test]
     fn headers_keep_what_helps_and_no_credential() {
         let mut map = HeaderMap::new();
         for (name, value) in [

@@ -38,7 +38,7 @@ pub fn prepare_folder(folder: &Path) -> Result<(), StoreError> {
 }
 
 fn is_ours_alone(folder: &Path) -> bool {
-    const OURS: [&str; 6] = [FILE, "key", "control", "calls", "demo", "roles"];
+    const OURS: [&str; 7] = [FILE, "key", "control", "calls", "callbacks", "demo", "roles"];
     fs::read_dir(folder).is_ok_and(|mut entries| {
         entries.all(|entry| {
             entry.is_ok_and(|entry| {

@@ -155,7 +155,7 @@ mod tests {
             let said = Keyring::parse(text).unwrap_err().to_string();
             assert!(said.contains(expected) && !said.contains("s3cr3t"), "{text:?}: {said}");
         }
-        let many: String = (0..33).map(|n| format!("AC{n}:t\n")).collect();
+        let many = (0..33).map(|n| format!("AC{n}:t")).collect::<Vec<_>>().join("\n");
         assert_eq!(Keyring::parse(&many), Err(KeyringError::TooManyAccounts { line: 33 }));
     }
 }

@@ -125,10 +125,10 @@ fn as_raw_utf8(target: &str) -> String {
             .take_while(|part| matches!(part, [b'%', high, low] if b"89abcdefABCDEF".contains(high) && low.is_ascii_hexdigit()))
             .count();
         let length = if run == 0 { 1 } else { run * 3 };
-        let (escaped, after) = escapes.split_at(length);
-        match percent_decode_str(escaped).decode_utf8() {
+        let (run, after) = escapes.split_at(length);
+        match percent_decode_str(run).decode_utf8() {
             Ok(text) => all.push_str(&text),
-            Err(_) => all.push_str(escaped),
+            Err(_) => all.push_str(run),
         }
         rest = after;
     }

@@ -41,7 +41,9 @@ fn phases(attempt: &AttemptRecord, upstream: &str, failure: Option<&str>) -> Str
     let start = attempt.started_ms;
     let why = match attempt.reason.as_str() {
         "redirect" => ", following a redirect",
+        "collapsed" => ", without the doubled slash",
         "other-method" => ", with the other method",
+        "post-again" => ", as POST",
         _ => "",
     };
     let body = bytes(attempt.body_bytes);

@@ -1,0 +1,27 @@
+//! `stream-never-started`: a stream was opened and ended before its `start` (or `setup`).
+
+use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
+use crate::guard::stream::StreamReport;
+use crate::guard::stream::Side;
+
+/// The catalogue entry.
+pub static CAUSE: Cause = Cause {
+    slug: "stream-never-started",
+    stage: Stage::Stream,
+    level: Level::Fault,
+    codes: &[],
+    evidence: Evidence::Inferred,
+    explain: "a stream was opened and ended before its `start` (or `setup`)",
+    remedy: "the handler has to keep the socket until Twilio closes it: one that returns at once (a route without a receive loop, a missing `await`) ends it; and a 101 must name no subprotocol that Twilio did not ask for",
+    action: "nothing: the bytes pass as they are",
+    check: Check::Stream(find),
+};
+
+fn find(report: &StreamReport) -> Option<String> {
+    let by = match report.ended_by().filter(|_| report.never_started())? {
+        Side::Backend => "the backend",
+        Side::Twilio => "the caller's side",
+    };
+    let (seconds, frames) = (report.duration.as_secs_f32(), report.inbound.frames);
+    Some(format!("ended by {by} after {seconds:.1} s and {frames} frames, none of them a `start`"))
+}

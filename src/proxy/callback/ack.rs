@@ -1,0 +1,86 @@
+//! `callbacks = "ack"`: the callback is acknowledged, the running attempt goes on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout_at;
+
+use super::{PROMPT, acknowledgement, ask, is_taken};
+use crate::guard::Failure;
+use crate::incidents::new_id;
+use crate::proxy::attempts::Reply;
+use crate::proxy::exchange::Gathered;
+use crate::proxy::guarded::{Done, Job};
+use crate::proxy::worker::Worker;
+use crate::telemetry::metrics::CallbackCount;
+
+/// Callbacks that go on after they were acknowledged: each holds a connection of the backend.
+const MAX_BACKGROUND: usize = 512;
+
+/// Room for callbacks that go on after they were acknowledged, shared by the workers.
+#[derive(Debug)]
+pub(in crate::proxy) struct Background {
+    room: Arc<Semaphore>,
+    /// Whether it was said that there is none.
+    is_full: AtomicBool,
+}
+
+impl Default for Background {
+    fn default() -> Self {
+        Self { room: Arc::new(Semaphore::new(MAX_BACKGROUND)), is_full: AtomicBool::new(false) }
+    }
+}
+
+impl Background {
+    /// Room for one more; that there is none is said once until there is some again.
+    pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        let permit = Arc::clone(&self.room).try_acquire_owned().ok();
+        let is_full = permit.is_none();
+        if is_full && !self.is_full.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                count = MAX_BACKGROUND,
+                "too many callbacks wait for the backend; further slow ones are acknowledged and given up"
+            );
+        }
+        if self.room.available_permits() > MAX_BACKGROUND / 4 {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
+        permit
+    }
+}
+
+/// Answers a callback, and records what becomes of it.
+pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
+    let start = job.asked.start;
+    let mut attempt = Box::pin(ask(worker, &job));
+    if let Ok(gathered) = timeout_at((start + PROMPT).into(), attempt.as_mut()).await {
+        if !is_taken(&gathered.exchange.outcome) {
+            worker.metrics.callback(CallbackCount::Acknowledged, 1);
+        }
+        drop(attempt);
+        return reply.give(done(job, gathered, None).settle(worker));
+    }
+    let (id, _) = new_id();
+    let acknowledged = start.elapsed();
+    reply.give(acknowledgement(id));
+    worker.metrics.callback(CallbackCount::Acknowledged, 1);
+    let mut gathered = match worker.background.enter() {
+        Some(_room) => attempt.await,
+        None => {
+            drop(attempt);
+            worker.metrics.callback(CallbackCount::GivenUp, 1);
+            let (request, call) = (job.asked.facts(), job.call.clone());
+            Gathered::failed(request, job.slot, call, Failure::HeadersTooLate)
+        }
+    };
+    gathered.exchange.call.acknowledged = Some(acknowledged);
+    gathered.exchange.elapsed = start.elapsed();
+    done(job, gathered, Some(id)).settle(worker);
+}
+
+/// Ready to be judged and recorded.
+pub(super) fn done(job: Job, gathered: Gathered, id: Option<uuid::Uuid>) -> Done {
+    let Job { route, policy, asked, .. } = job;
+    Done { route, policy, start: asked.start, gathered, id }
+}

@@ -1,0 +1,222 @@
+//! A stream from its handshake on, and the record of what it came to.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::header::{AUTHORIZATION, HOST};
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+
+use crate::config::route::Route;
+use crate::guard::call::{Authenticity, CallFacts, Role, StreamState};
+use crate::guard::stream::{StreamEnd, StreamReport};
+use crate::guard::{
+    Answer, Attempt, AttemptReason, BodyEnd, Exchange, Judgement, Oddities, Outcome, RequestFacts,
+    judge,
+};
+use crate::incidents::traffic::Counted;
+use crate::incidents::{Incident, Sent, new_id};
+use crate::proxy::asked::text;
+use crate::proxy::deliver::Mark;
+use crate::proxy::judging::judge_safely;
+use crate::proxy::worker::Worker;
+use crate::proxy::{noting, routing};
+use crate::telemetry::streams::{Passed, StreamOutcome};
+use crate::twilio::{Params, Slot};
+
+/// A stream's handshake.
+#[derive(Debug)]
+pub(in crate::proxy) struct Opening {
+    pub(super) worker: Arc<Worker>,
+    pub(super) route: Arc<Route>,
+    signature: Authenticity,
+    request: RequestFacts,
+    role: Role,
+    /// When the handshake came.
+    start: Instant,
+    /// When its answer came.
+    answered: Option<Duration>,
+    /// The request to the backend.
+    pub(super) sent: Sent,
+}
+
+impl Opening {
+    pub(in crate::proxy) fn new(
+        worker: &Arc<Worker>,
+        route: &Arc<Route>,
+        parts: &Parts,
+        start: Instant,
+    ) -> Self {
+        let params = routing::params(parts, &[]);
+        let question = routing::question(&worker.config, route, parts, &params, Some(Slot::Stream));
+        let role = worker.calls.decide(&question).map(|(_, role)| role).unwrap_or_default();
+        let request = RequestFacts {
+            method: parts.method.clone(),
+            target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+            host: text(&parts.headers, &HOST),
+            has_authorization: parts.headers.contains_key(AUTHORIZATION),
+            params,
+            body: bytes::Bytes::new(),
+        };
+        let (worker, route) = (Arc::clone(worker), Arc::clone(route));
+        let (signature, sent) = (Authenticity::Unchecked, Sent::default());
+        Self { worker, route, signature, request, role, start, answered: None, sent }
+    }
+
+    /// The same, with what its signature says.
+    pub(in crate::proxy) fn signed(self, signature: Authenticity) -> Self {
+        Self { signature, ..self }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// The answer to the handshake is here.
+    pub(super) fn answered(&mut self) {
+        self.answered = Some(self.start.elapsed());
+    }
+
+    /// What a stream came to that was never opened.
+    pub(super) fn report_of(&self, outcome: &Outcome) -> StreamReport {
+        let mut report = StreamReport { path: self.path().to_owned(), ..StreamReport::default() };
+        match outcome {
+            Outcome::Answered(answer) => report.note_answer(answer),
+            Outcome::Failed(failure) => report.failure = Some(failure.clone()),
+        }
+        report
+    }
+
+    /// The call that the stream belongs to, as far as it can be known.
+    pub(super) fn call_sid(&self, report: &StreamReport) -> Option<String> {
+        let in_query = || self.request.params.get("CallSid").map(str::to_owned);
+        let said = report.call_sid.clone().or_else(in_query);
+        said.or_else(|| self.worker.calls.awaiting_stream(self.path()))
+    }
+
+    /// It is over: judged, counted, and recorded where something is to be said.
+    pub(super) fn close(
+        mut self,
+        mut report: StreamReport,
+        outcome: Outcome,
+    ) -> (Judgement, Exchange, Option<Mark>) {
+        let worker = Arc::clone(&self.worker);
+        report.call_sid = self.call_sid(&report);
+        if let Some(sid) = &report.call_sid {
+            worker.calls.stream_over(sid, &report);
+            if !self.request.params.has("CallSid") {
+                let own = [("CallSid".to_owned(), sid.clone())];
+                let all = self.request.params.iter().map(|(n, v)| (n.to_owned(), v.to_owned()));
+                self.request.params = all.chain(own).collect::<Params>();
+            }
+        }
+        count(&worker, &report);
+        let elapsed = self.answered.unwrap_or_else(|| self.start.elapsed());
+        self.sent.total = elapsed;
+        let call = CallFacts {
+            stream: StreamState::Over(Box::new(report)),
+            signature: self.signature.clone(),
+            ..worker.calls.facts(&self.request.params, self.role.clone())
+        };
+        let exchange = Exchange {
+            slot: Slot::Stream,
+            attempts: self.attempts(&outcome),
+            request: self.request.clone(),
+            outcome,
+            elapsed,
+            call,
+        };
+        let (judgement, exchange) = judge_safely(exchange, self.route.policy.current(), judge);
+        let mark = self.record(&judgement, &exchange, elapsed);
+        (judgement, exchange, mark)
+    }
+
+    fn attempts(&self, outcome: &Outcome) -> Vec<Attempt> {
+        if self.sent.headers.is_empty() {
+            return Vec::new();
+        }
+        let status = match outcome {
+            Outcome::Answered(answer) => Some(answer.status),
+            Outcome::Failed(_) => None,
+        };
+        vec![Attempt {
+            method: self.request.method.clone(),
+            target: self.request.target.clone(),
+            reason: AttemptReason::First,
+            status,
+            location: None,
+            allow: None,
+        }]
+    }
+
+    fn record(self, judgement: &Judgement, exchange: &Exchange, elapsed: Duration) -> Option<Mark> {
+        let worker = &self.worker;
+        let is_answered = matches!(exchange.outcome, Outcome::Answered(_));
+        let (outcome, counted) = if is_answered {
+            ("untouched", Counted::Untouched)
+        } else {
+            ("failed", Counted::Failed)
+        };
+        let causes: Vec<_> = judgement.findings.iter().map(|found| found.cause.slug).collect();
+        worker.tally.answer(judgement.verdict, false);
+        worker.metrics.answer(outcome, Slot::Stream.name(), &causes, elapsed, elapsed);
+        worker.recorder.count(&self.route.name, counted, elapsed);
+        let policy = self.route.policy.current();
+        let took = self.start.elapsed();
+        if judgement.findings.is_empty() {
+            noting::note(worker, exchange, judgement, policy, took, None);
+            return None;
+        }
+        let (id, now) = new_id();
+        noting::note(worker, exchange, judgement, policy, took, Some(id));
+        let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or_default();
+        let sent = if exchange.attempts.is_empty() { Vec::new() } else { vec![self.sent] };
+        worker.recorder.offer(Incident {
+            id,
+            time_ms: now.saturating_sub(since),
+            route: Arc::clone(&self.route),
+            exchange: Arc::new(exchange.clone()),
+            judgement: Arc::new(judgement.clone()),
+            sent,
+            upstream_duration: elapsed,
+            budget_left: worker.config.budget.saturating_sub(elapsed),
+            redaction: worker.redaction.clone(),
+            config_hash: Arc::clone(&worker.config.hash),
+            known_routes: Vec::new(),
+        });
+        Some(Mark::new(id, judgement, &exchange.outcome))
+    }
+}
+
+/// The 101 that opened a stream.
+pub(super) fn switch(headers: HeaderMap) -> Outcome {
+    Outcome::Answered(Answer {
+        status: StatusCode::SWITCHING_PROTOCOLS,
+        headers,
+        body: bytes::Bytes::new(),
+        end: BodyEnd::Complete,
+        odd: Oddities::default(),
+    })
+}
+
+fn count(worker: &Worker, report: &StreamReport) {
+    if report.upgrade_lost.is_some() {
+        return;
+    }
+    let outcome = match report.end {
+        StreamEnd::Refused if report.status.is_none() => StreamOutcome::Unreachable,
+        StreamEnd::Refused => StreamOutcome::Refused,
+        StreamEnd::Closed { .. } if report.ended_in_order() => StreamOutcome::Closed,
+        StreamEnd::Closed { .. } => StreamOutcome::ClosedWithError,
+        StreamEnd::Lost { .. } => StreamOutcome::Lost,
+        StreamEnd::Stopped => StreamOutcome::Stopped,
+    };
+    count_as(worker, report, outcome);
+}
+
+/// Counts a stream and what passed.
+pub(super) fn count_as(worker: &Worker, report: &StreamReport, outcome: StreamOutcome) {
+    let [twilio, backend] = [report.inbound, report.outbound]
+        .map(|flow| Passed { frames: flow.frames, bytes: flow.bytes });
+    worker.metrics.streams().ended(outcome, twilio, backend);
+}

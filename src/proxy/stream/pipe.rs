@@ -1,0 +1,268 @@
+//! The pipe behind a 101: bytes pass unaltered and at once both ways, and are shown to a watcher.
+//!
+//! One buffer each way is all that is held: who does not read is not read for. One direction may
+//! end before the other.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use crate::guard::stream::Side;
+use crate::guard::watch::Passage;
+
+/// Bytes that are held each way.
+const BUFFER: usize = 8 * 1024;
+
+/// How long a stream that is over may be silent before its connections are let go: one side said
+/// goodbye or left, and the other one does not follow.
+const LINGER: Duration = Duration::from_mins(1);
+
+/// Code 1011, with nothing to add: the server met what it did not expect.
+const CLOSE_1011: [u8; 4] = [0x88, 2, 0x03, 0xf3];
+
+/// How long Twilio may take to read that and to leave.
+const LEAVING: Duration = Duration::from_secs(5);
+
+/// Sees what passes.
+pub(super) trait Watcher {
+    /// The next bytes from one side, and what of them may go on.
+    fn see(&mut self, from: Side, chunk: &[u8]) -> Passage;
+
+    /// One side's connection ended.
+    fn ended(&mut self, side: Side);
+
+    /// Whether the stream is over, and only the connections are still to end.
+    fn is_over(&self) -> bool;
+}
+
+/// Joins both sides until both are done, or one fails.
+pub(super) async fn join<T, B, W>(mut twilio: T, mut backend: B, watcher: &mut W)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+    W: Watcher,
+{
+    let mut pipe = Pipe {
+        twilio: &mut twilio,
+        backend: &mut backend,
+        inbound: Lane::new(Side::Twilio),
+        outbound: Lane::new(Side::Backend),
+        linger: None,
+    };
+    let end = poll_fn(|cx| pipe.poll(cx, watcher)).await;
+    match end {
+        End::Both => {}
+        End::Fault(side, error) => {
+            watcher.ended(side);
+            tracing::debug!(?side, %error, "a stream's connection failed");
+        }
+        End::Stopped => {
+            drop(backend);
+            let _ = timeout(LEAVING, say_goodbye(&mut twilio)).await;
+        }
+    }
+}
+
+/// Closes Twilio's side for the backend, and waits for it to leave.
+async fn say_goodbye(twilio: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    twilio.write_all(&CLOSE_1011).await?;
+    twilio.shutdown().await?;
+    // Bytes left unread would turn the end into a reset, and lose the close frame.
+    let mut rest = [0; 1024];
+    while twilio.read(&mut rest).await? > 0 {}
+    Ok(())
+}
+
+/// How the pipe came to its end.
+enum End {
+    /// Both directions are done.
+    Both,
+    /// This side's connection failed.
+    Fault(Side, io::Error),
+    /// The backend's bytes must not go on.
+    Stopped,
+}
+
+struct Pipe<'p, T, B> {
+    twilio: &'p mut T,
+    backend: &'p mut B,
+    inbound: Lane,
+    outbound: Lane,
+    /// Runs while the stream is over; with the bytes that had passed when it was set.
+    linger: Option<(Pin<Box<Sleep>>, u64)>,
+}
+
+impl<T, B> Pipe<'_, T, B>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+    B: AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll(&mut self, cx: &mut Context<'_>, watcher: &mut impl Watcher) -> Poll<End> {
+        let inbound = self.inbound.poll(cx, self.twilio, self.backend, watcher);
+        if let Poll::Ready(Err(end)) = inbound {
+            return Poll::Ready(end);
+        }
+        let outbound = self.outbound.poll(cx, self.backend, self.twilio, watcher);
+        match (inbound, outbound) {
+            (_, Poll::Ready(Err(end))) => Poll::Ready(end),
+            (Poll::Ready(_), Poll::Ready(_)) => Poll::Ready(End::Both),
+            _ if watcher.is_over() => self.poll_linger(cx),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let passed = self.inbound.passed + self.outbound.passed;
+        let (sleep, before) = self.linger.get_or_insert_with(|| (Box::pin(sleep(LINGER)), passed));
+        if *before != passed {
+            *before = passed;
+            sleep.as_mut().reset(Instant::now() + LINGER);
+        }
+        ready!(sleep.as_mut().poll(cx));
+        Poll::Ready(End::Both)
+    }
+}
+
+/// One direction.
+struct Lane {
+    from: Side,
+    buffer: Box<[u8]>,
+    /// What is still to be written.
+    start: usize,
+    /// What may be written.
+    free: usize,
+    /// What was read.
+    end: usize,
+    passed: u64,
+    state: State,
+    needs_flush: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing more comes.
+    Ended,
+    /// Nothing more may come.
+    Stopped,
+    /// The reader's side knows that nothing more comes.
+    Done,
+}
+
+impl Lane {
+    fn new(from: Side) -> Self {
+        Self {
+            from,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            start: 0,
+            free: 0,
+            end: 0,
+            passed: 0,
+            state: State::Open,
+            needs_flush: false,
+        }
+    }
+
+    fn to(&self) -> Side {
+        match self.from {
+            Side::Backend => Side::Twilio,
+            Side::Twilio => Side::Backend,
+        }
+    }
+
+    /// Moves bytes until a side lets wait; ready once this direction is done.
+    fn poll<R, W>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut R,
+        writer: &mut W,
+        watcher: &mut impl Watcher,
+    ) -> Poll<Result<(), End>>
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let (from, to) = (self.from, self.to());
+        loop {
+            ready!(self.poll_write(cx, writer)).map_err(|error| End::Fault(to, error))?;
+            match self.state {
+                State::Open => {}
+                State::Ended => {
+                    ready!(Pin::new(&mut *writer).poll_shutdown(cx))
+                        .map_err(|error| End::Fault(to, error))?;
+                    self.state = State::Done;
+                    return Poll::Ready(Ok(()));
+                }
+                State::Stopped => return Poll::Ready(Err(End::Stopped)),
+                State::Done => return Poll::Ready(Ok(())),
+            }
+            match self.poll_read(cx, reader) {
+                Poll::Ready(Ok(before)) if before == self.end => {
+                    watcher.ended(from);
+                    self.free = self.end;
+                    self.state = State::Ended;
+                }
+                Poll::Ready(Ok(before)) => {
+                    let chunk = self.buffer.get(before..self.end).unwrap_or_default();
+                    match watcher.see(from, chunk) {
+                        Passage::But(held) => self.free = self.end.saturating_sub(held),
+                        Passage::Stop(stopped) => {
+                            self.free = self.end.saturating_sub(stopped);
+                            self.state = State::Stopped;
+                        }
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(End::Fault(from, error))),
+                Poll::Pending => {
+                    if self.needs_flush {
+                        ready!(Pin::new(&mut *writer).poll_flush(cx))
+                            .map_err(|error| End::Fault(to, error))?;
+                        self.needs_flush = false;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Writes what may go on.
+    fn poll_write<W: AsyncWrite + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        writer: &mut W,
+    ) -> Poll<io::Result<()>> {
+        while self.start < self.free {
+            let bytes = self.buffer.get(self.start..self.free).unwrap_or_default();
+            let written = ready!(Pin::new(&mut *writer).poll_write(cx, bytes))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.start += written;
+            self.passed += written as u64;
+            self.needs_flush = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads on behind what is held; gives where the new bytes begin.
+    fn poll_read<R: AsyncRead + Unpin>(
+        &mut self,
+        cx: &mut Context<'_>,
+        reader: &mut R,
+    ) -> Poll<io::Result<usize>> {
+        // Everything free is written: what is left is a piece of a header.
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        (self.start, self.free) = (0, 0);
+        let before = self.end;
+        let mut space = ReadBuf::new(self.buffer.get_mut(before..).unwrap_or_default());
+        ready!(Pin::new(reader).poll_read(cx, &mut space))?;
+        self.end += space.filled().len();
+        Poll::Ready(Ok(before))
+    }
+}
