@@ -18,7 +18,7 @@ use super::connect::Io;
 use super::error::ProbeError;
 use super::url::Url;
 use super::wire::Tap;
-use crate::guard::stream::{Flow, Rejected, Side, StreamEnd, StreamKind, StreamReport};
+use crate::guard::stream::{Flow, Garbage, Rejected, Side, StreamEnd, StreamKind, StreamReport};
 use crate::twilio::signature;
 
 use super::stream_words as words;
@@ -82,7 +82,7 @@ impl Streamed {
             return Some((31_920, format!("answered {status} instead of 101: {}", self.refusal)));
         }
         if let Some(garbage) = &self.report.garbage {
-            let seen = garbage.escape_ascii();
+            let seen = garbage.first.escape_ascii();
             return Some((
                 31_924,
                 format!("after the 101 came `{seen}`, which is no WebSocket frame"),
@@ -253,7 +253,11 @@ impl Stream {
         let first = if early.is_empty() { tapped } else { early };
         if report.end == StreamEnd::Stopped || !words::may_be_frame(&first) {
             report.end = StreamEnd::Stopped;
-            report.garbage = Some(Bytes::copy_from_slice(first.get(..60).unwrap_or(&first)));
+            report.garbage = Some(Garbage {
+                first: Bytes::copy_from_slice(first.get(..60).unwrap_or(&first)),
+                why: "bytes that begin no frame, or end none",
+                frames_before: report.outbound.frames,
+            });
         }
         let goodbye = CloseFrame { code: 1000.into(), reason: "".into() };
         let _ = tokio::time::timeout(AFTER_STOP, socket.close(Some(goodbye))).await;

@@ -144,7 +144,7 @@ async fn a_refused_stream_and_garbage_have_their_codes() {
     let said = called(&app, brief()).await;
     assert_eq!(said.codes(), [31_924]);
     let garbage = said.streams().next().unwrap().report.garbage.clone().unwrap();
-    assert!(garbage.starts_with(b"HTTP/1.1 500"), "{garbage:?}");
+    assert!(garbage.first.starts_with(b"HTTP/1.1 500"), "{garbage:?}");
 }
 
 #[tokio::test]
