@@ -103,8 +103,7 @@ pub(super) fn erase(db: &mut Connection, seqs: &[u64]) -> rusqlite::Result<()> {
 
 /// Reads one callback.
 pub(super) fn read(db: &Connection, seq: u64) -> rusqlite::Result<Option<Waiting>> {
-    db.query_row("SELECT * FROM callback WHERE seq = ?1", [signed(seq)], |row| waiting(row))
-        .optional()
+    db.query_row("SELECT * FROM callback WHERE seq = ?1", [signed(seq)], waiting).optional()
 }
 
 /// Place, lane, time and size of everything that waits.

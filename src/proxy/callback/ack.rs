@@ -65,14 +65,13 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
     let acknowledged = start.elapsed();
     reply.give(acknowledgement(id));
     worker.metrics.callback(CallbackCount::Acknowledged, 1);
-    let mut gathered = match worker.background.enter() {
-        Some(_room) => attempt.await,
-        None => {
-            drop(attempt);
-            worker.metrics.callback(CallbackCount::GivenUp, 1);
-            let (request, call) = (job.asked.facts(), job.call.clone());
-            Gathered::failed(request, job.slot, call, Failure::HeadersTooLate)
-        }
+    let mut gathered = if let Some(_room) = worker.background.enter() {
+        attempt.await
+    } else {
+        drop(attempt);
+        worker.metrics.callback(CallbackCount::GivenUp, 1);
+        let (request, call) = (job.asked.facts(), job.call.clone());
+        Gathered::failed(request, job.slot, call, Failure::HeadersTooLate)
     };
     gathered.exchange.call.acknowledged = Some(acknowledged);
     gathered.exchange.elapsed = start.elapsed();
