@@ -255,7 +255,7 @@ impl Stream {
             report.end = StreamEnd::Stopped;
             report.garbage = Some(Garbage {
                 first: Bytes::copy_from_slice(first.get(..60).unwrap_or(&first)),
-                why: "no WebSocket frame",
+                why: "bytes that begin no frame, or end none",
                 frames_before: report.outbound.frames,
             });
         }

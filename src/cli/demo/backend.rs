@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::calls;
 use super::scenarios::{self, SCENARIOS};
 
 /// One thing that the backend does to a connection.
@@ -31,6 +32,8 @@ pub(super) struct Asked {
     pub method: String,
     /// The path, without query.
     pub path: String,
+    /// The key of a WebSocket's handshake; empty where there is none.
+    pub key: String,
 }
 
 /// Most bytes of a request that are kept.
@@ -70,6 +73,9 @@ async fn serve(mut stream: TcpStream) {
 fn steps(asked: &Asked) -> Vec<Step> {
     if let Some(scenario) = SCENARIOS.iter().find(|scenario| scenario.path == asked.path) {
         return (scenario.plays)(asked);
+    }
+    if let Some(steps) = calls::plays(asked) {
+        return steps;
     }
     if asked.path == "/" {
         return scenarios::index();
@@ -127,13 +133,15 @@ fn parsed(bytes: &[u8]) -> Option<(Asked, usize)> {
     let mut words = lines.next()?.split(' ');
     let method = words.next()?.to_owned();
     let path = words.next()?.split('?').next()?.to_owned();
-    let body: usize = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse().ok())
-        .unwrap_or(0);
+    let headers: Vec<_> = lines.filter_map(|line| line.split_once(':')).collect();
+    let header = |name: &str| {
+        let own = headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        own.map(|(_, value)| value.trim())
+    };
+    let body: usize = header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let key = header("sec-websocket-key").unwrap_or_default().to_owned();
     let length = head_end.saturating_add(body);
-    (bytes.len() >= length).then_some((Asked { method, path }, length))
+    (bytes.len() >= length).then_some((Asked { method, path, key }, length))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod backend;
+mod calls;
 mod folder;
 mod guarded;
 mod scenarios;
@@ -69,7 +70,12 @@ async fn demo(args: &DemoArgs) -> Result<Exit, DemoError> {
         guarded.stop().await;
         return Ok(Exit::Fine);
     };
-    let exit = if rows.iter().all(Row::is_accepted) { Exit::Fine } else { Exit::Found };
+    let Some(all_spoken_to) = calls(&guarded, backend).await? else {
+        guarded.stop().await;
+        return Ok(Exit::Fine);
+    };
+    let is_fine = rows.iter().all(Row::is_accepted) && all_spoken_to;
+    let exit = if is_fine { Exit::Fine } else { Exit::Found };
     // What nobody looked at yet is recorded as well.
     while guarded.next().is_some() {}
     let closing = format!("\n{}\n{}", table::closing(&rows), on_record(&rows, &guarded.folder));
@@ -121,6 +127,23 @@ async fn walk(
         rows.push(row);
     }
     Ok(Some(rows))
+}
+
+/// Whether every caller behind the guard was spoken to; `None` when nobody reads any more.
+async fn calls(guarded: &Guarded, backend: SocketAddr) -> Result<Option<bool>, DemoError> {
+    if say(&calls::head())? == Written::Closed {
+        return Ok(None);
+    }
+    let mut all_spoken_to = true;
+    let mut at = 0;
+    while let Some(told) = calls::told(at, backend, guarded.address).await {
+        if guarded.is_stopped() || say(&told.line)? == Written::Closed {
+            return Ok(None);
+        }
+        all_spoken_to &= told.was_spoken_to;
+        at += 1;
+    }
+    Ok(Some(all_spoken_to))
 }
 
 /// The commands that tell more of what was just recorded.
