@@ -143,6 +143,7 @@ fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
         (false, after) => {
             let after = after.map_or_else(String::new, |after| format!("; {after}"));
             let evidence = format!("status {}{after}", answer.status);
+            // First: what a callback lacks is not TwiML, whatever else is true of the answer.
             findings.insert(0, Finding::new(&headers::callback_failed::CAUSE, evidence));
             Verdictless::Unfit
         }

@@ -57,7 +57,7 @@ impl Blame {
     pub(in crate::incidents) fn sentence(&self) -> String {
         let clauses = [
             Some(self.backend()),
-            self.signature.clone(),
+            self.signature(),
             self.stream(),
             self.state(),
             Some(self.sent.clone()),
@@ -119,6 +119,11 @@ impl Blame {
             said.push_str(", Twilio needs TwiML");
         }
         said
+    }
+
+    /// What is known of the signature, unless that is what was seen.
+    fn signature(&self) -> Option<String> {
+        self.signature.clone().filter(|_| !self.seen.contains("the signature is valid"))
     }
 
     /// What became of the stream, unless that is what was seen.
