@@ -148,12 +148,10 @@ impl Stream {
         let signature = client
             .signature(url)
             .map_or(String::new(), |signature| format!("{}: {signature}\r\n", signature::HEADER));
-        let forwarded: String = client
-            .connector()
-            .forwarded(url)
-            .into_iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let forwarded = client.connector().forwarded(url).into_iter();
+        let forwarded: Vec<_> =
+            forwarded.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let forwarded = forwarded.concat();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Twilio.TmeWs/1.0\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{forwarded}{signature}\r\n",
