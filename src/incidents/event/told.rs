@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::blame::Blame;
 use super::{Incident, line};
 use crate::guard::call::StreamState;
-use crate::guard::causes::{Cause, Evidence, Level};
+use crate::guard::causes::{Cause, Evidence, Level, document, headers};
 use crate::guard::media::ContentType;
 use crate::guard::stream::StreamEnd;
 use crate::guard::{DeliveryKind, Finding, Outcome, Verdict};
@@ -35,8 +35,9 @@ impl Incident {
         let first = judgement.findings.first();
         let slot = exchange.slot;
         let is_stream = slot == Slot::Stream;
-        let code = judgement.codes().first().map(|code| {
-            (*code, first.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
+        let code = judgement.codes().first().filter(|_| !self.is_harmless()).map(|code| {
+            let source = judgement.findings.iter().find(|f| f.cause.codes.contains(code));
+            (*code, source.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
         });
         let method = line(exchange.request.method.as_str(), 20);
         let role = &exchange.call.role;
@@ -45,6 +46,8 @@ impl Incident {
             averted: self.is_averted(),
             outcome: if judgement.verdict == Verdict::Untouched && !is_stream {
                 "noticed"
+            } else if self.is_harmless() {
+                "harmless"
             } else {
                 self.message()
             },
@@ -66,8 +69,27 @@ impl Incident {
             state: (slot.is_voice()).then(|| self.state()).flatten(),
             sent: self.sent(),
             known: if self.is_stray() { self.known() } else { Vec::new() },
-            fix: first.map(|finding| finding.cause.remedy.to_owned()).unwrap_or_default(),
+            fix: first.map(|finding| self.fix(finding)).unwrap_or_default(),
         }
+    }
+
+    /// Whether Twilio logs nothing of it: no answer was due any more, and none was given.
+    pub(super) fn is_harmless(&self) -> bool {
+        let is_nothing = |finding: &Finding| {
+            finding.is(&document::no_content::CAUSE) || finding.is(&document::empty_body::CAUSE)
+        };
+        self.exchange.slot == Slot::Action
+            && call::is_over(&self.exchange.request.params)
+            && self.judgement.findings.first().is_some_and(is_nothing)
+    }
+
+    /// What to fix; no TwiML is asked of a callback.
+    fn fix(&self, first: &Finding) -> String {
+        let remedy = first.cause.remedy;
+        if self.exchange.slot == Slot::Callback && remedy.contains("TwiML") {
+            return headers::callback_failed::CAUSE.remedy.to_owned();
+        }
+        remedy.to_owned()
     }
 
     /// Whether Twilio got something that it takes instead of what the backend gave.

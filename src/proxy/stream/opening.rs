@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use crate::calls::Question;
 use crate::config::route::Route;
 use crate::guard::call::{Authenticity, CallFacts, Role, StreamState};
 use crate::guard::stream::{StreamEnd, StreamReport};
@@ -31,7 +32,6 @@ pub(in crate::proxy) struct Opening {
     pub(super) route: Arc<Route>,
     signature: Authenticity,
     request: RequestFacts,
-    role: Role,
     /// When the handshake came.
     start: Instant,
     /// When its answer came.
@@ -48,8 +48,6 @@ impl Opening {
         start: Instant,
     ) -> Self {
         let params = routing::params(parts, &[]);
-        let question = routing::question(&worker.config, route, parts, &params, Some(Slot::Stream));
-        let role = worker.calls.decide(&question).map(|(_, role)| role).unwrap_or_default();
         let request = RequestFacts {
             method: parts.method.clone(),
             target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
@@ -60,7 +58,7 @@ impl Opening {
         };
         let (worker, route) = (Arc::clone(worker), Arc::clone(route));
         let (signature, sent) = (Authenticity::Unchecked, Sent::default());
-        Self { worker, route, signature, request, role, start, answered: None, sent }
+        Self { worker, route, signature, request, start, answered: None, sent }
     }
 
     /// The same, with what its signature says.
@@ -94,6 +92,18 @@ impl Opening {
         said.or_else(|| self.worker.calls.awaiting_stream(self.path()))
     }
 
+    /// As what the URL was handed out, by this call's documents where the call is known.
+    fn role(&self) -> Role {
+        let question = Question {
+            method: self.request.method.as_str(),
+            path: self.request.path(),
+            params: &self.request.params,
+            is_route: !Arc::ptr_eq(&self.route, &self.worker.config.default_route),
+            fixed: Some(Slot::Stream),
+        };
+        self.worker.calls.decide(&question).map(|(_, role)| role).unwrap_or_default()
+    }
+
     /// It is over: judged, counted, and recorded where something is to be said.
     pub(super) fn close(
         mut self,
@@ -110,13 +120,16 @@ impl Opening {
                 self.request.params = all.chain(own).collect::<Params>();
             }
         }
+        if report.call_sid.is_none() && !report.has_started {
+            worker.calls.stream_over_of_one(&report);
+        }
         count(&worker, &report);
         let elapsed = self.answered.unwrap_or_else(|| self.start.elapsed());
         self.sent.total = elapsed;
         let call = CallFacts {
             stream: StreamState::Over(Box::new(report)),
             signature: self.signature.clone(),
-            ..worker.calls.facts(&self.request.params, self.role.clone())
+            ..worker.calls.facts(&self.request.params, self.role())
         };
         let exchange = Exchange {
             slot: Slot::Stream,
