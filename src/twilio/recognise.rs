@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn the_report_of_a_call_that_ended_is_a_callback() {
-        let ended = |rest: &str| infer_form(&format!("CallSid=CA1&AccountSid=AC1&CallStatus={rest}"));
+        let ended =
+            |rest: &str| infer_form(&format!("CallSid=CA1&AccountSid=AC1&CallStatus={rest}"));
         for rest in ["completed&CallDuration=9&Duration=1", "no-answer", "busy&CallDuration=0"] {
             assert_eq!(ended(rest), Some(Slot::Callback), "{rest}");
         }

@@ -43,19 +43,9 @@ pub(super) fn decide(evidence: &Evidence<'_>) -> Option<(Slot, Role)> {
         if let Some(action) = evidence.mistaken_action() {
             return Some(action);
         }
-        let place = |known: &[Known]| {
-            known.iter().find(|known| known.slot == slot).and_then(|known| known.place.clone())
-        };
-        let (own_place, learnt_place) = (place(own), place(learnt));
-        // A handshake is told by its looks where no route names it.
-        let belief = match (is_route, &own_place, &learnt_place) {
-            (true, ..) => Belief::Configured,
-            (false, Some(_), _) => Belief::ThisCall,
-            (false, None, Some(_)) => Belief::Learnt,
-            (false, None, None) => Belief::Inferred,
-        };
-        let handed_out = own_place.or(learnt_place);
-        return Some((slot, Role { belief, handed_out, against: None }));
+        let handed_out =
+            all().find(|known| known.slot == slot).and_then(|known| known.place.clone());
+        return Some((slot, Role { belief: Belief::Configured, handed_out, against: None }));
     }
     if !is_route && !names_a_sid(params) {
         return None;
@@ -106,8 +96,7 @@ impl Evidence<'_> {
         let action = self.own.iter().find(|known| known.is_action());
         let known = action.filter(|_| self.fixed == Some(Slot::Callback) && !is_report)?;
         let handed_out = known.place.clone();
-        let role =
-            Role { belief: Belief::ThisCall, handed_out, against: Some(Slot::Callback) };
+        let role = Role { belief: Belief::ThisCall, handed_out, against: Some(Slot::Callback) };
         Some((known.slot, role))
     }
 

@@ -212,11 +212,8 @@ fn what_is_configured_stands() {
 
 #[test]
 fn an_action_of_this_call_is_no_callback_whatever_was_written_by_hand() {
-    let row = |form| Row {
-        fixed: Some(Slot::Callback),
-        own: "action:Connect.action",
-        ..Row::new(form)
-    };
+    let row =
+        |form| Row { fixed: Some(Slot::Callback), own: "action:Connect.action", ..Row::new(form) };
     assert_eq!(row(VOICE).decided(), "action this-call Connect against callback");
     let report = "CallSid=CA1&AccountSid=AC1&CallStatus=completed&CallbackSource=x";
     assert_eq!(row(report).decided(), "callback configured");

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::Incident;
 use crate::guard::causes::Level;
-use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Verdict};
+use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Outcome, Verdict};
 use crate::telemetry::visible::visible_bounded;
-use crate::twilio::Slot;
+use crate::twilio::{Slot, call};
 
 pub(super) use blame::fell_back;
 pub(super) use told::Telling;
@@ -36,8 +36,7 @@ pub enum BodyShown {
 impl Incident {
     /// The event's level: INFO where nothing had to alarm anybody.
     pub fn level(&self) -> &'static str {
-        // What its parameters alone make an action may as well be the report that the call ended.
-        if self.is_harmless() && self.exchange.call.role.handed_out.is_none() {
+        if self.is_harmless() {
             return "INFO";
         }
         let alarming =
@@ -50,6 +49,9 @@ impl Incident {
         match (self.judgement.verdict, self.judgement.withheld.is_some()) {
             (Verdict::Untouched, _) if self.is_failed_stream() => "stream failed",
             (Verdict::Untouched, _) => "untouched",
+            (Verdict::Repaired, false) if self.exchange.call.acknowledged.is_some() => {
+                "acknowledged"
+            }
             (Verdict::Repaired, false) => "repaired",
             (Verdict::Repaired, true) => "would repair",
             (Verdict::Replaced, true) => "would replace",
@@ -63,6 +65,19 @@ impl Incident {
     /// The slug that it is counted under.
     pub fn cause(&self) -> &'static str {
         self.judgement.first_cause().map_or("", |cause| cause.slug)
+    }
+
+    /// Whether an empty answer came to an action of a call that was over: Twilio logs nothing then
+    /// (seen on 121 of 121 such calls of one team).
+    pub(super) fn is_harmless(&self) -> bool {
+        let is_empty = self
+            .judgement
+            .first_cause()
+            .is_some_and(|cause| matches!(cause.slug, "no-content" | "empty-body"));
+        is_empty
+            && self.exchange.slot == Slot::Action
+            && call::is_over(&self.exchange.request.params)
+            && matches!(&self.exchange.outcome, Outcome::Answered(answer) if answer.status.is_success())
     }
 
     /// Whether a stream failed: nothing could be delivered in its place.

@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::blame::Blame;
 use super::{Incident, line};
 use crate::guard::call::StreamState;
-use crate::guard::causes::{Cause, Evidence, Level, document, headers};
+use crate::guard::causes::{Cause, Evidence, Level, headers};
 use crate::guard::media::ContentType;
 use crate::guard::stream::StreamEnd;
 use crate::guard::{DeliveryKind, Finding, Outcome, Verdict};
@@ -73,16 +73,6 @@ impl Incident {
         }
     }
 
-    /// Whether Twilio logs nothing of it: no answer was due any more, and none was given.
-    pub(super) fn is_harmless(&self) -> bool {
-        let is_nothing = |finding: &Finding| {
-            finding.is(&document::no_content::CAUSE) || finding.is(&document::empty_body::CAUSE)
-        };
-        self.exchange.slot == Slot::Action
-            && call::is_over(&self.exchange.request.params)
-            && self.judgement.findings.first().is_some_and(is_nothing)
-    }
-
     /// What to fix; no TwiML is asked of a callback.
     fn fix(&self, first: &Finding) -> String {
         let remedy = first.cause.remedy;
@@ -101,7 +91,20 @@ impl Incident {
             && self.exchange.slot != Slot::Stream
     }
 
+    /// What the backend gave; first what it gave at first, where it was asked again.
     fn gave(&self, telling: Telling) -> String {
+        let last = self.gave_last(telling);
+        match &self.exchange.attempts[..] {
+            [first, _, ..] => {
+                let status = first.status.map(|status| status.as_u16().to_string());
+                let status = status.unwrap_or_else(|| "nothing".to_owned());
+                format!("said {status} at first, and {last} when asked again")
+            }
+            _ => last,
+        }
+    }
+
+    fn gave_last(&self, telling: Telling) -> String {
         let Outcome::Answered(answer) = &self.exchange.outcome else {
             return "gave no answer".to_owned();
         };
@@ -285,8 +288,19 @@ mod tests {
     #[test]
     fn an_action_of_a_call_that_was_over_says_so() {
         let over = "CallSid=CA0123456789abcdef0123456789abcdef&CallStatus=completed";
-        let said = said(Sample::stream_died().form(over));
+        let incident = Sample::stream_died().form(over).incident();
+        assert_eq!(incident.level(), "INFO");
+        let said = incident.summary(Telling::Whole);
+        assert!(said.starts_with("harmless: POST /ended is the action of <Connect>"), "{said}");
         assert!(said.contains("; the call was over (completed); answered "), "{said}");
+    }
+
+    #[test]
+    fn an_error_status_is_what_twilio_logs_and_the_first_answer_is_told() {
+        let json = Sample::default().body(500, "application/json", "{\"error\":\"x\"}");
+        assert!(said(json).starts_with("11200 averted: "));
+        let page = Sample::default().body(200, "text/html", "<!doctype html><h1>Hello</h1>");
+        assert!(said(page).starts_with("12100 averted: "));
     }
 
     #[test]
@@ -345,8 +359,8 @@ mod tests {
             ))
         };
         let genuine = refused(Authenticity::Genuine { url: url.clone() });
-        let part = "; the signature is valid for https://pbx.example.com/voice?token=***, the app's own check refused it; ";
-        assert!(genuine.contains(part), "{genuine}");
+        let part = "the signature is valid for https://pbx.example.com/voice?token=***";
+        assert_eq!(genuine.matches(part).count(), 1, "{genuine}");
         assert!(refused(Authenticity::Forged).contains("; its signature is not Twilio's; "));
         let fine = Sample::default().call(|call| call.signature = Authenticity::Genuine { url });
         assert!(!said(fine.body(500, "text/html", "<h1>")).contains("signature"));

@@ -7,9 +7,8 @@ use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
-use crate::calls::Question;
 use crate::config::route::Route;
-use crate::guard::call::{Authenticity, CallFacts, Role, StreamState};
+use crate::guard::call::{Authenticity, CallFacts, StreamState};
 use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Exchange, Judgement, Oddities, Outcome, RequestFacts,
@@ -23,7 +22,7 @@ use crate::proxy::judging::judge_safely;
 use crate::proxy::worker::Worker;
 use crate::proxy::{noting, routing};
 use crate::telemetry::streams::{Passed, StreamOutcome};
-use crate::twilio::{Params, Slot};
+use crate::twilio::{Params, Slot, SlotSetting};
 
 /// A stream's handshake.
 #[derive(Debug)]
@@ -92,18 +91,6 @@ impl Opening {
         said.or_else(|| self.worker.calls.awaiting_stream(self.path()))
     }
 
-    /// As what the URL was handed out, by this call's documents where the call is known.
-    fn role(&self) -> Role {
-        let question = Question {
-            method: self.request.method.as_str(),
-            path: self.request.path(),
-            params: &self.request.params,
-            is_route: !Arc::ptr_eq(&self.route, &self.worker.config.default_route),
-            fixed: Some(Slot::Stream),
-        };
-        self.worker.calls.decide(&question).map(|(_, role)| role).unwrap_or_default()
-    }
-
     /// It is over: judged, counted, and recorded where something is to be said.
     pub(super) fn close(
         mut self,
@@ -123,13 +110,16 @@ impl Opening {
         if report.call_sid.is_none() && !report.has_started {
             worker.calls.stream_over_of_one(&report);
         }
+        let is_configured = self.route.slot == SlotSetting::Fixed(Slot::Stream);
+        let sid = report.call_sid.as_deref();
+        let role = worker.calls.stream_role(self.path(), sid, is_configured);
         count(&worker, &report);
         let elapsed = self.answered.unwrap_or_else(|| self.start.elapsed());
         self.sent.total = elapsed;
         let call = CallFacts {
             stream: StreamState::Over(Box::new(report)),
             signature: self.signature.clone(),
-            ..worker.calls.facts(&self.request.params, self.role())
+            ..worker.calls.facts(&self.request.params, role)
         };
         let exchange = Exchange {
             slot: Slot::Stream,
