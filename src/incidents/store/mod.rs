@@ -21,7 +21,7 @@ pub use filter::{Filter, Page};
 pub use forget::forget;
 pub use keep::Keep;
 pub use lookup::Counts;
-pub use open::{FILE, prepare_folder};
+pub use open::{FILE, prepare_folder, quick_check, set_aside};
 pub use queue::{Item, NewIncident, Store, StoreHandle};
 pub use read::{Reader, StoredIncident, Traffic};
 pub use step::MOST_STEPS;

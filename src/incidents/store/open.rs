@@ -120,7 +120,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Writable, StoreError> {
 }
 
 /// Reads the whole file: slow where it is large.
-pub(super) fn quick_check(db: &Connection) -> Result<(), StoreError> {
+pub fn quick_check(db: &Connection) -> Result<(), StoreError> {
     let said: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
 }
@@ -154,8 +154,8 @@ fn cannot_share(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly | SystemIoFailure))
 }
 
-/// Puts a damaged store aside, with the files that belong to it; gives its new name.
-pub(super) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
+/// Puts a damaged database aside, with the files that belong to it; gives its new name.
+pub fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -166,7 +166,7 @@ pub(super) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
         .find(|aside| !aside.exists())
         .ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
     fs::rename(path, &aside)?;
-    for suffix in ["-wal", "-shm"] {
+    for suffix in ["-wal", "-shm", "-journal"] {
         let mut to = aside.as_os_str().to_owned();
         to.push(suffix);
         match fs::rename(named(suffix), to) {
