@@ -213,12 +213,20 @@ def test_a_missing_page_stays_missing(guard):
     assert b"<title>404 Not Found</title>" in reply.body
 
 
-@pytest.mark.parametrize("path", ["/webhook/stream_status", "/fault/2/html-500"])
-def test_callbacks_pass_as_they_are(guard, flask, path):
-    callback = CALL | {"StreamSid": "MZ" + "0" * 32, "StreamEvent": "stream-started", "Timestamp": "2026-01-01T00:00:00Z"}
-    direct, passed = call(flask, path, callback), call(guard.port, path, callback)
+STREAM_EVENT = CALL | {"StreamSid": "MZ" + "0" * 32, "StreamEvent": "stream-started", "Timestamp": "2026-01-01T00:00:00Z"}
+
+
+def test_callbacks_pass_as_they_are(guard, flask):
+    path = "/webhook/stream_status"
+    direct, passed = call(flask, path, STREAM_EVENT), call(guard.port, path, STREAM_EVENT)
     assert (passed.status, passed.body) == (direct.status, direct.body)
     assert passed.all(contract.INCIDENT) == []
+
+
+def test_a_failing_callback_is_acknowledged(guard):
+    reply = call(guard.port, "/fault/2/html-500", STREAM_EVENT)
+    assert (reply.status, reply.body) == (204, b"")
+    contract.assert_logged(guard, reply, "replaced", 500)
 
 
 def test_twenty_megabytes_up_and_down(guard):

@@ -325,8 +325,9 @@ fn real(backend: &Backend) -> (Running, SocketAddr, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let (file, state) = (folder.path().join("guard.toml"), folder.path().join("state"));
     let text = format!(
-        "listen = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nstate_dir = {state:?}\ndrain_timeout = \"1s\"\n[ops]\nlisten = \"off\"\n[log]\nformat = \"json\"\n",
-        backend.address
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nstate_dir = \"{}\"\ndrain_timeout = \"1s\"\n[ops]\nlisten = \"off\"\n[log]\nformat = \"json\"\n",
+        backend.address,
+        state.display()
     );
     std::fs::write(&file, text).unwrap();
     let mut guard = Running::start(&["serve", "--config", file.to_str().unwrap()]);

@@ -162,7 +162,7 @@ async fn a_file_that_is_damaged_meanwhile_loses_what_waited_and_nothing_else() {
         if aside(folder.path()).is_empty() {
             let _ = queue.put(callback(&format!("CB{n}"), &"y".repeat(9000))).await;
             // Nothing is due any more once the damage was found.
-            let next = tokio::time::timeout(Duration::from_millis(100), queue.next()).await;
+            let next = timeout(Duration::from_millis(100), queue.next()).await;
             drop(next.map(|due| due.claim.taken()));
         }
     }
@@ -174,4 +174,25 @@ async fn a_file_that_is_damaged_meanwhile_loses_what_waited_and_nothing_else() {
     queue.finish(Duration::from_secs(5));
     let again = self::queue(folder.path());
     assert_eq!(again.index().standing().0, before + 1);
+}
+
+#[tokio::test]
+async fn what_only_looks_like_a_database_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    for damaged in [b"no database at all, and longer than a header. ".repeat(99), {
+        let mut bytes = b"SQLite format 3\0".to_vec();
+        bytes.resize(5_000, 0xa5);
+        bytes
+    }] {
+        std::fs::write(&path, damaged).unwrap();
+        let queue = queue(folder.path());
+        queue.put(callback("CA1", "kept")).await.unwrap();
+        assert_eq!(queue.next().await.callback.body, b"kept");
+        queue.finish(Duration::from_secs(5));
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_aside = |name: &String| name.contains(".damaged-") && !name.ends_with("-journal");
+    assert_eq!(names.filter(is_aside).count(), 2);
 }

@@ -105,10 +105,10 @@ impl Keeper {
     /// Opens the file; a damaged one is put aside and a new one begun.
     pub(super) fn open(&mut self) {
         if let Err(fault) = self.try_open()
-            && self.failed(fault)
+            && self.failed(&fault)
             && let Err(fault) = self.try_open()
         {
-            self.failed(fault);
+            self.failed(&fault);
         }
     }
 
@@ -145,7 +145,7 @@ impl Keeper {
         let mut written = self.write(&puts);
         if let Err(fault) = written {
             let said = fault.to_string();
-            written = if self.failed(fault) {
+            written = if self.failed(&fault) {
                 self.open();
                 self.write(&puts)
             } else {
@@ -161,13 +161,11 @@ impl Keeper {
     }
 
     fn write(&mut self, puts: &[Put]) -> Result<(), Fault> {
-        match &mut self.db {
-            Some(db) => disk::put(db, puts.iter().map(|(seq, callback, _)| (*seq, &**callback))),
-            None => {
-                let fault = self.fault.clone();
-                Err(Fault::Other(fault.unwrap_or_else(|| "it is not open".to_owned())))
-            }
-        }
+        let Some(db) = &mut self.db else {
+            let fault = self.fault.clone();
+            return Err(Fault::Other(fault.unwrap_or_else(|| "it is not open".to_owned())));
+        };
+        disk::put(db, puts.iter().map(|(seq, callback, _)| (*seq, &**callback)))
     }
 
     fn erase(&mut self) {
@@ -177,7 +175,7 @@ impl Keeper {
         }
         match disk::erase(db, &self.gone) {
             Ok(()) => self.gone.clear(),
-            Err(fault) => self.renew(fault),
+            Err(fault) => self.renew(&fault),
         }
     }
 
@@ -185,14 +183,14 @@ impl Keeper {
         match disk::read(self.db.as_ref()?, seq) {
             Ok(found) => found,
             Err(fault) => {
-                self.renew(fault);
+                self.renew(&fault);
                 None
             }
         }
     }
 
     /// Goes on with a new file, where this one is damaged.
-    fn renew(&mut self, fault: Fault) {
+    fn renew(&mut self, fault: &Fault) {
         if self.failed(fault) {
             self.open();
         }
@@ -238,7 +236,7 @@ impl Keeper {
 
     /// Nothing can be written for now; the log says so once. `true`: the file was damaged and is put
     /// aside, a new one can be begun.
-    fn failed(&mut self, fault: Fault) -> bool {
+    fn failed(&mut self, fault: &Fault) -> bool {
         let error = fault.to_string();
         if matches!(fault, Fault::Damaged(_)) {
             self.db = None;

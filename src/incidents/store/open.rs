@@ -120,7 +120,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Writable, StoreError> {
 }
 
 /// Reads the whole file: slow where it is large.
-pub fn quick_check(db: &Connection) -> Result<(), StoreError> {
+pub(crate) fn quick_check(db: &Connection) -> Result<(), StoreError> {
     let said: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
 }
@@ -155,7 +155,7 @@ fn cannot_share(error: &rusqlite::Error) -> bool {
 }
 
 /// Puts a damaged database aside, with the files that belong to it; gives its new name.
-pub fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
