@@ -2,6 +2,7 @@
 
 import socket
 import time
+import uuid
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -108,7 +109,8 @@ def webhook(target, parameters=None, method="POST", host=HOST, proto="https", he
     lines += [
         "Accept: */*",
         "User-Agent: TwilioProxy/1.1",
-        "I-Twilio-Idempotency-Token: 01234567-89ab-cdef-0123-456789abcdef",
+        # Of each request anew: only attempts at the same one share it.
+        f"I-Twilio-Idempotency-Token: {uuid.uuid4()}",
         "X-Home-Region: us1",
         f"X-Twilio-Signature: {signed}",
     ]
