@@ -31,20 +31,37 @@ impl Shutdown {
     /// operator does not want to wait for the drain. Fails when the signal handlers can't be
     /// installed.
     pub fn on_signals() -> io::Result<Self> {
+        Self::raised_by_signals(false)
+    }
+
+    /// The same for a service: SIGHUP ends nothing, least of all streams that are open.
+    pub fn of_service() -> io::Result<Self> {
+        Self::raised_by_signals(true)
+    }
+
+    fn raised_by_signals(outlives_hangup: bool) -> io::Result<Self> {
         let shutdown = Self::new();
         let raised = shutdown.clone();
         let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
-        let (mut terminate, mut interrupt) = {
+        let (mut terminate, mut interrupt, mut hangup) = {
             let _context = runtime.enter();
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?)
+            let hangup = outlives_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, hangup)
         };
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
                 let mut next = async || {
-                    tokio::select! {
-                        Some(()) = terminate.recv() => Some(("SIGTERM", 143)),
-                        Some(()) = interrupt.recv() => Some(("SIGINT", 130)),
-                        else => None,
+                    loop {
+                        let hung_up = async { hangup.as_mut()?.recv().await };
+                        tokio::select! {
+                            Some(()) = terminate.recv() => return Some(("SIGTERM", 143)),
+                            Some(()) = interrupt.recv() => return Some(("SIGINT", 130)),
+                            Some(()) = hung_up => tracing::warn!(
+                                signal = "SIGHUP",
+                                "configuration and tokens are read at the start only; restart to read them anew"
+                            ),
+                            else => return None,
+                        }
                     }
                 };
                 let Some((name, _)) = next().await else { return };

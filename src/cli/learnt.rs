@@ -23,7 +23,8 @@ pub(super) fn run(args: &LearnArgs) -> Exit {
     };
     let text = match learnt(&folder) {
         Ok(urls) if urls.is_empty() => format!(
-            "# {}: nothing learnt yet; the guard learns from each TwiML document that passes\n",
+            "# {}: nothing learnt yet; the guard learns from each TwiML document that passes, and\n\
+            # writes it down within seconds\n",
             folder.display()
         ),
         Ok(urls) => routes(urls),

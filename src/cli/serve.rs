@@ -67,7 +67,7 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     }
     let metrics = instruments()?;
     metrics.config_loaded();
-    let shutdown = Shutdown::on_signals()?;
+    let shutdown = Shutdown::of_service()?;
     let recording = Recording::start(&config, &metrics)?;
     let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone(), recording);
     let config = Arc::new(config);

@@ -216,6 +216,9 @@ impl Client {
             .header(ACCEPT, "*/*")
             .header("x-home-region", "us1")
             .header(USER_AGENT, "TwilioProxy/1.1");
+        for (name, value) in self.connector.forwarded(url) {
+            request = request.header(name, value);
+        }
         if let Some(token) = &self.token {
             let signature =
                 if is_get { token.sign(&signed_url, []) } else { token.sign(&signed_url, pairs()) };

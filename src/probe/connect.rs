@@ -50,6 +50,19 @@ impl Connector {
         self
     }
 
+    /// What the front end, which a detour goes round, would tell the backend of the public URL.
+    pub(super) fn forwarded(&self, url: &Url) -> Vec<(&'static str, String)> {
+        let origin = |url: &Url| (url.scheme, url.authority());
+        let is_round = self.detour.as_ref().is_some_and(|(public, inner)| {
+            public.is_same_host(url) && origin(public) != origin(inner)
+        });
+        if !is_round {
+            return Vec::new();
+        }
+        let proto = if url.scheme.is_secure() { "https" } else { "http" };
+        vec![("X-Forwarded-Proto", proto.to_owned()), ("X-Forwarded-Host", url.authority())]
+    }
+
     /// Where requests for a URL connect to.
     pub(super) fn place(&self, url: &Url) -> Url {
         match &self.detour {

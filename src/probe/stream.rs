@@ -148,9 +148,13 @@ impl Stream {
         let signature = client
             .signature(url)
             .map_or(String::new(), |signature| format!("{}: {signature}\r\n", signature::HEADER));
+        let forwarded = client.connector().forwarded(url).into_iter();
+        let forwarded: Vec<_> =
+            forwarded.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let forwarded = forwarded.concat();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Twilio.TmeWs/1.0\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{signature}\r\n",
+             Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{forwarded}{signature}\r\n",
             url.target,
             url.authority()
         );

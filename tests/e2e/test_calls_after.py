@@ -8,7 +8,7 @@ import pytest
 from guard import BINARY
 from guarded_calls import ENDED, ROLE, SHORT, STATUS, VOICE, assert_spoken_to
 from platform_edge import Caller, Edge
-from twilio_side import HOST
+from twilio_side import HOST, MESSAGE
 
 
 # F1, F4 ----------------------------------------------------------------------------------------------
@@ -228,3 +228,10 @@ def test_a_healthy_stream_that_ends_itself(either, broken, guarded):
     call = guard.call()
     assert call.codes == [] and call.heard == ["Connecting you.", "stream audio", "Thank you, goodbye."]
     assert [event for event in guard.guard.events if event.get("cause")] == []
+
+
+def test_a_healthy_message_passes_byte_for_byte(flask_agent, broken, guarded):
+    guard = guarded(flask_agent)
+    direct, behind = (Edge(port).ask(f"https://{HOST}/sms", "POST", MESSAGE) for port in (flask_agent, guard.guard.port))
+    assert (behind.status, behind.content_type, behind.body) == (direct.status, direct.content_type, direct.body)
+    assert direct.status == 200 and guard.incidents() == []

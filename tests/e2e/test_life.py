@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -285,6 +286,15 @@ def test_sigint_ends_it_too(binary, flask):
     with Guard(f"http://127.0.0.1:{flask}") as guard:
         guard.process.send_signal(2)
         assert guard.process.wait(20) == 0
+
+
+def test_sighup_ends_nothing(binary, flask):
+    with Guard(f"http://127.0.0.1:{flask}") as running, socket.create_connection(("127.0.0.1", running.port), 10) as kept:
+        running.process.send_signal(signal.SIGHUP)
+        running.event(lambda event: event.get("signal") == "SIGHUP")
+        kept.sendall(webhook("/voice", CALL))
+        assert kept.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert running.process.poll() is None
 
 
 def test_an_idle_kept_connection_does_not_hold_up_the_end(binary, flask):

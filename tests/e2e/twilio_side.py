@@ -109,7 +109,6 @@ def webhook(target, parameters=None, method="POST", host=HOST, proto="https", he
     lines += [
         "Accept: */*",
         "User-Agent: TwilioProxy/1.1",
-        # Of each request anew: only attempts at the same one share it.
         f"I-Twilio-Idempotency-Token: {uuid.uuid4()}",
         "X-Home-Region: us1",
         f"X-Twilio-Signature: {signed}",

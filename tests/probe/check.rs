@@ -110,6 +110,36 @@ async fn the_wrong_url_that_an_application_rebuilds_is_named() {
     );
 }
 
+#[tokio::test]
+async fn an_app_behind_a_front_end_is_told_what_that_would_tell_it() {
+    let app = App::start(&[("/voice", twiml("<Hangup/>"))]).await;
+    let told = |told: bool| {
+        let is_told = |asked: &String| {
+            asked.contains("X-Forwarded-Proto: https\r\n")
+                && asked.contains("X-Forwarded-Host: pbx.example.com\r\n")
+        };
+        app.requests().iter().filter(|asked| is_told(asked) == told).count()
+    };
+    checked(&[&app.url("/voice")], None).await;
+    assert_eq!((told(true), told(false)), (0, 2));
+    checked(&[&app.url("/voice"), "--public-url", "https://pbx.example.com/voice"], None).await;
+    assert_eq!((told(true), told(false)), (2, 2));
+}
+
+#[tokio::test]
+async fn steps_that_stand_in_the_query_are_followed() {
+    let url = "/ivr?step=";
+    let step = |next: &str| twiml(&format!("<Redirect>{url}{next}</Redirect>"));
+    let app = App::start(&[("/voice", step("1")), ("/ivr", step("2"))]).await;
+    let (code, text) = checked(&[&app.url("/voice"), "--follow"], None).await;
+    assert_eq!(code, Some(0), "{text}");
+    let asked = app.requests();
+    for n in ["1", "2"] {
+        let line = format!("POST {url}{n} ");
+        assert_eq!(asked.iter().filter(|asked| asked.starts_with(&line)).count(), 1, "{n}");
+    }
+}
+
 /// Takes only what is signed for this URL.
 async fn signed_app(url: &'static str, token: &'static str) -> std::net::SocketAddr {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

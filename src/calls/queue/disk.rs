@@ -6,7 +6,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use crate::incidents::store::prepare_folder;
+use crate::clock::now_ms;
+use crate::incidents::store::{prepare_folder, set_aside};
 
 /// The file's name in the state directory.
 pub const FILE: &str = "callbacks.db";
@@ -47,7 +48,23 @@ pub(super) fn open(folder: &Path) -> Result<Connection, String> {
     let path = folder.join(FILE);
     let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
     made.map_err(|error| format!("{}: {error}", path.display()))?;
-    connect(&path).map_err(|error| format!("{}: {error}", path.display()))
+    match connect(&path) {
+        Err(error) if is_damaged(&error) => {
+            let aside = set_aside(&path, now_ms()).map_err(|error| error.to_string())?;
+            tracing::error!(
+                %error,
+                file = %aside.display(),
+                "what waited of callbacks is damaged: it was put aside and is lost"
+            );
+            open(folder)
+        }
+        opened => opened.map_err(|error| format!("{}: {error}", path.display())),
+    }
+}
+
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -97,3 +97,24 @@ async fn what_is_too_old_is_given_up() {
     }
     panic!("it still waits");
 }
+
+#[tokio::test]
+async fn a_damaged_file_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    for damaged in [b"no database at all, and longer than a header. ".repeat(99), {
+        let mut bytes = b"SQLite format 3\0".to_vec();
+        bytes.resize(5_000, 0xa5);
+        bytes
+    }] {
+        std::fs::write(&path, damaged).unwrap();
+        let queue = queue(folder.path());
+        queue.put(callback("CA1", "kept")).await.unwrap();
+        assert_eq!(queue.next().await.callback.body, b"kept");
+        queue.finish(Duration::from_secs(5));
+    }
+    let names = std::fs::read_dir(folder.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_aside = |name: &String| name.contains(".damaged-") && !name.ends_with("-journal");
+    assert_eq!(names.filter(is_aside).count(), 2);
+}

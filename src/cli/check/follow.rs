@@ -1,6 +1,6 @@
 //! Everything that the documents hand out: asked on the own host, listed elsewhere.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use http::Method;
 
@@ -16,6 +16,8 @@ use crate::twilio::Slot;
 /// Most questions, and documents behind each other.
 const MAX_QUESTIONS: usize = 60;
 const MAX_DEPTH: usize = 6;
+/// Queries that are asked of one path.
+const MAX_TARGETS: usize = 5;
 /// Media messages in a stream: four seconds, sent faster than real time.
 const FRAMES: u32 = 200;
 const PACE: std::time::Duration = std::time::Duration::from_millis(2);
@@ -39,7 +41,7 @@ pub(super) async fn follow(
     all: bool,
 ) -> Vec<Line> {
     let mut lines = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut queue = VecDeque::new();
     let mut asked = 0;
     queue.extend(found(answer, slot, 0));
@@ -48,7 +50,7 @@ pub(super) async fn follow(
             let Handed { url, method, element, attribute, purpose, parameters } = handed;
             let Purpose::Slot(slot) = purpose else { continue };
             if (!all && slot != Slot::Stream)
-                || !seen.insert((method.to_string(), url.path().to_owned(), slot))
+                || !is_news(&mut seen, (method.to_string(), url.path().to_owned(), slot), &url)
             {
                 continue;
             }
@@ -102,6 +104,16 @@ pub(super) async fn follow(
     lines
 }
 
+/// Targets that were asked, by method, path and slot.
+type Seen = BTreeMap<(String, String, Slot), BTreeSet<String>>;
+
+/// Whether a URL is still to be asked: flows that keep their step in the query are followed, too,
+/// but not those that write another one each time.
+fn is_news(seen: &mut Seen, place: (String, String, Slot), url: &Url) -> bool {
+    let targets = seen.entry(place).or_default();
+    targets.len() < MAX_TARGETS && targets.insert(url.target.clone())
+}
+
 fn found(answer: &Fetched, slot: Slot, depth: usize) -> Option<Found> {
     let text = examine::document(answer, slot)?;
     Some(Found { text, base: answer.url.clone(), slot, depth })
@@ -121,8 +133,14 @@ fn handed_out(found: &Found) -> Vec<Handed> {
     let text = found.text.strip_prefix('\u{feff}').unwrap_or(&found.text);
     let Ok(document) = twiml::read(text) else { return Vec::new() };
     let base = found.base.to_string();
-    let reading =
-        Reading { text, document: &document, slot: found.slot, own_hosts: &[], base: Some(&base) };
+    let reading = Reading {
+        text,
+        document: &document,
+        slot: found.slot,
+        own_hosts: &[],
+        is_public: false,
+        base: Some(&base),
+    };
     let handed = |link: Link<'_>| {
         Some(Handed {
             url: link.absolute.as_deref()?.parse().ok()?,

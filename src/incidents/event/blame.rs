@@ -57,7 +57,7 @@ impl Blame {
     pub(in crate::incidents) fn sentence(&self) -> String {
         let clauses = [
             Some(self.backend()),
-            self.signature.clone(),
+            self.signature(),
             self.stream(),
             self.state(),
             Some(self.sent.clone()),
@@ -91,6 +91,9 @@ impl Blame {
             }
             (Some(role), _) => format!("{request} is the {}", line(role, 240)),
             (None, Belief::Configured) => format!("{request} ({slot}, as configured)"),
+            (None, Belief::Inferred) if slot == Slot::Stream => {
+                format!("{request} (stream, by its handshake)")
+            }
             (None, Belief::Inferred) => format!("{request} ({slot}, by its parameters)"),
             (None, Belief::Assumed) => format!("{request} (taken for {slot})"),
             (None, Belief::Learnt | Belief::ThisCall) => format!("{request} ({slot})"),
@@ -116,6 +119,11 @@ impl Blame {
             said.push_str(", Twilio needs TwiML");
         }
         said
+    }
+
+    /// What is known of the signature, unless that is what was seen.
+    fn signature(&self) -> Option<String> {
+        self.signature.clone().filter(|_| !self.seen.contains("the signature is valid"))
     }
 
     /// What became of the stream, unless that is what was seen.

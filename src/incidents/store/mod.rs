@@ -21,6 +21,7 @@ pub use filter::{Filter, Page};
 pub use forget::forget;
 pub use keep::Keep;
 pub use lookup::Counts;
+pub(crate) use open::set_aside;
 pub use open::{FILE, prepare_folder};
 pub use queue::{Item, NewIncident, Store, StoreHandle};
 pub use read::{Reader, StoredIncident, Traffic};

@@ -155,7 +155,7 @@ fn cannot_share(error: &rusqlite::Error) -> bool {
 }
 
 /// Puts a damaged store aside, with the files that belong to it; gives its new name.
-pub(super) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
+pub(crate) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
@@ -166,7 +166,7 @@ pub(super) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
         .find(|aside| !aside.exists())
         .ok_or_else(|| io::Error::from(io::ErrorKind::AlreadyExists))?;
     fs::rename(path, &aside)?;
-    for suffix in ["-wal", "-shm"] {
+    for suffix in ["-wal", "-shm", "-journal"] {
         let mut to = aside.as_os_str().to_owned();
         to.push(suffix);
         match fs::rename(named(suffix), to) {

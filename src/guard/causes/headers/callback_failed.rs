@@ -10,7 +10,7 @@ pub static CAUSE: Cause = Cause {
     codes: &[15003],
     evidence: Evidence::Documented,
     explain: "a status callback failed at the backend",
-    remedy: "see the backend's log; answer callbacks with 204",
+    remedy: "see the backend's log at this moment, and whether it has this route; answer callbacks with 204",
     action: "204",
     check: Check::Elsewhere,
 };
