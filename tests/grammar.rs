@@ -38,13 +38,7 @@ const BEYOND: &[(&str, &[u32])] = &[
         "depends on what TaskRouter holds",
         &[14_217, 14_218, 14_222, 14_223, 14_234, 14_235, 14_238, 14_239],
     ),
-    (
-        "known from the WebSocket alone",
-        &[
-            31_901, 31_902, 31_903, 31_904, 31_910, 31_920, 31_921, 31_924, 31_930, 31_931, 31_950,
-            31_951,
-        ],
-    ),
+    ("known from the WebSocket alone", &[31_910, 31_930, 31_931]),
     ("depends on connectors installed in the account", &[31_940, 31_942, 31_952]),
 ];
 

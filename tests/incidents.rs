@@ -412,7 +412,7 @@ fn one_call_is_told_step_by_step_and_ends_in_who_is_to_blame() {
     assert!(lines.next().unwrap().starts_with(&format!("{sid}: 4 steps, 4 incidents, since ")));
     assert!(lines.next().unwrap().starts_with("No guard runs: "), "{page}");
     assert!(
-        page.contains("\n   +0.0 s  POST /voice (voice, inferred), ringing; replaced"),
+        page.contains("\n   +0.0 s  POST /voice (voice, inferred), ringing: 500; replaced"),
         "{page}"
     );
     let order: Vec<_> = ["s  POST /voice ", "s  POST /menu ", "\ntime (UTC)", "\nto blame: "]

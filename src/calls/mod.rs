@@ -27,7 +27,7 @@ pub use kept::KeptError;
 pub use learnt::{Learnt, learnt};
 
 use crate::clock::now_ms;
-use crate::guard::call::{CallFacts, Role, StreamState};
+use crate::guard::call::{Belief, CallFacts, Role, StreamState};
 use crate::guard::stream::StreamReport;
 use crate::guard::{
     DeliveryKind, Exchange, Handed, Judgement, Policy, Verdict, handed_out, is_document,
@@ -171,6 +171,25 @@ impl Calls {
         let of = |method| key::key(method, path).map(|key| lock(&self.roles).known(&key, now_ms()));
         let mut known = ["GET", "POST"].into_iter().filter_map(of).flatten().peekable();
         known.peek().is_some() && known.all(|known| known.slot == Slot::Stream)
+    }
+
+    /// As what a stream's path was handed out, to this call where that is known.
+    pub fn stream_role(&self, path: &str, call_sid: Option<&str>, is_configured: bool) -> Role {
+        let key = key::key("GET", path);
+        let own = key.iter().zip(call_sid).flat_map(|(key, sid)| {
+            let own = lock(&self.voice).own(sid, key, self.now());
+            own.into_iter().map(|known| (Belief::ThisCall, known))
+        });
+        let learnt = key.iter().flat_map(|key| {
+            let known = lock(&self.roles).known(key, now_ms());
+            known.into_iter().map(|known| (Belief::Learnt, known))
+        });
+        let mut streams = own.chain(learnt).filter(|(_, known)| known.slot == Slot::Stream);
+        let (belief, handed_out) = streams
+            .find(|(_, known)| known.place.is_some())
+            .map_or((Belief::Inferred, None), |(belief, known)| (belief, known.place));
+        let belief = if is_configured { Belief::Configured } else { belief };
+        Role { belief, handed_out, against: None }
     }
 
     /// A stream of this call was opened.

@@ -66,8 +66,14 @@ pub fn handed_out(
     let Ok(document) = twiml::read(text) else { return Vec::new() };
     let own_hosts = policy.hosts_seen_by(request);
     let base = policy.asked_url(request);
-    let reading =
-        Reading { text, document: &document, slot, own_hosts: &own_hosts, base: base.as_deref() };
+    let reading = Reading {
+        text,
+        document: &document,
+        slot,
+        own_hosts: &own_hosts,
+        is_public: false,
+        base: base.as_deref(),
+    };
     let written = links(&reading).into_iter().filter_map(|link| of_link(link, &reading, parent));
     written.chain(own_actions(&reading, parent)).take(MAX_LINKS).collect()
 }

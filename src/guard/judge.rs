@@ -45,7 +45,7 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
                 let after =
                     acknowledged(exchange).map_or_else(String::new, |after| format!("; {after}"));
                 let evidence = format!("no answer{after}");
-                findings.push(Finding::new(&headers::callback_failed::CAUSE, evidence));
+                findings.insert(0, Finding::new(&headers::callback_failed::CAUSE, evidence));
             }
             Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
         }

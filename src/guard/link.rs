@@ -162,8 +162,14 @@ mod tests {
     /// Element and attribute, absolute URL, method, purpose of each link.
     fn shown(xml: &str, slot: Slot) -> Vec<(String, String, &'static str, Purpose)> {
         let document = twiml::read(xml).unwrap();
-        let reading =
-            Reading { text: xml, document: &document, slot, own_hosts: &[], base: Some(BASE) };
+        let reading = Reading {
+            text: xml,
+            document: &document,
+            slot,
+            own_hosts: &[],
+            is_public: false,
+            base: Some(BASE),
+        };
         links(&reading)
             .into_iter()
             .map(|link| {

@@ -19,6 +19,8 @@ pub struct Reading<'a> {
     pub slot: Slot,
     /// Hosts that are the guard itself seen from outside.
     pub own_hosts: &'a [String],
+    /// Whether these are configured.
+    pub is_public: bool,
     /// The URL that Twilio asked, as far as it is known.
     pub base: Option<&'a str>,
 }

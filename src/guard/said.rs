@@ -88,8 +88,14 @@ mod tests {
 
     fn counted(text: &str, name: &str) -> Vec<usize> {
         let document = twiml::read(text).unwrap();
-        let reading =
-            Reading { text, document: &document, slot: Slot::Voice, own_hosts: &[], base: None };
+        let reading = Reading {
+            text,
+            document: &document,
+            slot: Slot::Voice,
+            own_hosts: &[],
+            is_public: false,
+            base: None,
+        };
         said(&reading, name, "Media").into_iter().map(|said| said.chars).collect()
     }
 

@@ -133,8 +133,14 @@ fn handed_out(found: &Found) -> Vec<Handed> {
     let text = found.text.strip_prefix('\u{feff}').unwrap_or(&found.text);
     let Ok(document) = twiml::read(text) else { return Vec::new() };
     let base = found.base.to_string();
-    let reading =
-        Reading { text, document: &document, slot: found.slot, own_hosts: &[], base: Some(&base) };
+    let reading = Reading {
+        text,
+        document: &document,
+        slot: found.slot,
+        own_hosts: &[],
+        is_public: false,
+        base: Some(&base),
+    };
     let handed = |link: Link<'_>| {
         Some(Handed {
             url: link.absolute.as_deref()?.parse().ok()?,

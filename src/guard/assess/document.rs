@@ -123,6 +123,7 @@ impl Assessor<'_> {
             document,
             slot: self.exchange.slot,
             own_hosts: &own_hosts,
+            is_public: self.policy.public_origin.is_some(),
             base: base.as_deref(),
         };
         for &cause in CAUSES {

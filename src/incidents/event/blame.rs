@@ -91,6 +91,9 @@ impl Blame {
             }
             (Some(role), _) => format!("{request} is the {}", line(role, 240)),
             (None, Belief::Configured) => format!("{request} ({slot}, as configured)"),
+            (None, Belief::Inferred) if slot == Slot::Stream => {
+                format!("{request} (stream, by its handshake)")
+            }
             (None, Belief::Inferred) => format!("{request} ({slot}, by its parameters)"),
             (None, Belief::Assumed) => format!("{request} (taken for {slot})"),
             (None, Belief::Learnt | Belief::ThisCall) => format!("{request} ({slot})"),

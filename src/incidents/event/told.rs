@@ -15,6 +15,9 @@ use crate::twilio::{Slot, call};
 const STRAY: [&str; 5] =
     ["html-page", "json-answer", "method-refused", "not-found", "single-page-app"];
 
+/// Twilio's code for an answer with an error status.
+const RETRIEVAL: u32 = 11_200;
+
 /// How much of what the backend said may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::incidents) enum Telling {
@@ -35,9 +38,7 @@ impl Incident {
         let first = judgement.findings.first();
         let slot = exchange.slot;
         let is_stream = slot == Slot::Stream;
-        let code = judgement.codes().first().map(|code| {
-            (*code, first.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
-        });
+        let code = self.code().filter(|_| !self.is_harmless());
         let method = line(exchange.request.method.as_str(), 20);
         let role = &exchange.call.role;
         Blame {
@@ -45,6 +46,8 @@ impl Incident {
             averted: self.is_averted(),
             outcome: if judgement.verdict == Verdict::Untouched && !is_stream {
                 "noticed"
+            } else if self.is_harmless() {
+                "harmless"
             } else {
                 self.message()
             },
@@ -70,6 +73,19 @@ impl Incident {
         }
     }
 
+    /// The code that the answer would have become, and whether that is only inferred.
+    fn code(&self) -> Option<(u32, bool)> {
+        let codes = self.judgement.codes();
+        // Twilio doesn't read the body of an answer with an error status (Twilio docs, 11200).
+        let is_error = matches!(&self.exchange.outcome, Outcome::Answered(answer)
+            if answer.status.is_client_error() || answer.status.is_server_error());
+        if is_error && self.exchange.slot.takes_twiml() && codes.contains(&RETRIEVAL) {
+            return Some((RETRIEVAL, false));
+        }
+        let evidence = self.judgement.first_cause().map(|cause| cause.evidence);
+        codes.first().map(|code| (*code, evidence == Some(Evidence::Inferred)))
+    }
+
     /// Whether Twilio got something that it takes instead of what the backend gave.
     fn is_averted(&self) -> bool {
         let judgement = &self.judgement;
@@ -79,7 +95,20 @@ impl Incident {
             && self.exchange.slot != Slot::Stream
     }
 
+    /// What the backend gave; first what it gave at first, where it was asked again.
     fn gave(&self, telling: Telling) -> String {
+        let last = self.gave_last(telling);
+        match &self.exchange.attempts[..] {
+            [first, _, ..] => {
+                let status = first.status.map(|status| status.as_u16().to_string());
+                let status = status.unwrap_or_else(|| "nothing".to_owned());
+                format!("said {status} at first, and {last} when asked again")
+            }
+            _ => last,
+        }
+    }
+
+    fn gave_last(&self, telling: Telling) -> String {
         let Outcome::Answered(answer) = &self.exchange.outcome else {
             return "gave no answer".to_owned();
         };
@@ -263,8 +292,19 @@ mod tests {
     #[test]
     fn an_action_of_a_call_that_was_over_says_so() {
         let over = "CallSid=CA0123456789abcdef0123456789abcdef&CallStatus=completed";
-        let said = said(Sample::stream_died().form(over));
+        let incident = Sample::stream_died().form(over).incident();
+        assert_eq!(incident.level(), "INFO");
+        let said = incident.summary(Telling::Whole);
+        assert!(said.starts_with("harmless: POST /ended is the action of <Connect>"), "{said}");
         assert!(said.contains("; the call was over (completed); answered "), "{said}");
+    }
+
+    #[test]
+    fn an_error_status_is_what_twilio_logs_and_the_first_answer_is_told() {
+        let json = Sample::default().body(500, "application/json", "{\"error\":\"x\"}");
+        assert!(said(json).starts_with("11200 averted: "));
+        let page = Sample::default().body(200, "text/html", "<!doctype html><h1>Hello</h1>");
+        assert!(said(page).starts_with("12100 averted: "));
     }
 
     #[test]

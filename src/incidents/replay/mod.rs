@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::record::{ParamRecord, Record, Row};
 use crate::guard::{Judgement, Verdict};
-use crate::twilio::{Params, params};
+use crate::twilio::{Params, Slot, params};
 
 /// A request as Twilio sent it, as far as it was kept.
 #[derive(Debug, Clone)]
@@ -57,6 +57,9 @@ pub enum Unfit {
     /// The request itself could not be taken.
     #[error("it was never sent to the backend: {0}")]
     Refused(String),
+    /// It opened a WebSocket, which is more than one request.
+    #[error("it opened a stream; `twiml-guard check` opens one as Twilio does")]
+    Stream,
     /// The record's method or target is none.
     #[error("`{0}` in its record makes no request")]
     Target(String),
@@ -65,6 +68,9 @@ pub enum Unfit {
 impl Request {
     /// The recorded request, substitutes in place of what was masked.
     pub fn of(record: &Record) -> Result<Self, Unfit> {
+        if record.row.slot == Slot::Stream.name() {
+            return Err(Unfit::Stream);
+        }
         let Some(first) = record.attempts.first() else {
             let why = record.failure.clone().unwrap_or_else(|| record.row.cause.clone());
             return Err(Unfit::Refused(why));

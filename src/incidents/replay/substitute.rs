@@ -28,9 +28,8 @@ pub(super) fn value(name: &str, masked: &str) -> String {
 
 /// In place of any text with masked pieces.
 pub(super) fn text(masked: &str) -> String {
-    let masked = masked.replace(MASK, UNKNOWN);
     let mut out = String::with_capacity(masked.len());
-    let mut rest = masked.as_str();
+    let mut rest = masked;
     while let Some((before, after)) = rest.split_once('…') {
         let last: String = after.chars().map_while(ascii_digit).take(4).collect();
         out.push_str(before);
@@ -47,14 +46,16 @@ pub(super) fn text(masked: &str) -> String {
         }
     }
     out.push_str(rest);
-    out
+    out.replace(MASK, UNKNOWN)
 }
 
-/// Digits at the end that a `+` stands before: the beginning of a number.
+/// Digits at the end that a `+` stands before: the beginning of a number. Where it and the last
+/// four read like the number's own end (`+2972…0000` of +29729720000), they are masked too.
 fn begun(text: &str) -> usize {
-    let digits = text.len() - text.trim_end_matches(|c: char| ascii_digit(c).is_some()).len();
+    let is_digit = |c: char| c == '*' || ascii_digit(c).is_some();
+    let digits = text.len() - text.trim_end_matches(is_digit).len();
     let before = text.get(..text.len() - digits).unwrap_or_default();
-    let count = text.chars().rev().map_while(ascii_digit).count();
+    let count = text.chars().rev().take_while(|&c| is_digit(c)).count();
     if before.ends_with('+') && count <= KEPT { digits } else { 0 }
 }
 
@@ -85,6 +86,8 @@ mod tests {
             ("From", "+9725…4724", "+15550104724"),
             ("From", "whatsapp:+1555…4477", "whatsapp:+15550104477"),
             ("From", "sip:+…0123@pbx.example.com", "sip:+15550100123@pbx.example.com"),
+            ("From", "+****…0000", "+15550100000"),
+            ("From", "+2***…0000", "+15550100000"),
             ("CardHint", "…1111", "5550101111"),
             ("Called", "٠…٤٥٦٧", "٠5550104567"),
             ("Digits", "***", "1"),

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::config::route::Route;
-use crate::guard::call::{Authenticity, CallFacts, Role, StreamState};
+use crate::guard::call::{Authenticity, CallFacts, StreamState};
 use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Exchange, Judgement, Oddities, Outcome, RequestFacts,
@@ -22,7 +22,7 @@ use crate::proxy::judging::judge_safely;
 use crate::proxy::worker::Worker;
 use crate::proxy::{noting, routing};
 use crate::telemetry::streams::{Passed, StreamOutcome};
-use crate::twilio::{Params, Slot};
+use crate::twilio::{Params, Slot, SlotSetting};
 
 /// A stream's handshake.
 #[derive(Debug)]
@@ -31,7 +31,6 @@ pub(in crate::proxy) struct Opening {
     pub(super) route: Arc<Route>,
     signature: Authenticity,
     request: RequestFacts,
-    role: Role,
     /// When the handshake came.
     start: Instant,
     /// When its answer came.
@@ -48,8 +47,6 @@ impl Opening {
         start: Instant,
     ) -> Self {
         let params = routing::params(parts, &[]);
-        let question = routing::question(&worker.config, route, parts, &params, Some(Slot::Stream));
-        let role = worker.calls.decide(&question).map(|(_, role)| role).unwrap_or_default();
         let request = RequestFacts {
             method: parts.method.clone(),
             target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
@@ -60,7 +57,7 @@ impl Opening {
         };
         let (worker, route) = (Arc::clone(worker), Arc::clone(route));
         let (signature, sent) = (Authenticity::Unchecked, Sent::default());
-        Self { worker, route, signature, request, role, start, answered: None, sent }
+        Self { worker, route, signature, request, start, answered: None, sent }
     }
 
     /// The same, with what its signature says.
@@ -110,13 +107,16 @@ impl Opening {
                 self.request.params = all.chain(own).collect::<Params>();
             }
         }
+        let is_configured = self.route.slot == SlotSetting::Fixed(Slot::Stream);
+        let sid = report.call_sid.as_deref();
+        let role = worker.calls.stream_role(self.path(), sid, is_configured);
         count(&worker, &report);
         let elapsed = self.answered.unwrap_or_else(|| self.start.elapsed());
         self.sent.total = elapsed;
         let call = CallFacts {
             stream: StreamState::Over(Box::new(report)),
             signature: self.signature.clone(),
-            ..worker.calls.facts(&self.request.params, self.role.clone())
+            ..worker.calls.facts(&self.request.params, role)
         };
         let exchange = Exchange {
             slot: Slot::Stream,

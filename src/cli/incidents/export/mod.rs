@@ -11,7 +11,6 @@ use super::source::Source;
 use super::{Failure, json, say};
 use crate::cli::output::{Written, complain};
 use crate::clock;
-use crate::guard::Verdict;
 use crate::incidents::record::Record;
 use crate::incidents::replay::Request;
 use crate::incidents::store::{Filter, Page, Reader};
@@ -104,8 +103,10 @@ impl Export {
             self.left_out.push(format!("{id}: its request was not kept"));
             return Ok(Written::Read);
         };
-        if self.format == ExportFormat::Pytest && record.row.outcome == Verdict::Untouched.name() {
-            self.left_out.push(format!("{id}: Twilio takes the answer, there was only a warning"));
+        if self.format == ExportFormat::Pytest
+            && let Some(why) = pytest::passes_already(&record)
+        {
+            self.left_out.push(format!("{id}: {why}"));
             return Ok(Written::Read);
         }
         let request = match Request::of(&record) {

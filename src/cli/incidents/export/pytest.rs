@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use super::quote::{comment, python};
 use super::told;
+use crate::guard::Verdict;
+use crate::guard::causes::headers::callback_slow;
 use crate::guard::twiml::grammar;
 use crate::incidents::record::Record;
 use crate::incidents::replay::Request;
@@ -14,6 +16,17 @@ const APP: &str = "APP = None\n";
 const ATTRIBUTES: &str = "ATTRIBUTES = set()\n";
 const ELEMENTS: &str = "ELEMENTS = set()\n";
 const CASES: &str = "CASES = []\n";
+
+/// Why a test could not fail on what was recorded, where that is so.
+pub(super) fn passes_already(record: &Record) -> Option<&'static str> {
+    if record.row.outcome == Verdict::Untouched.name() {
+        Some("Twilio takes the answer, there was only a warning")
+    } else if record.row.cause == callback_slow::CAUSE.slug {
+        Some("the answer only came late, and a test can't tell when it will again")
+    } else {
+        None
+    }
+}
 
 /// The file up to its cases; `app`: the Flask app that is asked unless the environment says
 /// otherwise.
