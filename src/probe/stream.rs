@@ -1,5 +1,6 @@
 //! A stream as Twilio opens it: its headers, its messages, and what came back.
 
+use std::fmt::Write as _;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -148,12 +149,11 @@ impl Stream {
         let signature = client
             .signature(url)
             .map_or(String::new(), |signature| format!("{}: {signature}\r\n", signature::HEADER));
-        let forwarded: String = client
-            .connector()
-            .forwarded(url)
-            .into_iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
+        let mut forwarded = String::new();
+        for (name, value) in client.connector().forwarded(url) {
+            // Writing to a String can't fail.
+            let _ = write!(forwarded, "{name}: {value}\r\n");
+        }
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Twilio.TmeWs/1.0\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{forwarded}{signature}\r\n",

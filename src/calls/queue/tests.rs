@@ -101,7 +101,7 @@ async fn what_is_too_old_is_given_up() {
 #[tokio::test]
 async fn a_damaged_file_is_put_aside() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(disk::FILE);
+    let path = folder.path().join(FILE);
     for damaged in [b"no database at all, and longer than a header. ".repeat(99), {
         let mut bytes = b"SQLite format 3\0".to_vec();
         bytes.resize(5_000, 0xa5);
