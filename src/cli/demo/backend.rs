@@ -17,6 +17,8 @@ pub(super) enum Step {
     Send(Vec<u8>),
     /// These bytes go out one at a time, this far apart.
     Drip(Vec<u8>, Duration),
+    /// So many messages of sound go into a WebSocket, once its stream has started.
+    Speak(u32),
     /// Nothing happens for a while.
     Wait(Duration),
     /// The connection ends in order.
@@ -94,6 +96,7 @@ async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> io::Result<bool> {
                     tokio::time::sleep(apart).await;
                 }
             }
+            Step::Speak(messages) => calls::speak(stream, messages).await?,
             Step::Wait(time) => tokio::time::sleep(time).await,
             Step::Close => {
                 stream.shutdown().await?;

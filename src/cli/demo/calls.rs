@@ -1,16 +1,24 @@
 //! Whole calls: what a caller goes through without the guard, and with it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::answers::{Headers, answer, html, page, plain, twiml};
 use super::backend::{Asked, Step};
 use super::guarded::PUBLIC_HOST;
 use crate::cli::text::fitted;
+use crate::guard::watch::talk::{self, FromTwilio};
 use crate::probe::{Caller, Client, Connector, Ending, Script, Transcript};
 
 /// One way in which calls went wrong in production.
@@ -55,10 +63,9 @@ pub(super) fn plays(asked: &Asked) -> Option<Vec<Step>> {
         "/action/ended" => answer("204 No Content", &[], b""),
         "/stream/dies" => vec![switch(asked), Step::Send(vec![0x88, 2, 0x03, 0xe8]), Step::Close],
         "/stream/done" => {
-            let sound: Vec<u8> = (0..60).flat_map(|_| sound()).collect();
             vec![
                 switch(asked),
-                Step::Send(sound),
+                Step::Speak(60),
                 Step::Wait(Duration::from_millis(900)),
                 Step::Close,
             ]
@@ -104,12 +111,23 @@ fn switch(asked: &Asked) -> Step {
     Step::Send(head.into_bytes())
 }
 
-/// A text frame with 20 ms of silence.
-fn sound() -> Vec<u8> {
-    let payload = STANDARD.encode([0xff; 160]);
-    let said = format!(r#"{{"event":"media","media":{{"payload":"{payload}"}}}}"#);
-    let length = u16::try_from(said.len()).unwrap_or_default().to_be_bytes();
-    [&[0x81, 126], &length[..], said.as_bytes()].concat()
+/// Waits for a stream's `start`, and sends so many messages of 20 ms of silence.
+pub(super) async fn speak(stream: &mut TcpStream, messages: u32) -> io::Result<()> {
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+    while let Some(message) = socket.next().await {
+        let message = message.map_err(io::Error::other)?;
+        let FromTwilio::Start { stream_sid, .. } = talk::from_twilio(&message.into_data()) else {
+            continue;
+        };
+        let payload = STANDARD.encode([0xff; 160]);
+        let said =
+            json!({"event": "media", "streamSid": stream_sid, "media": {"payload": payload}});
+        for _ in 0..messages {
+            socket.send(Message::text(said.to_string())).await.map_err(io::Error::other)?;
+        }
+        break;
+    }
+    Ok(())
 }
 
 /// Calls once; `at` is where the public host is found.

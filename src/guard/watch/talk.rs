@@ -133,7 +133,8 @@ fn sound(base64: &[u8]) -> Duration {
     played(digits as u64 * 3 / 4)
 }
 
-fn played(bytes: u64) -> Duration {
+/// How long so many bytes of mu-law play.
+pub fn played(bytes: u64) -> Duration {
     Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_A_SECOND)
 }
 
