@@ -1,6 +1,5 @@
 //! A stream as Twilio opens it: its headers, its messages, and what came back.
 
-use std::fmt::Write as _;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -149,11 +148,10 @@ impl Stream {
         let signature = client
             .signature(url)
             .map_or(String::new(), |signature| format!("{}: {signature}\r\n", signature::HEADER));
-        let mut forwarded = String::new();
-        for (name, value) in client.connector().forwarded(url) {
-            // Writing to a String can't fail.
-            let _ = write!(forwarded, "{name}: {value}\r\n");
-        }
+        let forwarded = client.connector().forwarded(url).into_iter();
+        let forwarded: Vec<_> =
+            forwarded.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let forwarded = forwarded.concat();
         let request = format!(
             "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: Twilio.TmeWs/1.0\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n{forwarded}{signature}\r\n",

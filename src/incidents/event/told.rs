@@ -363,8 +363,8 @@ mod tests {
             ))
         };
         let genuine = refused(Authenticity::Genuine { url: url.clone() });
-        let part = "; the signature is valid for https://pbx.example.com/voice?token=***, the app's own check refused it; ";
-        assert!(genuine.contains(part), "{genuine}");
+        let part = "the signature is valid for https://pbx.example.com/voice?token=***";
+        assert_eq!(genuine.matches(part).count(), 1, "{genuine}");
         assert!(refused(Authenticity::Forged).contains("; its signature is not Twilio's; "));
         let fine = Sample::default().call(|call| call.signature = Authenticity::Genuine { url });
         assert!(!said(fine.body(500, "text/html", "<h1>")).contains("signature"));
