@@ -120,7 +120,8 @@ pub(super) async fn talk(stream: &mut TcpStream, time: Duration) -> io::Result<(
         }
         if heard.get("event").is_some_and(|event| event == "media") {
             let payload = STANDARD.encode([0xff; 800]);
-            let message_out = json!({"event": "media", "streamSid": sid, "media": {"payload": payload}});
+            let message_out =
+                json!({"event": "media", "streamSid": sid, "media": {"payload": payload}});
             socket.send(Message::text(message_out.to_string())).await.map_err(io::Error::other)?;
         }
     }
