@@ -66,7 +66,7 @@ pub(super) async fn exchange(
     call: CallFacts,
     limit: Duration,
 ) -> Gathered {
-    let signer = Signer::of(&asked);
+    let signer = Signer::of(&asked).filter(|_| policy.resign && !policy.observe);
     let nothing_yet = Failure::Internal { detail: String::new() };
     let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
     let Asked { parts, body, sender, start, .. } = asked;
@@ -77,8 +77,11 @@ pub(super) async fn exchange(
         }
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
-            if let (Some(form), Some(signer)) = (worker.forms.of(route, policy), &signer) {
-                out.resign(signer, form.url(&gathered.exchange.request.target));
+            let is_mapped = out.target.as_str() != gathered.exchange.request.target;
+            match (worker.forms.of(route, policy), &signer) {
+                (Some(form), Some(signer)) => out.resign(signer, form.url(out.target.as_str())),
+                (None, Some(signer)) if is_mapped => out.sign_as_mapped(signer),
+                _ => {}
             }
             loop {
                 ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;

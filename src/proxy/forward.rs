@@ -18,6 +18,7 @@ use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::{AttemptReason, RequestBody as SecondBody, SecondRequest};
 use crate::incidents::Sent;
+use crate::twilio::Params;
 
 /// A request to the backend of a guarded route.
 #[derive(Debug)]
@@ -64,18 +65,28 @@ impl Outbound {
         self.reason = AttemptReason::Resigned { url };
     }
 
+    /// Carries the signature that Twilio would have made for the path that an alias maps to.
+    pub(super) fn sign_as_mapped(&mut self, signer: &Signer) {
+        if let Some(signature) = signer.sign_rewritten(self.target.as_str(), signer.form()) {
+            self.first.0.insert(TWILIO_SIGNATURE, signature);
+        }
+    }
+
     /// Becomes a further request. `false`, unchanged, if its target is no path, or if nobody can
     /// sign it that has to be signed.
     pub(super) fn become_second(&mut self, second: SecondRequest, signer: Option<&Signer>) -> bool {
         let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
         let (mut headers, first_body) = self.first.clone();
+        let mut signed = signer.map(|signer| signer.form().clone()).unwrap_or_default();
         let body = match second.body {
             SecondBody::Same => first_body,
             SecondBody::Empty => {
                 headers = headers::without_body(headers);
+                signed = Params::default();
                 Bytes::new()
             }
             SecondBody::Form(form) => {
+                signed = Params::from_form(&form);
                 headers = headers::without_body(headers);
                 let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
                 headers.insert(CONTENT_TYPE, form_type);
@@ -89,6 +100,12 @@ impl Outbound {
         if let AttemptReason::Resigned { url } = &second.reason {
             let Some(signer) = signer else { return false };
             headers = resigned(headers, signer, url);
+        }
+        let rewritten = signer.filter(|_| second.reason.rewrites());
+        if let Some(signature) =
+            rewritten.and_then(|signer| signer.sign_rewritten(target.as_str(), &signed))
+        {
+            headers.insert(TWILIO_SIGNATURE, signature);
         }
         self.further = Some((headers, body));
         self.method = second.method;

@@ -9,6 +9,7 @@ use super::asked::Asked;
 use super::authenticate::Check;
 use super::routing;
 use crate::config::route::Route;
+use crate::guard::call::Authenticity;
 use crate::guard::{AttemptReason, Exchange, Policy, Rebuilt, rebuilt};
 use crate::twilio::Params;
 use crate::twilio::signature::AuthToken;
@@ -17,6 +18,8 @@ use crate::twilio::signature::AuthToken;
 #[derive(Debug)]
 pub(super) struct Signer {
     token: AuthToken,
+    /// Scheme and authority of the URL that Twilio signed.
+    origin: String,
     form: Params,
 }
 
@@ -27,12 +30,28 @@ impl Signer {
         let (token, body) = (checked.token.clone()?, asked.body.as_ref().ok()?);
         let is_form = routing::is_form(&asked.parts);
         let form = if is_form { Params::from_form(body) } else { Params::default() };
-        Some(Self { token, form })
+        let Authenticity::Genuine { url } = &checked.authenticity else { return None };
+        let end = url.find("://").map_or(0, |at| at + 3);
+        let length = url.get(end..)?.find(['/', '?']).map_or(url.len(), |at| end + at);
+        Some(Self { token, origin: url.get(..length)?.to_owned(), form })
     }
 
     /// The value of the signature's header for a URL.
     pub(super) fn sign(&self, url: &str) -> Option<HeaderValue> {
         HeaderValue::from_str(&self.token.sign(url, self.form.iter())).ok()
+    }
+}
+
+impl Signer {
+    /// The same for a request that was written anew: another path, another method, another form.
+    pub(super) fn sign_rewritten(&self, target: &str, form: &Params) -> Option<HeaderValue> {
+        let url = format!("{}{target}", self.origin);
+        HeaderValue::from_str(&self.token.sign(&url, form.iter())).ok()
+    }
+
+    /// The parameters of the form that Twilio posted.
+    pub(super) fn form(&self) -> &Params {
+        &self.form
     }
 }
 

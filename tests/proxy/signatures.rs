@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use twiml_guard::config::alias::Alias;
 use twiml_guard::config::{Config, SignatureMode, Signatures};
 use twiml_guard::twilio::Params;
 use twiml_guard::twilio::signature::{AuthToken, Keyring};
@@ -218,6 +219,27 @@ fn an_app_that_rebuilds_http_is_signed_for_and_remembered() {
     // Nothing is signed for who is not Twilio.
     let forged = ask(guard.address, call("/voice?x=1", None, ""));
     assert_eq!((forged.status(), backend.requests().len()), (403, 4));
+}
+
+#[test]
+fn a_request_under_an_alias_is_signed_for_the_path_that_the_app_sees() {
+    let backend = checks_against("https://pbx.example.com/voice?x=1");
+    let with_alias = |resign: bool| {
+        let mut config = with_token(backend.address, SignatureMode::Enforce);
+        config.aliases = vec![Alias { from: "/old".to_owned(), to: "/voice".to_owned() }];
+        if !resign {
+            config.routes.clear();
+            route(&mut config, "/voice", "auto", |_| {});
+        }
+        Guard::with(config)
+    };
+    let request = call("/old?x=1", Some("https://pbx.example.com/old?x=1"), "");
+    let signed = with_alias(true);
+    assert_eq!(ask(signed.address, &request).text(), MENU);
+    assert_eq!(backend.requests().len(), 1);
+    let unsigned = with_alias(false);
+    let refused = ask(unsigned.address, &request);
+    assert!(refused.head.contains("details=\"rewrite-refused\""), "{}", refused.head);
 }
 
 #[test]

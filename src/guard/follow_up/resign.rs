@@ -47,22 +47,24 @@ pub fn resign(exchange: &Exchange, policy: &Policy) -> Option<SecondRequest> {
     {
         return None;
     }
+    let own = signed_first(exchange, genuine)?;
     let mut tried = Vec::new();
     for (at, attempt) in exchange.attempts.iter().enumerate() {
         match &attempt.reason {
             AttemptReason::Resigned { url } => tried.push(url),
-            AttemptReason::First if at == 0 => tried.push(genuine),
+            AttemptReason::First if at == 0 => tried.push(&own),
             _ => return None,
         }
     }
     if tried.len() > MAX_RESIGNED {
         return None;
     }
-    let usual = usual(exchange, genuine, policy).into_iter().map(|form| form.url(&request.target));
-    let url = std::iter::once(genuine.clone()).chain(usual).find(|url| !tried.contains(&url))?;
+    let target = &exchange.attempts.first()?.target;
+    let usual = usual(exchange, genuine, policy).into_iter().map(|form| form.url(target));
+    let url = std::iter::once(own.clone()).chain(usual).find(|url| !tried.contains(&url))?;
     Some(SecondRequest {
         method: request.method.clone(),
-        target: request.target.clone(),
+        target: target.clone(),
         body: RequestBody::Same,
         as_https: false,
         reason: AttemptReason::Resigned { url },
@@ -75,15 +77,26 @@ pub fn accepted(exchange: &Exchange) -> Option<&str> {
     let Authenticity::Genuine { url: genuine } = &exchange.call.signature else { return None };
     let last = exchange.attempts.last()?;
     let AttemptReason::Resigned { url } = &last.reason else { return None };
-    (url != genuine && last.status?.is_success()).then_some(url)
+    (*url != signed_first(exchange, genuine)? && last.status?.is_success()).then_some(url)
 }
 
 /// How the backend was shown to rebuild its URLs.
 pub fn rebuilt(exchange: &Exchange, policy: &Policy) -> Option<Rebuilt> {
     let Authenticity::Genuine { url: genuine } = &exchange.call.signature else { return None };
     let accepted = accepted(exchange)?;
-    let target = &exchange.request.target;
+    let target = &exchange.attempts.first()?.target;
     usual(exchange, genuine, policy).into_iter().find(|form| form.url(target) == accepted)
+}
+
+/// The URL that the first request was signed for: Twilio's, or the one that an alias maps it to.
+fn signed_first(exchange: &Exchange, genuine: &str) -> Option<String> {
+    let target = &exchange.attempts.first()?.target;
+    if *target == exchange.request.target {
+        return Some(genuine.to_owned());
+    }
+    let scheme = genuine.find("://").map_or(0, |at| at + 3);
+    let origin = genuine.get(scheme..)?.find(['/', '?']).map_or(genuine.len(), |at| scheme + at);
+    Some(format!("{}{target}", genuine.get(..origin)?))
 }
 
 /// Whether a status says that a check refused the request.
