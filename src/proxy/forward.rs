@@ -77,16 +77,16 @@ impl Outbound {
     pub(super) fn become_second(&mut self, second: SecondRequest, signer: Option<&Signer>) -> bool {
         let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
         let (mut headers, first_body) = self.first.clone();
-        let mut signed = signer.map(|signer| signer.form().clone()).unwrap_or_default();
+        let mut params = signer.map(|signer| signer.form().clone()).unwrap_or_default();
         let body = match second.body {
             SecondBody::Same => first_body,
             SecondBody::Empty => {
                 headers = headers::without_body(headers);
-                signed = Params::default();
+                params = Params::default();
                 Bytes::new()
             }
             SecondBody::Form(form) => {
-                signed = Params::from_form(&form);
+                params = Params::from_form(&form);
                 headers = headers::without_body(headers);
                 let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
                 headers.insert(CONTENT_TYPE, form_type);
@@ -103,7 +103,7 @@ impl Outbound {
         }
         let rewritten = signer.filter(|_| second.reason.rewrites());
         if let Some(signature) =
-            rewritten.and_then(|signer| signer.sign_rewritten(target.as_str(), &signed))
+            rewritten.and_then(|signer| signer.sign_rewritten(target.as_str(), &params))
         {
             headers.insert(TWILIO_SIGNATURE, signature);
         }
