@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::assess::{Assessment, Verdictless, assess_document};
+use super::assess::{Assessment, Verdictless, assess_document, note_stream};
 use super::call::{Authenticity, StreamState};
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
@@ -58,6 +58,7 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         note_signature(exchange, answer, &mut assessment);
         note_head(answer, &mut assessment);
     }
+    note_stream(exchange, &mut assessment);
     note_attempts(exchange, &mut assessment);
     let is_answer =
         matches!(exchange.outcome, Outcome::Answered(_)) && exchange.slot != Slot::Stream;

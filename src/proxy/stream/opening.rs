@@ -213,12 +213,8 @@ fn count(worker: &Worker, report: &StreamReport) {
         StreamEnd::Closed { .. } => StreamOutcome::ClosedWithError,
         StreamEnd::Lost { .. } => StreamOutcome::Lost,
         StreamEnd::Stopped => StreamOutcome::Stopped,
+        StreamEnd::Cut => StreamOutcome::Cut,
     };
-    count_as(worker, report, outcome);
-}
-
-/// Counts a stream and what passed.
-pub(super) fn count_as(worker: &Worker, report: &StreamReport, outcome: StreamOutcome) {
     let [twilio, backend] = [report.inbound, report.outbound]
         .map(|flow| Passed { frames: flow.frames, bytes: flow.bytes });
     worker.metrics.streams().ended(outcome, twilio, backend);
