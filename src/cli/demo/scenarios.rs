@@ -298,7 +298,7 @@ mod tests {
     fn every_kind_of_fault_is_there() {
         let mut kinds: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.kind).collect();
         kinds.dedup();
-        assert_eq!(kinds.len(), 13);
+        assert_eq!(kinds.len(), 14);
         assert!(SCENARIOS.len() >= 35);
     }
 }
