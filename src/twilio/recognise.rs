@@ -43,7 +43,8 @@ pub fn infer(params: &Params) -> Option<Slot> {
     if message && params.has("From") && params.has("To") {
         return Some(if is_delivery_report(params) { Slot::Callback } else { Slot::Messaging });
     }
-    if params.has("CallSid") && is_callback(params) {
+    // A conference outlives its calls: what ends it and its recording name none.
+    if (params.has("CallSid") || params.has("ConferenceSid")) && is_callback(params) {
         return Some(Slot::Callback);
     }
     None
@@ -170,6 +171,17 @@ mod tests {
         assert_eq!(infer_form(inbound), Some(Slot::Messaging));
         let report = "MessageSid=SM1&SmsSid=SM1&SmsStatus=sent&MessageStatus=sent&From=1&To=2";
         assert_eq!(infer_form(report), Some(Slot::Callback));
+    }
+
+    #[test]
+    fn what_becomes_of_a_conference_is_told_without_a_call() {
+        for mark in ["StatusCallbackEvent=conference-end", "RecordingStatus=completed"] {
+            assert_eq!(
+                infer_form(&format!("ConferenceSid=CF1&AccountSid=AC1&{mark}")),
+                Some(Slot::Callback)
+            );
+        }
+        assert_eq!(infer_form("ConferenceSid=CF1&AccountSid=AC1"), None);
     }
 
     #[test]

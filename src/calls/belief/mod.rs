@@ -151,7 +151,7 @@ fn reported(known: &[Known]) -> Option<&Known> {
 }
 
 fn names_a_sid(params: &Params) -> bool {
-    ["CallSid", "MessageSid", "SmsSid"].into_iter().any(|name| params.has(name))
+    ["CallSid", "ConferenceSid", "MessageSid", "SmsSid"].into_iter().any(|name| params.has(name))
 }
 
 #[cfg(test)]

@@ -100,7 +100,10 @@ impl Blame {
         };
         if let Some(other) = self.against {
             // Writing to a String can't fail.
-            let _ = write!(subject, ", though handed out as {other}");
+            let _ = match self.role {
+                Some(_) => write!(subject, ", though a route says {other}"),
+                None => write!(subject, ", though handed out as {other}"),
+            };
         }
         if let Some((url, code)) = &self.fell_back {
             subject.push_str("; ");
@@ -207,8 +210,11 @@ mod tests {
         ] {
             assert!(bare(belief).contains(part), "{}", bare(belief));
         }
-        let against = Blame { against: Some(Slot::Callback), ..action() }.sentence();
-        assert!(against.contains(", though handed out as callback; "), "{against}");
+        let against = Blame { against: Some(Slot::Callback), ..action() };
+        let route = against.sentence();
+        assert!(route.contains(", though a route says callback; "), "{route}");
+        let document = Blame { role: None, ..against }.sentence();
+        assert!(document.contains(", though handed out as callback; "), "{document}");
     }
 
     #[test]
