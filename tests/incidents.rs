@@ -419,7 +419,7 @@ fn one_call_is_told_step_by_step_and_ends_in_who_is_to_blame() {
         .map(|part| page.find(part).unwrap_or_else(|| panic!("{part}: {page}")))
         .to_vec();
     assert!(order.is_sorted(), "{order:?} {page}");
-    assert!(page.contains("\nto blame: 12100 averted: POST /voice ("), "{page}");
+    assert!(page.contains("\nto blame: 11200 averted: POST /voice ("), "{page}");
     let story = recorded.json(&["call", &sid]);
     assert_eq!((&story["live"], &story["sid"]), (&false.into(), &sid.as_str().into()));
     assert_eq!(story["steps"].as_array().unwrap().len(), 4);
