@@ -351,8 +351,8 @@ def test_an_older_file_is_brought_to_this_version(binary, faulty, tmp_path):
         assert told(guard) == []
     assert store.one("PRAGMA user_version") > 1
     for table, rows in tables.items():
-        # An outbreak may go on, or be closed, but is the same one.
-        known = slice(0, 5) if table == "outbreak" else slice(None)
+        # An outbreak may go on with other codes, or be closed, but is the same one. Newer columns stand behind.
+        known = slice(0, 4) if table == "outbreak" else slice(0, len(rows[0]))
         kept = {tuple(row)[known] for row in store.rows(f"SELECT * FROM {table}")}
         assert {row[known] for row in rows} <= kept, table
     assert len(store.records()) == len(tables["record"]) + 1
