@@ -169,6 +169,18 @@ fn passed_callbacks_are_left_alone() {
 }
 
 #[test]
+fn one_that_is_too_large_to_be_read_is_acknowledged_and_goes_no_further() {
+    let backend = Backend::always(answer("200 OK", "", ""));
+    for callbacks in [Callbacks::Pass, Callbacks::Ack] {
+        let guard = Guard::with(with(backend.address, callbacks, None));
+        let form = format!("{CALL}&Filler={}", "x".repeat(80_000));
+        assert_eq!(tell(guard.address, &post("/status", &form)).status(), 204);
+        assert_eq!(guard.stop().answers, 1);
+    }
+    assert!(backend.requests().is_empty());
+}
+
+#[test]
 fn what_failed_is_redelivered_in_order_and_as_it_came() {
     let (backend, works) = moody();
     let folder = tempfile::tempdir().unwrap();
