@@ -2,8 +2,6 @@
 //!
 //! Source: Twilio docs, "Media Streams WebSocket messages", "ConversationRelay WebSocket messages".
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -11,9 +9,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::stream::{Stream, count, reject};
 use crate::guard::stream::{StreamKind, StreamReport};
+use crate::guard::watch::talk::{self, FromBackend};
 
-/// Bytes of mu-law in a second, and in one frame of 20 ms.
-const BYTES_PER_SECOND: u64 = 8_000;
+/// Bytes of mu-law in one frame of 20 ms.
 const FRAME: usize = 160;
 /// Silence in mu-law.
 const SILENCE: u8 = 0xff;
@@ -63,7 +61,7 @@ impl<'a> Sending<'a> {
         let text = message.to_string();
         count(&mut report.inbound, text.len());
         if message.get("media").is_some() {
-            report.inbound.audio += sound(FRAME as u64);
+            report.inbound.audio += talk::played(FRAME as u64);
         } else {
             report.inbound.messages += 1;
         }
@@ -148,35 +146,28 @@ pub(super) fn note(message: &Message, report: &mut StreamReport) {
         _ => return,
     };
     count(&mut report.outbound, text.len());
-    let Ok(Value::Object(said)) = serde_json::from_str(text) else {
-        report.outbound.messages += 1;
-        let shown: String = text.chars().take(60).collect();
-        return reject(report, 31_951, &format!("`{shown}`, which is no JSON object"));
-    };
     if report.kind == StreamKind::ConversationRelay {
         report.outbound.messages += 1;
-        let kind = said.get("type").and_then(Value::as_str).unwrap_or_default();
-        if !matches!(kind, "text" | "play" | "sendDigits" | "language" | "end") {
-            reject(report, 31_951, &format!("a message of type `{kind}`"));
+        if let Some(why) = unfit_for_relay(text) {
+            reject(report, 31_951, &why);
         }
         return;
     }
-    match said.get("event").and_then(Value::as_str).unwrap_or_default() {
-        "media" => {
-            let payload = said.get("media").and_then(|media| media.get("payload")?.as_str());
-            match payload.map(|payload| STANDARD.decode(payload)) {
-                Some(Ok(bytes)) => report.outbound.audio += sound(bytes.len() as u64),
-                _ => reject(report, 31_951, "a media message without a Base64 payload"),
-            }
-        }
-        "mark" | "clear" => report.outbound.messages += 1,
-        other => {
+    match talk::from_backend(text.as_bytes(), report.stream_sid.as_deref()) {
+        FromBackend::Media(sound) => report.outbound.audio += sound,
+        FromBackend::Other => report.outbound.messages += 1,
+        FromBackend::Unfit(why) => {
             report.outbound.messages += 1;
-            reject(report, 31_951, &format!("an event `{other}`"));
+            reject(report, 31_951, &why);
         }
     }
 }
 
-fn sound(bytes: u64) -> Duration {
-    Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_PER_SECOND)
+fn unfit_for_relay(text: &str) -> Option<String> {
+    let Ok(Value::Object(said)) = serde_json::from_str(text) else {
+        return Some(format!("`{}`, which is no JSON object", talk::cut(text)));
+    };
+    let kind = said.get("type").and_then(Value::as_str).unwrap_or_default();
+    let is_known = matches!(kind, "text" | "play" | "sendDigits" | "language" | "end");
+    (!is_known).then(|| format!("a message of type `{}`", talk::cut(kind)))
 }

@@ -114,8 +114,9 @@ async fn serve(
         Plays::Echoes => {
             let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
             while let Some(Ok(message)) = socket.next().await {
-                if message.to_text().is_ok_and(|text| text.contains("\"media\"")) {
-                    let said = r#"{"event":"media","streamSid":"MZ","media":{"payload":"////"}}"#;
+                let said = message.to_text().unwrap_or_default();
+                if said.contains("\"media\"") {
+                    // Its own message back, as it is: it names the stream.
                     let _ = socket.send(Message::text(said)).await;
                 }
             }

@@ -253,7 +253,7 @@ async fn the_self_check_names_what_is_wrong_at_the_start_and_the_guard_serves_on
     let line =
         |message: &str| events.lines().find(|line| line.contains(message)).map(str::to_owned);
     let bad = line("self-check: NO-GO").unwrap_or_else(|| panic!("{events}"));
-    assert!(bad.contains("self-check: POST /webhook/incoming_call answered 405"), "{bad}");
+    assert!(bad.contains("self-check: POST /webhook/incoming_call at start-up: 405"), "{bad}");
     assert!(
         bad.contains("WARN") && line("self-check: GO").unwrap().contains("POST /good"),
         "{events}"

@@ -82,7 +82,7 @@ async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> 
 }
 
 fn log(line: &Line) {
-    let reason = format!("self-check: {} answered {} at start-up", line.request, line.says);
+    let reason = format!("self-check: {} at start-up: {}", line.request, line.says);
     let (cause, code, fix) = (line.cause, line.code, line.fix.as_deref());
     if line.verdict == Verdict::NoGo {
         tracing::warn!(reason, cause, twilio.code = code, fix, "self-check: NO-GO");

@@ -19,6 +19,9 @@ pub(super) enum Step {
     Drip(Vec<u8>, Duration),
     /// Nothing happens for a while.
     Wait(Duration),
+    /// A voice agent that works: what comes is listened to, silence is said for so long, and the
+    /// WebSocket is closed in order.
+    Talk(Duration),
     /// The connection ends in order.
     Close,
     /// The connection ends with a reset.
@@ -95,6 +98,10 @@ async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> io::Result<bool> {
                 }
             }
             Step::Wait(time) => tokio::time::sleep(time).await,
+            Step::Talk(time) => {
+                calls::talk(stream, time).await?;
+                return Ok(false);
+            }
             Step::Close => {
                 stream.shutdown().await?;
                 return Ok(false);

@@ -5,7 +5,7 @@
 //! of the backend that are no WebSocket, where a frame should begin.
 
 mod frames;
-mod talk;
+pub mod talk;
 
 use std::time::Duration;
 

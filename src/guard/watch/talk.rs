@@ -139,7 +139,8 @@ const fn is_blank(b: u8) -> bool {
     matches!(b, b' ' | b'\t' | b'\n' | b'\r' | 0x0c)
 }
 
-fn played(bytes: u64) -> Duration {
+/// How long so many bytes of mu-law play.
+pub fn played(bytes: u64) -> Duration {
     Duration::from_micros(bytes.saturating_mul(1_000_000) / BYTES_A_SECOND)
 }
 

@@ -107,6 +107,9 @@ impl Opening {
                 self.request.params = all.chain(own).collect::<Params>();
             }
         }
+        if report.call_sid.is_none() && !report.has_started {
+            worker.calls.stream_over_of_one(&report);
+        }
         let is_configured = self.route.slot == SlotSetting::Fixed(Slot::Stream);
         let sid = report.call_sid.as_deref();
         let role = worker.calls.stream_role(self.path(), sid, is_configured);

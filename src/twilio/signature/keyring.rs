@@ -75,6 +75,9 @@ impl Keyring {
             }
             None => (None, text),
         };
+        if token.contains(['"', '\'']) {
+            return Err(malformed("quotes; write the token alone"));
+        }
         if !token.bytes().all(|b| b.is_ascii_graphic() && b != b':') {
             return Err(malformed("characters that no token has"));
         }
@@ -151,6 +154,7 @@ mod tests {
             (SID, "found an account without its token"),
             ("ACx:\n", "found an account without its token"),
             ("s3cr3t\u{5d0}", "characters that no token has"),
+            ("\"s3cr3t\"", "found quotes; write the token alone"),
         ] {
             let said = Keyring::parse(text).unwrap_err().to_string();
             assert!(said.contains(expected) && !said.contains("s3cr3t"), "{text:?}: {said}");

@@ -126,9 +126,14 @@ fn as_raw_utf8(target: &str) -> String {
             .count();
         let length = if run == 0 { 1 } else { run * 3 };
         let (run, after) = escapes.split_at(length);
-        match percent_decode_str(run).decode_utf8() {
-            Ok(text) => all.push_str(&text),
-            Err(_) => all.push_str(run),
+        let bytes: Vec<u8> = percent_decode_str(run).collect();
+        let mut at = 0;
+        for chunk in bytes.utf8_chunks() {
+            all.push_str(chunk.valid());
+            // Escapes of what is no UTF-8 stay as they are; a lone `%` is its own byte.
+            let from = at + chunk.valid().len();
+            at = from + chunk.invalid().len();
+            all.push_str(run.get(from * 3..at * 3).unwrap_or_default());
         }
         rest = after;
     }
