@@ -58,11 +58,14 @@ pub fn resign(exchange: &Exchange, policy: &Policy) -> Option<SecondRequest> {
     if tried.len() > MAX_RESIGNED {
         return None;
     }
-    let usual = usual(exchange, genuine, policy).into_iter().map(|form| form.url(&request.target));
-    let url = std::iter::once(genuine.clone()).chain(usual).find(|url| !tried.contains(&url))?;
+    // Not what Twilio asked, where an alias leads elsewhere.
+    let target = &exchange.attempts.first()?.target;
+    let usual = usual(exchange, genuine, policy).into_iter().map(|form| form.url(target));
+    let asked = if *target == request.target { genuine.clone() } else { at(genuine, target) };
+    let url = std::iter::once(asked).chain(usual).find(|url| !tried.contains(&url))?;
     Some(SecondRequest {
         method: request.method.clone(),
-        target: request.target.clone(),
+        target: target.clone(),
         body: RequestBody::Same,
         as_https: false,
         reason: AttemptReason::Resigned { url },
@@ -82,7 +85,7 @@ pub fn accepted(exchange: &Exchange) -> Option<&str> {
 pub fn rebuilt(exchange: &Exchange, policy: &Policy) -> Option<Rebuilt> {
     let Authenticity::Genuine { url: genuine } = &exchange.call.signature else { return None };
     let accepted = accepted(exchange)?;
-    let target = &exchange.request.target;
+    let target = &exchange.attempts.first()?.target;
     usual(exchange, genuine, policy).into_iter().find(|form| form.url(target) == accepted)
 }
 
@@ -122,6 +125,12 @@ fn usual(exchange: &Exchange, genuine: &str, policy: &Policy) -> Vec<Rebuilt> {
     add("https", public, true, true);
     add("http", public, true, true);
     all
+}
+
+/// This path and query on the URL's host.
+fn at(url: &str, target: &str) -> String {
+    let scheme = url.split_once("://").map_or("https", |(scheme, _)| scheme);
+    format!("{scheme}://{}{target}", authority(url))
 }
 
 /// Host and port of a URL.
@@ -215,6 +224,16 @@ mod tests {
                 "http://pbx.example.com/voice/?x=1",
             ]
         );
+    }
+
+    #[test]
+    fn behind_an_alias_the_path_that_the_app_knows_is_signed_and_asked() {
+        let mut exchange = refused(403);
+        exchange.attempts[0].target = "/hooks/voice?x=1".to_owned();
+        let second = resign(&exchange, &policy()).unwrap();
+        let url = "https://pbx.example.com/hooks/voice?x=1".to_owned();
+        assert_eq!(second.target, "/hooks/voice?x=1");
+        assert_eq!(second.reason, AttemptReason::Resigned { url });
     }
 
     #[test]
