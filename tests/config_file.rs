@@ -650,3 +650,26 @@ fn a_token_is_printed_by_its_place_alone() {
     let said = with_variables("trusted_proxies = ['10.1.2.3/8', 'edge']", &[]).unwrap_err();
     assert!(said.contains("not `10.1.2.3/8`") && said.contains("found `edge`"), "{said}");
 }
+
+#[test]
+fn callbacks_that_wait_need_a_folder() {
+    let base = "upstream = \"http://127.0.0.1:5000\"\n";
+    for (key, text) in [
+        ("callbacks", format!("{base}callbacks = \"redeliver\"\n")),
+        (
+            "route.callbacks",
+            format!(
+                "{base}[[route]]\npath = \"/status\"\nslot = \"callback\"\ncallbacks = \"redeliver\"\n"
+            ),
+        ),
+    ] {
+        let said = mistakes(&text);
+        assert!(said.contains("found no `state_dir`") && said.contains(key), "{said}");
+        let folder = if key == "callbacks" {
+            format!("state_dir = \"state\"\n{text}")
+        } else {
+            text.replacen(base, &format!("{base}state_dir = \"state\"\n"), 1)
+        };
+        loaded(&folder);
+    }
+}

@@ -128,20 +128,17 @@ impl Ledger {
         last.map_or(StreamState::None, |stream| stream.state.clone())
     }
 
-    /// The call that waits for a stream on this path, where that is one only.
-    pub(super) fn awaiting(&self, key: &str, now: u64) -> Option<String> {
+    /// The calls that wait for a stream on this path, the newest first; not more than `most`.
+    pub(super) fn awaiting(&self, key: &str, most: usize, now: u64) -> Vec<String> {
         let recent = self
             .accounts
             .newest_first()
             .take_while(|(_, seen, _)| now.saturating_sub(*seen) <= AWAITED_MS);
-        let mut waiting = recent.filter(|(_, _, account)| {
+        let waiting = recent.filter(|(_, _, account)| {
             let last = account.streams.iter().rev().find(|own| own.key == key);
             !account.is_over && last.is_some_and(Stream::is_awaited)
         });
-        match (waiting.next(), waiting.next()) {
-            (Some((sid, ..)), None) => Some(sid.to_owned()),
-            _ => None,
-        }
+        waiting.map(|(sid, ..)| sid.to_owned()).take(most).collect()
     }
 
     /// A stream of this call is now in this state.
@@ -313,12 +310,12 @@ mod tests {
         ledger.hand_out("CA01", ("POST /voice", Slot::Voice), &connect, 1);
         let url = "wss://pbx.example.com/ws".to_owned();
         assert_eq!(ledger.stream("CA01", 1), StreamState::NeverOpened { url });
-        assert_eq!(ledger.awaiting("GET /ws", 2).as_deref(), Some("CA01"));
-        assert_eq!(ledger.awaiting("GET /ws", 2 + AWAITED_MS), None);
+        assert_eq!(ledger.awaiting("GET /ws", 2, 2), ["CA01"]);
+        assert!(ledger.awaiting("GET /ws", 2, 2 + AWAITED_MS).is_empty());
         ledger.hand_out("CA02", ("POST /voice", Slot::Voice), &connect, 3);
-        assert_eq!(ledger.awaiting("GET /ws", 3), None);
+        assert_eq!(ledger.awaiting("GET /ws", 2, 3), ["CA02", "CA01"]);
         ledger.set_stream("CA01", "GET /ws".to_owned(), StreamState::Open, 4);
-        assert_eq!(ledger.awaiting("GET /ws", 4).as_deref(), Some("CA02"));
+        assert_eq!(ledger.awaiting("GET /ws", 2, 4), ["CA02"]);
         assert_eq!(ledger.stream("CA01", 4), StreamState::Open);
         let over = StreamState::Over(Box::default());
         ledger.set_stream("CA01", "GET /ws".to_owned(), over.clone(), 5);
@@ -326,7 +323,7 @@ mod tests {
         // A call that ended waits for nothing.
         let ended = Step { status: Some("completed".to_owned()), ..step("untouched", "x") };
         ledger.note("CA02", ended, 6);
-        assert_eq!(ledger.awaiting("GET /ws", 6), None);
+        assert!(ledger.awaiting("GET /ws", 2, 6).is_empty());
         // The next document hands out another.
         ledger.hand_out("CA01", ("POST /voice", Slot::Voice), &connect, 7);
         assert!(matches!(ledger.stream("CA01", 7), StreamState::NeverOpened { .. }));
@@ -338,7 +335,7 @@ mod tests {
         let start = [handed("/tap", Slot::Stream, false)];
         ledger.hand_out("CA01", ("POST /voice", Slot::Voice), &start, 1);
         assert_eq!(ledger.stream("CA01", 1), StreamState::None);
-        assert_eq!(ledger.awaiting("GET /tap", 1).as_deref(), Some("CA01"));
+        assert_eq!(ledger.awaiting("GET /tap", 2, 1), ["CA01"]);
         ledger.set_stream("CA01", "GET /tap".to_owned(), StreamState::Open, 2);
         assert_eq!(ledger.stream("CA01", 2), StreamState::None);
         // One whose document was not seen may hold it.

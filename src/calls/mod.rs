@@ -35,6 +35,8 @@ use crate::guard::{
 use crate::incidents::timeline::Step;
 use crate::twilio::{Params, Slot};
 
+/// Most of the calls to which one stream is put down that may have been of any.
+const MOST_AWAITING: usize = 64;
 /// Conflicts that are remembered as said.
 const MAX_SAID: usize = 1_000;
 /// The same conflict is said once in this time, in milliseconds.
@@ -163,7 +165,8 @@ impl Calls {
     /// The call whose document last handed out a stream on this path and that has none yet, where
     /// that is one only.
     pub fn awaiting_stream(&self, path: &str) -> Option<String> {
-        lock(&self.voice).awaiting(&key::key("GET", path)?, self.now())
+        let mut waiting = lock(&self.voice).awaiting(&key::key("GET", path)?, 2, self.now());
+        waiting.pop().filter(|_| waiting.is_empty())
     }
 
     /// Whether documents handed this path out as a stream and as nothing else.
@@ -201,6 +204,16 @@ impl Calls {
     pub fn stream_over(&self, call_sid: &str, report: &StreamReport) {
         let state = StreamState::Over(Box::new(report.clone()));
         self.set_stream(call_sid, &report.path, state);
+    }
+
+    /// A stream that never started is over, and nobody can tell whose of the calls that wait for one it
+    /// was: as far as is known, each's. A stream that does start afterwards is its call's own.
+    pub fn stream_over_of_one(&self, report: &StreamReport) {
+        let Some(key) = key::key("GET", &report.path) else { return };
+        let waiting = lock(&self.voice).awaiting(&key, MOST_AWAITING, self.now());
+        for sid in waiting {
+            self.stream_over(&sid, report);
+        }
     }
 
     fn set_stream(&self, call_sid: &str, path: &str, state: StreamState) {

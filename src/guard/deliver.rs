@@ -12,7 +12,7 @@ use super::fallback::Fallback;
 use super::finding::Finding;
 use super::judgement::{Delivery, DeliveryKind, Judgement, Verdict};
 use super::policy::{OnFault, Policy};
-use crate::twilio::Slot;
+use crate::twilio::{Slot, call};
 
 /// Calls get at most this many fallbacks that steer them (design, section 4).
 const MAX_STEERING_FALLBACKS: u32 = 3;
@@ -162,7 +162,9 @@ fn in_place(
     empty: bool,
 ) -> Delivery {
     let acknowledged = findings.iter().any(|finding| finding.is(&document::acknowledgement::CAUSE));
-    let enough = (empty && empty_is_enough(exchange, policy))
+    let nobody_listens = exchange.slot.is_voice() && call::is_over(&exchange.request.params);
+    let enough = nobody_listens
+        || (empty && empty_is_enough(exchange, policy))
         || (acknowledged
             && exchange.slot == Slot::Messaging
             && answer.is_some_and(|answer| answer.status.is_success()));

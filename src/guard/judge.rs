@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::assess::{Assessment, Verdictless, assess_document};
+use super::assess::{Assessment, Verdictless, assess_document, note_stream};
 use super::call::{Authenticity, StreamState};
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
@@ -58,6 +58,7 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
         note_signature(exchange, answer, &mut assessment);
         note_head(answer, &mut assessment);
     }
+    note_stream(exchange, &mut assessment);
     note_attempts(exchange, &mut assessment);
     let is_answer =
         matches!(exchange.outcome, Outcome::Answered(_)) && exchange.slot != Slot::Stream;
@@ -124,6 +125,10 @@ pub(super) fn status_finding(answer: &Answer) -> Option<Finding> {
 
 /// A status callback: whatever came is fine, as long as it says that it arrived.
 fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
+    if is_challenge(exchange, answer) && exchange.call.acknowledged.is_none() {
+        let (findings, outcome) = (Vec::new(), Verdictless::Accepted);
+        return Assessment { findings, outcome, decoded: answer.body.clone() };
+    }
     let mut findings = body_findings(answer);
     findings
         .extend(status_finding(answer).filter(|finding| !finding.is(&status::odd_success::CAUSE)));
@@ -306,7 +311,7 @@ fn without_form(url: &str) -> String {
 
 /// A 401 that asks for Basic or Digest credentials which the request did not carry: Twilio keeps
 /// them in the webhook's URL and sends them when asked (Twilio docs, webhook security).
-pub(super) fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
+pub fn is_challenge(exchange: &Exchange, answer: &Answer) -> bool {
     let asks = |value: &http::HeaderValue| {
         let value = String::from_utf8_lossy(value.as_bytes()).trim_start().to_ascii_lowercase();
         value.starts_with("basic") || value.starts_with("digest")

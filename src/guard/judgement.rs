@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use super::causes::Level;
+use super::causes::{Level, Stage, headers};
 use super::finding::Finding;
 
 /// Verdict, findings and what leaves for Twilio.
@@ -27,10 +27,12 @@ impl Judgement {
         self.findings.first().map(|finding| finding.cause)
     }
 
-    /// Twilio's codes that this answer would have become, the first fault's first, no doubles.
+    /// Twilio's codes that this answer would have become, the most likely first, no doubles.
     pub fn codes(&self) -> Vec<u32> {
         let mut codes = Vec::new();
-        for finding in self.findings.iter().filter(|f| f.cause.level == Level::Fault) {
+        let mut faults: Vec<_> = self.faults().collect();
+        faults.sort_by_key(|finding| !self.is_decisive(finding));
+        for finding in faults {
             for &code in finding.cause.codes {
                 if !codes.contains(&code) {
                     codes.push(code);
@@ -38,6 +40,20 @@ impl Judgement {
             }
         }
         codes
+    }
+
+    fn faults(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.cause.level == Level::Fault)
+    }
+
+    /// Whether its code comes first, whatever else was found: of a callback Twilio only knows that it
+    /// failed, and of an answer that its status condemns no body is read.
+    fn is_decisive(&self, finding: &Finding) -> bool {
+        let of_callback = |finding: &Finding| finding.is(&headers::callback_failed::CAUSE);
+        if self.faults().any(of_callback) {
+            return of_callback(finding);
+        }
+        finding.cause.stage == Stage::Status && finding.repair.is_none()
     }
 }
 

@@ -65,7 +65,7 @@ pub use finding::{Finding, Grade, Place};
 pub use follow_up::resign::{Rebuilt, rebuilt, resign};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
 pub use handed::{Handed, handed_out, is_document};
-pub use judge::judge;
+pub use judge::{is_challenge, judge};
 pub use judgement::{Delivery, DeliveryKind, Judgement, Verdict};
 pub use link::{Link, Purpose};
 pub use policy::Policy;

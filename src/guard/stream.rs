@@ -125,6 +125,8 @@ pub enum StreamEnd {
     },
     /// The guard closed it (1011), because the backend's bytes were no WebSocket.
     Stopped,
+    /// The guard itself ended, and its time for streams was over.
+    Cut,
 }
 
 /// One end of a stream.
@@ -196,7 +198,7 @@ impl StreamReport {
     pub const fn ended_by(&self) -> Option<Side> {
         match self.end {
             StreamEnd::Closed { by, .. } | StreamEnd::Lost { by } => Some(by),
-            StreamEnd::Refused | StreamEnd::Stopped => None,
+            StreamEnd::Refused | StreamEnd::Stopped | StreamEnd::Cut => None,
         }
     }
 
@@ -205,7 +207,7 @@ impl StreamReport {
         match self.end {
             StreamEnd::Closed { code, .. } => matches!(code, None | Some(1000 | 1001)),
             StreamEnd::Lost { by } => by == Side::Twilio,
-            StreamEnd::Refused | StreamEnd::Stopped => false,
+            StreamEnd::Refused | StreamEnd::Stopped | StreamEnd::Cut => false,
         }
     }
 
@@ -269,6 +271,7 @@ impl StreamEnd {
             Self::Stopped => {
                 "stopped by the guard (1011): the backend's bytes were no WebSocket".to_owned()
             }
+            Self::Cut => "cut by the end of the guard".to_owned(),
         }
     }
 }

@@ -10,6 +10,7 @@ use super::record::Row;
 use super::redact::Redaction;
 use super::store::{Filter, Page, Reader, StoreError, StoredIncident};
 use super::view::IncidentView;
+use crate::twilio::call;
 
 /// One exchange or stream of a call, masked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,13 +157,17 @@ fn merged<'r>(
 }
 
 /// The incident that began it: the first whose answer had to be replaced, else the first with a code of
-/// Twilio's.
+/// Twilio's. What the caller could not hear, a callback's or that of a call that was over, comes last.
 fn to_blame(incidents: &[StoredIncident]) -> Option<&StoredIncident> {
+    let is_unheard = |row: &Row| {
+        row.slot == "callback" || row.call_status.as_deref().is_some_and(call::is_terminal)
+    };
     let weight = |stored: &&StoredIncident| match stored.row.outcome.as_str() {
+        _ if is_unheard(&stored.row) => 3,
         "failed" | "replaced" => 0,
         "repaired" if !stored.row.codes.is_empty() => 1,
         _ if !stored.row.codes.is_empty() => 2,
-        _ => 3,
+        _ => 4,
     };
     incidents.iter().min_by_key(weight)
 }
@@ -269,6 +274,11 @@ mod tests {
         assert_eq!(to_blame(&all).unwrap().row.path, "/replaced");
         assert_eq!(to_blame(&all[..2]).unwrap().row.path, "/repaired");
         assert!(to_blame(&[]).is_none());
+        let callback = Row { slot: "callback".to_owned(), ..row(1, "/status", "replaced") };
+        let over = Row { call_status: Some("completed".to_owned()), ..row(2, "/end", "replaced") };
+        let all = [callback, over, row(3, "/get", "repaired")].map(stored);
+        assert_eq!(to_blame(&all).unwrap().row.path, "/get");
+        assert_eq!(to_blame(&all[..2]).unwrap().row.path, "/status");
     }
 
     #[test]

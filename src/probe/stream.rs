@@ -98,7 +98,7 @@ impl Streamed {
     pub fn died(&self) -> bool {
         match &self.report.end {
             StreamEnd::Closed { by, .. } | StreamEnd::Lost { by } => *by == Side::Backend,
-            StreamEnd::Refused | StreamEnd::Stopped => true,
+            StreamEnd::Refused | StreamEnd::Stopped | StreamEnd::Cut => true,
         }
     }
 

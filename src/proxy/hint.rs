@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, Method};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::headers::TWILIO_SIGNATURE;
 
@@ -24,8 +24,15 @@ pub(super) fn looks_like_twilio(headers: &HeaderMap) -> bool {
         || headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"TwilioProxy"))
 }
 
-/// Whether an answer is a web page.
-pub(super) fn is_page(headers: &HeaderMap) -> bool {
+/// Shortest answer that can be a page; a callback's bare acknowledgement is shorter.
+const MIN_PAGE: u64 = 16;
+
+/// Whether an answer is a web page, as far as its head tells.
+pub(super) fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if status == StatusCode::NO_CONTENT || length.is_some_and(|length: u64| length < MIN_PAGE) {
+        return false;
+    }
     headers.get(CONTENT_TYPE).is_some_and(|value| {
         value.as_bytes().get(..9).is_some_and(|start| start.eq_ignore_ascii_case(b"text/html"))
     })
@@ -57,6 +64,22 @@ impl Hints {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_no_body_to_speak_of_is_no_page() {
+        let head = |length: &'static str| {
+            HeaderMap::from_iter([
+                (CONTENT_TYPE, http::HeaderValue::from_static("text/html; charset=utf-8")),
+                (CONTENT_LENGTH, http::HeaderValue::from_static(length)),
+            ])
+        };
+        assert!(is_page(StatusCode::NOT_FOUND, &head("207")));
+        assert!(!is_page(StatusCode::OK, &head("2")));
+        let mut empty = head("0");
+        empty.remove(CONTENT_LENGTH);
+        assert!(!is_page(StatusCode::NO_CONTENT, &empty));
+        assert!(is_page(StatusCode::OK, &empty));
+    }
 
     #[test]
     fn each_path_is_new_once_and_their_number_is_bounded() {

@@ -48,7 +48,7 @@ pub(super) async fn answer(
         Err(failure) => return refuse::no_answer(&route.upstream, &failure),
     };
     if let Some((method, path)) = &suspect
-        && hint::is_page(head.response.headers())
+        && hint::is_page(head.response.status(), head.response.headers())
     {
         worker.hints.page_for_webhook(method, path);
     }

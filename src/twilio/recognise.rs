@@ -1,6 +1,6 @@
 //! Which slot a request belongs to, judged by its parameters alone.
 
-use super::{Params, Slot};
+use super::{Params, Slot, call};
 
 /// Marks of requests whose answer Twilio ignores.
 ///
@@ -56,7 +56,16 @@ fn infer_voice(params: &Params) -> Slot {
     if is_action(params) && !params.has("CallbackSource") {
         return Slot::Action;
     }
-    if is_callback(params) { Slot::Callback } else { Slot::Voice }
+    if is_callback(params) || reports_the_end(params) { Slot::Callback } else { Slot::Voice }
+}
+
+/// Whether this tells that the call has ended, as a number's status callback does without any mark:
+/// how long it lasted, or that nobody ever took it, so that no TwiML was run.
+fn reports_the_end(params: &Params) -> bool {
+    let never_began = ["busy", "canceled", "failed", "no-answer"];
+    call::is_over(params)
+        && (params.has("CallDuration")
+            || params.get("CallStatus").is_some_and(|status| never_began.contains(&status)))
 }
 
 fn is_callback(params: &Params) -> bool {
@@ -120,6 +129,19 @@ mod tests {
             assert_eq!(infer_form(&form), Some(Slot::Callback), "{mark}");
             assert_eq!(recognise(&Params::from_form(form.as_bytes())), None, "{mark}");
         }
+    }
+
+    #[test]
+    fn the_report_of_a_call_that_ended_is_a_callback() {
+        let ended =
+            |rest: &str| infer_form(&format!("CallSid=CA1&AccountSid=AC1&CallStatus={rest}"));
+        for rest in ["completed&CallDuration=9&Duration=1", "no-answer", "busy&CallDuration=0"] {
+            assert_eq!(ended(rest), Some(Slot::Callback), "{rest}");
+        }
+        // The action of a <Connect> whose caller hung up has no mark either.
+        assert_eq!(ended("completed"), Some(Slot::Voice));
+        assert_eq!(ended("in-progress&CallDuration=9"), Some(Slot::Voice));
+        assert_eq!(ended("completed&DialCallStatus=completed"), Some(Slot::Action));
     }
 
     #[test]

@@ -252,6 +252,10 @@ fn stream_of(text: &str) -> Result<StreamState, String> {
             _ => return Err(format!("stream: unknown `{word}`")),
         }
     }
+    if report.end != StreamEnd::Refused {
+        // Twilio's `start` is among the frames, where there are any.
+        (report.status, report.has_started) = (Some(101), report.inbound.frames > 0);
+    }
     Ok(StreamState::Over(Box::new(report)))
 }
 

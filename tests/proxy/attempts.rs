@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::backend::{Backend, answer, twiml};
+use crate::support::binary::Running;
 use crate::support::client::{Answer, CALL, Client, ask};
 use crate::support::guard::{Guard, config, route};
 
@@ -96,4 +97,29 @@ fn observe_mode_shares_nothing() {
         ask(guard.address, attempt("/voice", "t1", CALL));
     }
     assert_eq!(backend.requests().len(), 2);
+}
+
+#[test]
+fn a_retry_after_a_reset_gets_the_answer_from_the_real_guard() {
+    let backend = slow(800);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("guard.toml");
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nworkers = 3\nstate_dir = {:?}\n[ops]\nlisten = \"off\"\n[log]\nformat = \"json\"\n",
+        backend.address,
+        folder.path().join("state"),
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut guard = Running::start(&["serve", "--config", file.to_str().unwrap()]);
+    let address = guard.address();
+    let mut first = Client::to(address);
+    first.say(attempt("/voice", "t1", CALL));
+    thread::sleep(Duration::from_millis(200));
+    // Closed with a reset instead of an end.
+    socket2::SockRef::from(first.socket()).set_linger(Some(Duration::ZERO)).unwrap();
+    drop(first);
+    let while_it_runs = ask(address, attempt("/voice", "t1", CALL));
+    assert!(while_it_runs.text().contains("<Say"), "{}", while_it_runs.text());
+    same(&while_it_runs, &ask(address, attempt("/voice", "t1", CALL)));
+    assert_eq!(backend.requests().len(), 1);
 }

@@ -216,6 +216,40 @@ fn what_waits_is_redelivered_after_a_restart() {
 }
 
 #[test]
+fn several_workers_keep_the_order_of_each_call_and_deliver_once() {
+    let (backend, works) = moody();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = with(backend.address, Callbacks::Redeliver, Some(folder.path()));
+    config.workers = 4;
+    let guard = Guard::with(config);
+    let form = |call: u32, n: u32| {
+        format!("{}&SequenceNumber={n}", CALL.replace("CA0123", &format!("CA{call}123")))
+    };
+    for n in 0..6 {
+        for call in 1..5 {
+            assert_eq!(tell(guard.address, &post("/status", &form(call, n))).status(), 204);
+        }
+    }
+    let failed = backend.requests().len();
+    works.store(true, Ordering::SeqCst);
+    eventually("all are redelivered", || backend.requests().len() >= failed + 24);
+    thread::sleep(Duration::from_millis(300));
+    let taken = backend.requests().split_off(failed);
+    for call in 1..5 {
+        let of_call = |request: &&String| request.contains(&format!("CallSid=CA{call}123"));
+        let own: Vec<&String> = taken.iter().filter(of_call).collect();
+        // Whether the last failure came before or after the change of mood is open.
+        let own = &own[own.len().saturating_sub(6)..];
+        assert_eq!(own.len(), 6, "call {call}");
+        for (n, request) in own.iter().enumerate() {
+            assert!(request.ends_with(&format!("SequenceNumber={n}")), "{request}");
+        }
+    }
+    guard.stop();
+    assert_eq!(queued(folder.path()), 0);
+}
+
+#[test]
 fn partial_results_are_never_queued_and_no_disk_is_no_harm() {
     let (backend, _works) = moody();
     let folder = tempfile::tempdir().unwrap();

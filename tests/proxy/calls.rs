@@ -39,12 +39,27 @@ fn an_empty_action_ends_in_peace_only_after_the_call() {
         let form = CALL.replace("ringing", status);
         ask(guard.address, post("/webhook/stream_ended", &form)).text()
     };
-    // Without its document it looks like any voice request.
-    assert!(ended("completed").contains("<Say"));
+    // Without its document it looks like any voice request, but for one that is over.
+    assert!(ended("completed").contains("<Response/>"));
+    assert!(ended("in-progress").contains("<Say"));
     assert_eq!(ask(guard.address, post("/voice", CALL)).text(), CONNECT);
     assert!(!ended("completed").contains("<Say"));
     assert!(ended("completed").contains("<Response/>"));
     assert!(ended("in-progress").contains("<Say"));
+}
+
+/// A number's status callback has no mark but how long the call took.
+#[test]
+fn the_report_of_a_call_that_ended_passes_as_it_is() {
+    let guard = Guard::before(backend("500 Internal Server Error").address);
+    for end in ["completed&CallDuration=9&Duration=1", "no-answer", "busy"] {
+        let form = CALL.replace("ringing", end);
+        let got = head(&guard, &post("/gone", &form));
+        let is_unchanged = !got.to_ascii_lowercase().contains("twiml-guard-incident");
+        assert!(got.starts_with("HTTP/1.1 204 ") && is_unchanged, "{end}: {got}");
+        let got = head(&guard, &post("/status", &form));
+        assert!(got.starts_with("HTTP/1.1 204 "), "{end}: {got}");
+    }
 }
 
 #[test]

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::{Message, accept, client};
 
 use crate::kit::stream::frame;
 use crate::support::backend::{Backend, answer};
-use crate::support::client::{Client, ask};
+use crate::support::binary::{Running, run, stdout};
+use crate::support::client::{CALL, Client, ask, post};
 use crate::support::guard::{Guard, config, nobody, route};
 
 const HANDSHAKE: &str = "GET /ws/twilio-media?room=7 HTTP/1.1\r\nHost: pbx.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUser-Agent: Twilio.TmeWs/1.0\r\n\r\n";
@@ -256,6 +257,165 @@ fn a_get_elsewhere_is_no_streams() {
     let guard = Guard::before(backend.address);
     let request = "GET /ws/twilio-media HTTP/1.1\r\nHost: pbx.example.com\r\n\r\n";
     assert_eq!(ask(guard.address, request).text(), "plain");
+}
+
+/// Hands out `/ws` as a stream; what opens it is switched and closed at once.
+fn agent() -> Backend {
+    Backend::start(|connection| {
+        while let Some(request) = connection.request() {
+            match request.split(' ').nth(1) {
+                Some("/voice") => connection.say(answer(
+                    "200 OK",
+                    "Content-Type: text/xml\r\n",
+                    "<Response><Connect action=\"/ended\"><Stream url=\"wss://pbx.example.com/ws\"/></Connect></Response>",
+                )),
+                Some("/ws") if !request.contains("Upgrade: websocket") => {
+                    connection.say(answer("200 OK", "Content-Type: text/html\r\n", "<html>"));
+                }
+                Some("/ws") => {
+                    connection.say(SWITCH);
+                    // Twilio's `connected` and `start`.
+                    connection.exactly(started().len());
+                    connection.say(b"\x88\x02\x03\xe8");
+                    while connection.exactly(1).is_some() {}
+                    return;
+                }
+                _ => connection.say("HTTP/1.1 204 No Content\r\n\r\n"),
+            }
+        }
+    })
+}
+
+/// What Twilio says first on the stream of the call in [`CALL`].
+fn started() -> Vec<u8> {
+    let start = "{\"event\":\"start\",\"streamSid\":\"MZ0123456789abcdef0123456789abcdef\",\"start\":{\"callSid\":\"CA0123456789abcdef0123456789abcdef\"}}";
+    [frame(0x81, b"{\"event\":\"connected\"}", true), frame(0x81, start.as_bytes(), true)].concat()
+}
+
+fn on_path(path: &str) -> String {
+    HANDSHAKE.replace("/ws/twilio-media?room=7", path)
+}
+
+#[test]
+fn a_learnt_path_answers_get_without_upgrade_with_426() {
+    let guard = Guard::before(agent().address);
+    let plain = "GET /ws HTTP/1.1\r\nHost: pbx.example.com\r\nUser-Agent: Twilio.TmeWs/1.0\r\n\r\n";
+    assert_eq!(ask(guard.address, plain).text(), "<html>");
+    assert!(ask(guard.address, post("/voice", CALL)).text().contains("<Stream"));
+    assert_eq!(ask(guard.address, plain).status(), 426);
+    // What is not Twilio's may be a page of the same path.
+    assert_eq!(ask(guard.address, plain.replace("Twilio.TmeWs", "Browser")).text(), "<html>");
+}
+
+#[test]
+fn an_upgrade_on_an_auto_route_is_watched_where_it_is_twilios() {
+    let backend = saying(PAGE.as_bytes().to_vec());
+    let mut config = config(backend.address);
+    route(&mut config, "/ws/twilio-media", "auto", |_| {});
+    let guard = Guard::with(config);
+    assert_eq!(open(&guard).rest(), (CLOSE_1011.to_vec(), true));
+    let mut client = Client::to(guard.address);
+    client.say(HANDSHAKE.replace("Twilio.TmeWs", "Browser"));
+    client.head();
+    assert_eq!(client.exactly(PAGE.len()), PAGE.as_bytes());
+}
+
+/// The real guard before a backend; its folder goes with it.
+fn real(backend: &Backend) -> (Running, SocketAddr, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, state) = (folder.path().join("guard.toml"), folder.path().join("state"));
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nstate_dir = \"{}\"\ndrain_timeout = \"1s\"\n[ops]\nlisten = \"off\"\n[log]\nformat = \"json\"\n",
+        backend.address,
+        state.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let mut guard = Running::start(&["serve", "--config", file.to_str().unwrap()]);
+    let address = guard.address();
+    (guard, address, folder)
+}
+
+#[test]
+fn a_dead_stream_and_the_action_behind_it_are_told_as_events() {
+    let backend = agent();
+    let (mut guard, address, _folder) = real(&backend);
+    assert!(ask(address, post("/voice", CALL)).text().contains("<Stream"));
+    let mut client = Client::to(address);
+    client.say(on_path("/ws"));
+    client.head();
+    client.say(started());
+    client.rest();
+    let form = CALL.replace("CallStatus=ringing", "CallStatus=in-progress");
+    let action = ask(address, post("/ended", &form));
+    assert!(action.text().contains("<Say"), "{}", action.text());
+    guard.signal("TERM");
+    let (_, said) = guard.end();
+    let events: Vec<serde_json::Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|event: &serde_json::Value| event.get("cause").is_some())
+        .collect();
+    let [stream, action] = &events[..] else { panic!("{said}") };
+    assert_eq!(stream["message"], "stream failed", "{stream}");
+    assert_eq!(
+        (&stream["slot"], &stream["cause"]),
+        (&"stream".into(), &"stream-died-at-once".into())
+    );
+    let summary = stream["summary"].as_str().unwrap();
+    assert!(summary.contains("closed 1000 by the backend"), "{summary}");
+    assert_eq!(action["message"], "replaced", "{action}");
+    assert_eq!(
+        (&action["cause"], &action["twilio.code"]),
+        (&"no-content".into(), &"12100,12300".into())
+    );
+    assert_eq!(action["causes"], "no-content,stream-died-at-once", "{action}");
+    let summary = action["summary"].as_str().unwrap();
+    for part in [
+        "12100 averted: POST /ended is the action of <Connect> from POST /voice",
+        "0 audio out",
+        "the caller is still on the line",
+    ] {
+        assert!(summary.contains(part), "{summary}");
+    }
+}
+
+#[test]
+fn a_stream_that_the_drain_cuts_is_a_step_of_its_call() {
+    let backend = Backend::start(|connection| {
+        while let Some(request) = connection.request() {
+            if request.starts_with("POST") {
+                // From its first fault on the steps of a call are kept.
+                connection.say(answer("500 Oops", "Content-Type: text/html\r\n", "<h1>"));
+                continue;
+            }
+            connection.say(SWITCH);
+            while connection.exactly(1).is_some() {}
+            return;
+        }
+    });
+    let (mut guard, address, folder) = real(&backend);
+    assert!(ask(address, post("/voice", CALL)).text().contains("<Say"));
+    let mut client = Client::to(address);
+    client.say(on_path("/ws"));
+    client.head();
+    client.say(started());
+    thread::sleep(Duration::from_millis(200));
+    guard.signal("TERM");
+    let (_, said) = guard.end();
+    assert!(said.contains("the drain deadline is over"), "{said}");
+    let state = folder.path().join("state");
+    let story = run(&[
+        "incidents",
+        "call",
+        "CA0123456789abcdef0123456789abcdef",
+        "--state-dir",
+        state.to_str().unwrap(),
+    ]);
+    let story = stdout(&story).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        story.contains("2 frames in") && story.contains("cut by the end of the guard"),
+        "{story}"
+    );
 }
 
 #[test]

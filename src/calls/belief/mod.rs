@@ -40,11 +40,12 @@ pub(super) fn decide(evidence: &Evidence<'_>) -> Option<(Slot, Role)> {
     let Evidence { params, is_route, fixed, own, learnt, .. } = *evidence;
     let all = || own.iter().chain(learnt).filter(|known| known.slot != Slot::Stream);
     if let Some(slot) = fixed {
-        let place = all().find(|known| known.slot == slot).and_then(|known| known.place.clone());
-        // Left silent, a caller would be: worth saying, though the configuration stands.
-        let action = own.iter().find(|known| slot == Slot::Callback && known.is_action());
-        let against = action.map(|known| known.slot);
-        return Some((slot, Role { belief: Belief::Configured, handed_out: place, against }));
+        if let Some(action) = evidence.mistaken_action() {
+            return Some(action);
+        }
+        let handed_out =
+            all().find(|known| known.slot == slot).and_then(|known| known.place.clone());
+        return Some((slot, Role { belief: Belief::Configured, handed_out, against: None }));
     }
     if !is_route && !names_a_sid(params) {
         return None;
@@ -61,6 +62,9 @@ pub(super) fn decide(evidence: &Evidence<'_>) -> Option<(Slot, Role)> {
     match sign {
         Some(Slot::Callback) if !is_route && !params.has("AccountSid") => None,
         Some(slot) => {
+            // No document is asked for a call that is over: at most what its last step was.
+            let is_last = slot == Slot::Voice && call::is_over(params);
+            let slot = if is_last { Slot::Action } else { slot };
             let against = against.filter(|against| *against != slot);
             Some((slot, Role { belief: Belief::Inferred, handed_out: None, against }))
         }
@@ -85,6 +89,17 @@ impl Known {
 }
 
 impl Evidence<'_> {
+    /// The action that a route calls a callback, though a document of this very call handed it out and
+    /// nothing in the request is a callback's: a caller waits, whatever was written by hand.
+    fn mistaken_action(&self) -> Option<(Slot, Role)> {
+        let is_report = recognise::infer(self.params) == Some(Slot::Callback);
+        let action = self.own.iter().find(|known| known.is_action());
+        let known = action.filter(|_| self.fixed == Some(Slot::Callback) && !is_report)?;
+        let handed_out = known.place.clone();
+        let role = Role { belief: Belief::ThisCall, handed_out, against: Some(Slot::Callback) };
+        Some((known.slot, role))
+    }
+
     /// Of the ways in which a URL is known, the one that the parameters do not contradict.
     fn fitting<'k>(
         &self,
@@ -122,8 +137,7 @@ impl Evidence<'_> {
         // No new document is asked for a call that is over.
         if call::is_over(self.params) {
             let action = first(&|known| known.is_action());
-            let report = || self.params.has("CallDuration").then(|| reported(known)).flatten();
-            return action.or_else(|| first(&|_| true)).or_else(report);
+            return action.or_else(|| first(&|_| true)).or_else(|| reported(known));
         }
         if voice.is_some() && (!has_begun || self.is_first) {
             return voice;

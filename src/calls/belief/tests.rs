@@ -102,13 +102,16 @@ fn the_state_of_the_call_tells_a_beginning_from_an_end() {
         OVER,
         &[
             ("", "voice:Redirect. action:Connect.action", "", "action this-call Connect"),
-            ("", "", "callback:Number.statusCallback", "voice inferred against callback"),
+            ("", "", "callback:Number.statusCallback", "callback learnt Number"),
+            ("", "", "", "action inferred"),
+            ("CallDuration=9", "", "", "callback inferred"),
+            ("CallDuration=9", "", "action:Dial.action", "action learnt Dial"),
             ("CallDuration=9", "", "callback:Number.statusCallback", "callback learnt Number"),
             (
                 "CallDuration=9",
                 "",
                 "action:Dial.action callback:Number.statusCallback",
-                "action learnt Dial",
+                "callback learnt Number",
             ),
         ],
     );
@@ -204,7 +207,18 @@ fn what_is_configured_stands() {
     assert_eq!(fixed(Slot::Voice, ""), "voice configured");
     assert_eq!(fixed(Slot::Action, "callback:Dial.x action:Dial.action"), "action configured Dial");
     assert_eq!(fixed(Slot::Action, "callback:Dial.x"), "action configured");
-    assert_eq!(fixed(Slot::Callback, "action:Dial.action"), "callback configured against action");
+    assert_eq!(fixed(Slot::Callback, "callback:Dial.x"), "callback configured Dial");
+}
+
+#[test]
+fn an_action_of_this_call_is_no_callback_whatever_was_written_by_hand() {
+    let row =
+        |form| Row { fixed: Some(Slot::Callback), own: "action:Connect.action", ..Row::new(form) };
+    assert_eq!(row(VOICE).decided(), "action this-call Connect against callback");
+    let report = "CallSid=CA1&AccountSid=AC1&CallStatus=completed&CallbackSource=x";
+    assert_eq!(row(report).decided(), "callback configured");
+    let elsewhere = Row { own: "", learnt: "action:Connect.action", ..row(VOICE) };
+    assert_eq!(elsewhere.decided(), "callback configured");
 }
 
 #[test]

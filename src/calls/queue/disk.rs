@@ -4,16 +4,52 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, params};
 
-use crate::clock::now_ms;
-use crate::incidents::store::{prepare_folder, set_aside};
+use crate::incidents::store::{StoreError, prepare_folder, quick_check};
 
 /// The file's name in the state directory.
 pub const FILE: &str = "callbacks.db";
 
 /// What a row takes beside its texts, about.
 const ROW_BYTES: usize = 256;
+
+/// Why the file can't be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    /// It is damaged, and stays so.
+    #[error("{0}")]
+    Damaged(String),
+    /// Anything else: no space, read-only, another guard's, …
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::Error::{FromSqlConversionFailure, InvalidColumnType, Utf8Error};
+        let code = error.sqlite_error_code();
+        // Not even the guard's own tables hold what it writes there.
+        let is_strange =
+            matches!(error, FromSqlConversionFailure(..) | InvalidColumnType(..) | Utf8Error(..));
+        match code {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(error.to_string())
+            }
+            _ if is_strange => Self::Damaged(error.to_string()),
+            _ => Self::Other(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Damaged(_) => Self::Damaged(error.to_string()),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
 
 /// A callback as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,31 +79,15 @@ impl Waiting {
 }
 
 /// Opens the file, made if it is not there, for this process alone.
-pub(super) fn open(folder: &Path) -> Result<Connection, String> {
-    prepare_folder(folder).map_err(|error| error.to_string())?;
+pub(super) fn open(folder: &Path) -> Result<Connection, Fault> {
+    prepare_folder(folder)?;
     let path = folder.join(FILE);
     let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-    made.map_err(|error| format!("{}: {error}", path.display()))?;
-    match connect(&path) {
-        Err(error) if is_damaged(&error) => {
-            let aside = set_aside(&path, now_ms()).map_err(|error| error.to_string())?;
-            tracing::error!(
-                %error,
-                file = %aside.display(),
-                "what waited of callbacks is damaged: it was put aside and is lost"
-            );
-            open(folder)
-        }
-        opened => opened.map_err(|error| format!("{}: {error}", path.display())),
-    }
+    made.map_err(|error| Fault::Other(format!("{}: {error}", path.display())))?;
+    connect(&path)
 }
 
-fn is_damaged(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+fn connect(path: &Path) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     // Two guards would both deliver what waits.
@@ -90,6 +110,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
             peer TEXT NOT NULL
         )",
     )?;
+    quick_check(&db)?;
     Ok(db)
 }
 
@@ -97,7 +118,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn put<'c>(
     db: &mut Connection,
     callbacks: impl Iterator<Item = (u64, &'c Waiting)>,
-) -> rusqlite::Result<()> {
+) -> Result<(), Fault> {
     let transaction = db.transaction()?;
     for (seq, callback) in callbacks {
         let Waiting { lane, time_ms, method, target, headers, body, peer } = callback;
@@ -106,32 +127,32 @@ pub(super) fn put<'c>(
             params![signed(seq), lane, signed(*time_ms), method, target, headers, body, peer],
         )?;
     }
-    transaction.commit()
+    Ok(transaction.commit()?)
 }
 
 /// Erases callbacks, all or none.
-pub(super) fn erase(db: &mut Connection, seqs: &[u64]) -> rusqlite::Result<()> {
+pub(super) fn erase(db: &mut Connection, seqs: &[u64]) -> Result<(), Fault> {
     let transaction = db.transaction()?;
     for seq in seqs {
         transaction.execute("DELETE FROM callback WHERE seq = ?1", [signed(*seq)])?;
     }
-    transaction.commit()
+    Ok(transaction.commit()?)
 }
 
 /// Reads one callback.
-pub(super) fn read(db: &Connection, seq: u64) -> rusqlite::Result<Option<Waiting>> {
-    db.query_row("SELECT * FROM callback WHERE seq = ?1", [signed(seq)], waiting).optional()
+pub(super) fn read(db: &Connection, seq: u64) -> Result<Option<Waiting>, Fault> {
+    Ok(db.query_row("SELECT * FROM callback WHERE seq = ?1", [signed(seq)], waiting).optional()?)
 }
 
 /// Place, lane, time and size of everything that waits.
-pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<(u64, String, u64, usize)>> {
+pub(super) fn all(db: &Connection) -> Result<Vec<(u64, String, u64, usize)>, Fault> {
     let mut statement = db.prepare("SELECT * FROM callback ORDER BY seq")?;
     let rows = statement.query_map([], |row| {
         let callback = waiting(row)?;
         let seq = unsigned(row.get(0)?);
         Ok((seq, callback.lane.clone(), callback.time_ms, callback.size()))
     })?;
-    rows.collect()
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 fn waiting(row: &rusqlite::Row<'_>) -> rusqlite::Result<Waiting> {

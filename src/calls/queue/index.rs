@@ -162,6 +162,24 @@ impl Index {
         old.into_iter().map(|(_, seq)| seq).collect()
     }
 
+    /// Forgets all that is on disk; gives how many.
+    pub(super) fn forget(&mut self) -> usize {
+        let stored = |(name, lane): (&String, &Lane)| {
+            let ready = lane.waiting.iter().filter(|(_, entry)| entry.is_ready);
+            ready.map(|(seq, _)| (name.clone(), *seq)).collect::<Vec<_>>()
+        };
+        let all: Vec<_> = self.lanes.iter().flat_map(stored).collect();
+        for (name, seq) in &all {
+            self.remove(name, *seq);
+        }
+        all.len()
+    }
+
+    /// Whether a quarter of the room is free.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.count < MAX_COUNT / 4 * 3 && self.bytes < self.max_bytes / 4 * 3
+    }
+
     /// How many wait, and since when the oldest.
     pub(super) fn standing(&self) -> (usize, Option<u64>) {
         let all = self.lanes.values().flat_map(|lane| lane.waiting.values());

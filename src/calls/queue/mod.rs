@@ -9,6 +9,7 @@ mod index;
 mod thread;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,6 +48,8 @@ struct Inner {
     index: Mutex<Index>,
     changed: Notify,
     messages: Mutex<Sender<Message>>,
+    /// Whether it was said that there is no room.
+    is_full: AtomicBool,
     metrics: Metrics,
 }
 
@@ -70,6 +73,7 @@ impl Queue {
             index: Mutex::new(Index::new(config.max_size, first_seq)),
             changed: Notify::new(),
             messages: Mutex::new(sender),
+            is_full: AtomicBool::new(false),
             metrics,
         }));
         let mut keeper = thread::Keeper::new(folder, config.keep_for, Arc::downgrade(&queue.0));
@@ -124,7 +128,9 @@ impl Queue {
 
     async fn store(&self, seq: u64, callback: Waiting) -> Result<(), Unstored> {
         let lane = callback.lane.clone();
-        if !self.index().reserve(&lane, seq, callback.time_ms, callback.size()) {
+        let is_room = self.index().reserve(&lane, seq, callback.time_ms, callback.size());
+        self.say_room(is_room);
+        if !is_room {
             return Err(Unstored::Full);
         }
         let (answer, stored) = oneshot::channel();
@@ -143,6 +149,25 @@ impl Queue {
             Err(_) => self.index().remove(&lane, seq),
         }
         stored
+    }
+
+    /// Says once that the queue is full, and that there is room again.
+    fn say_room(&self, is_room: bool) {
+        let is_full = &self.0.is_full;
+        if !is_room {
+            if !is_full.swap(true, Ordering::Relaxed) {
+                let (count, _) = self.index().standing();
+                tracing::error!(
+                    count,
+                    "the queue of callbacks is full; raise `callbacks_max_size`, or mend the backend: until then further callbacks are acknowledged only, and a failed one is lost"
+                );
+            }
+        } else if is_full.load(Ordering::Relaxed)
+            && self.index().is_roomy()
+            && is_full.swap(false, Ordering::Relaxed)
+        {
+            tracing::info!("the queue of callbacks has room again");
+        }
     }
 
     fn send(&self, message: Message) {

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::{Inner, Waiting, disk};
+use super::disk::Fault;
+use super::{FILE, Inner, Waiting, disk};
 use crate::clock;
+use crate::incidents::store::set_aside;
 use crate::telemetry::metrics::CallbackCount;
 
 /// How often the file is tried again, and old callbacks are looked for.
@@ -100,59 +102,70 @@ impl Keeper {
         }
     }
 
+    /// Opens the file; a damaged one is put aside and a new one begun.
     pub(super) fn open(&mut self) {
-        match disk::open(&self.folder) {
-            Ok(db) => {
-                let loaded = self.is_loaded || self.load(&db);
-                self.is_loaded = loaded;
-                self.db = loaded.then_some(db);
-            }
-            Err(error) => self.failed(error),
+        if let Err(fault) = self.try_open()
+            && self.failed(&fault)
+            && let Err(fault) = self.try_open()
+        {
+            self.failed(&fault);
         }
     }
 
-    /// Takes up what waited when the last run ended.
-    fn load(&mut self, db: &Connection) -> bool {
-        let Some(queue) = self.queue.upgrade() else { return false };
-        match disk::all(db) {
-            Ok(all) => {
-                if !all.is_empty() {
-                    tracing::info!(
-                        count = all.len(),
-                        "callbacks of an earlier run are redelivered"
-                    );
-                }
-                let mut index = queue.index();
-                for (seq, lane, time_ms, size) in all {
-                    index.restore(&lane, seq, time_ms, size);
-                }
-                drop(index);
-                queue.changed.notify_one();
-                true
-            }
-            Err(error) => {
-                self.failed(error.to_string());
-                false
-            }
+    fn try_open(&mut self) -> Result<(), Fault> {
+        let db = disk::open(&self.folder)?;
+        if !self.is_loaded {
+            self.load(&db)?;
+            self.is_loaded = true;
         }
+        self.db = Some(db);
+        Ok(())
+    }
+
+    /// Takes up what waited when the last run ended.
+    fn load(&mut self, db: &Connection) -> Result<(), Fault> {
+        let Some(queue) = self.queue.upgrade() else { return Ok(()) };
+        let all = disk::all(db)?;
+        if !all.is_empty() {
+            tracing::info!(count = all.len(), "callbacks of an earlier run are redelivered");
+        }
+        let mut index = queue.index();
+        for (seq, lane, time_ms, size) in all {
+            index.restore(&lane, seq, time_ms, size);
+        }
+        drop(index);
+        queue.changed.notify_one();
+        Ok(())
     }
 
     fn put(&mut self, puts: Vec<Put>) {
         if puts.is_empty() {
             return;
         }
-        let written = match &mut self.db {
-            Some(db) => disk::put(db, puts.iter().map(|(seq, callback, _)| (*seq, &**callback)))
-                .map_err(|error| error.to_string()),
-            None => Err(self.fault.clone().unwrap_or_else(|| "it is not open".to_owned())),
-        };
-        match &written {
-            Ok(()) => self.fine(),
-            Err(error) => self.failed(error.clone()),
+        let mut written = self.write(&puts);
+        if let Err(fault) = written {
+            let said = fault.to_string();
+            written = if self.failed(&fault) {
+                self.open();
+                self.write(&puts)
+            } else {
+                Err(Fault::Other(said))
+            };
+        }
+        if written.is_ok() {
+            self.fine();
         }
         for (_, _, done) in puts {
-            let _ = done.send(written.clone());
+            let _ = done.send(written.as_ref().map(|&()| ()).map_err(ToString::to_string));
         }
+    }
+
+    fn write(&mut self, puts: &[Put]) -> Result<(), Fault> {
+        let Some(db) = &mut self.db else {
+            let fault = self.fault.clone();
+            return Err(Fault::Other(fault.unwrap_or_else(|| "it is not open".to_owned())));
+        };
+        disk::put(db, puts.iter().map(|(seq, callback, _)| (*seq, &**callback)))
     }
 
     fn erase(&mut self) {
@@ -162,17 +175,24 @@ impl Keeper {
         }
         match disk::erase(db, &self.gone) {
             Ok(()) => self.gone.clear(),
-            Err(error) => self.failed(error.to_string()),
+            Err(fault) => self.renew(&fault),
         }
     }
 
     fn read(&mut self, seq: u64) -> Option<Waiting> {
         match disk::read(self.db.as_ref()?, seq) {
             Ok(found) => found,
-            Err(error) => {
-                self.failed(error.to_string());
+            Err(fault) => {
+                self.renew(&fault);
                 None
             }
+        }
+    }
+
+    /// Goes on with a new file, where this one is damaged.
+    fn renew(&mut self, fault: &Fault) {
+        if self.failed(fault) {
+            self.open();
         }
     }
 
@@ -214,8 +234,26 @@ impl Keeper {
         }
     }
 
-    /// Nothing can be written for now; the log says so once.
-    fn failed(&mut self, error: String) {
+    /// Nothing can be written for now; the log says so once. `true`: the file was damaged and is put
+    /// aside, a new one can be begun.
+    fn failed(&mut self, fault: &Fault) -> bool {
+        let error = fault.to_string();
+        if matches!(fault, Fault::Damaged(_)) {
+            self.db = None;
+            let path = self.folder.join(FILE);
+            match set_aside(&path, clock::now_ms()) {
+                Ok(aside) => {
+                    self.forget(&error, &aside);
+                    return true;
+                }
+                Err(refused) => tracing::error!(
+                    error,
+                    path = %path.display(),
+                    fault = %refused,
+                    "the queue of callbacks is damaged and can't be put aside"
+                ),
+            }
+        }
         if self.fault.is_none() {
             tracing::error!(
                 error,
@@ -223,5 +261,21 @@ impl Keeper {
             );
         }
         self.fault = Some(error);
+        false
+    }
+
+    /// What waited in a damaged file waits no more.
+    fn forget(&mut self, error: &str, aside: &Path) {
+        self.is_loaded = true;
+        self.gone.clear();
+        let Some(queue) = self.queue.upgrade() else { return };
+        let lost = u64::try_from(queue.index().forget()).unwrap_or(u64::MAX);
+        queue.metrics.callback(CallbackCount::GivenUp, lost);
+        tracing::error!(
+            error,
+            aside = %aside.display(),
+            count = lost,
+            "the queue of callbacks is damaged: it was put aside with what waited, a new one is begun"
+        );
     }
 }

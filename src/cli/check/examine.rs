@@ -199,7 +199,7 @@ fn told(streamed: &Streamed) -> String {
             format!("the connection of {} ended without a close frame", who(*by))
         }
         StreamEnd::Refused => "refused".to_owned(),
-        StreamEnd::Stopped => "given up".to_owned(),
+        StreamEnd::Stopped | StreamEnd::Cut => "given up".to_owned(),
     };
     let spoken = match report.kind {
         StreamKind::ConversationRelay => format!("{} messages back", report.outbound.messages),

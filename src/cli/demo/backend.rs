@@ -17,10 +17,11 @@ pub(super) enum Step {
     Send(Vec<u8>),
     /// These bytes go out one at a time, this far apart.
     Drip(Vec<u8>, Duration),
-    /// So many messages of sound go into a WebSocket, once its stream has started.
-    Speak(u32),
     /// Nothing happens for a while.
     Wait(Duration),
+    /// A voice agent that works: what comes is listened to, silence is said for so long, and the
+    /// WebSocket is closed in order.
+    Talk(Duration),
     /// The connection ends in order.
     Close,
     /// The connection ends with a reset.
@@ -96,8 +97,11 @@ async fn play(stream: &mut TcpStream, steps: Vec<Step>) -> io::Result<bool> {
                     tokio::time::sleep(apart).await;
                 }
             }
-            Step::Speak(messages) => calls::speak(stream, messages).await?,
             Step::Wait(time) => tokio::time::sleep(time).await,
+            Step::Talk(time) => {
+                calls::talk(stream, time).await?;
+                return Ok(false);
+            }
             Step::Close => {
                 stream.shutdown().await?;
                 return Ok(false);

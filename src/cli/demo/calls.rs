@@ -7,18 +7,19 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{SinkExt as _, StreamExt as _};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::timeout_at;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::answers::{Headers, answer, html, page, plain, twiml};
 use super::backend::{Asked, Step};
 use super::guarded::PUBLIC_HOST;
 use crate::cli::text::fitted;
-use crate::guard::watch::talk::{self, FromTwilio};
 use crate::probe::{Caller, Client, Connector, Ending, Script, Transcript};
 
 /// One way in which calls went wrong in production.
@@ -44,6 +45,8 @@ static STORIES: &[Story] = &[
 
 /// Patience with a backend that never answers, in place of Twilio's 15 s.
 const PATIENCE: Duration = Duration::from_millis(1_800);
+/// A WebSocket's close frame, code 1000.
+const GOODBYE: [u8; 4] = [0x88, 2, 0x03, 0xe8];
 const SAYS: usize = 32;
 const ALONE: usize = 33;
 
@@ -61,15 +64,8 @@ pub(super) fn plays(asked: &Asked) -> Option<Vec<Step>> {
         "/voice/call-refused" => stream("refused"),
         "/voice/call-garbage" => stream("garbage"),
         "/action/ended" => answer("204 No Content", &[], b""),
-        "/stream/dies" => vec![switch(asked), Step::Send(vec![0x88, 2, 0x03, 0xe8]), Step::Close],
-        "/stream/done" => {
-            vec![
-                switch(asked),
-                Step::Speak(60),
-                Step::Wait(Duration::from_millis(900)),
-                Step::Close,
-            ]
-        }
+        "/stream/dies" => vec![switch(asked), Step::Send(GOODBYE.to_vec()), Step::Close],
+        "/stream/done" => vec![switch(asked), Step::Talk(Duration::from_millis(300))],
         "/stream/refused" => html("400 BAD REQUEST", &page("Bad Request")),
         "/stream/garbage" => {
             let page = b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n".to_vec();
@@ -111,22 +107,30 @@ fn switch(asked: &Asked) -> Step {
     Step::Send(head.into_bytes())
 }
 
-/// Waits for a stream's `start`, and sends so many messages of 20 ms of silence.
-pub(super) async fn speak(stream: &mut TcpStream, messages: u32) -> io::Result<()> {
+/// Says silence into a stream, 100 ms of it for each message that comes, and closes it.
+pub(super) async fn talk(stream: &mut TcpStream, time: Duration) -> io::Result<()> {
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-    while let Some(message) = socket.next().await {
-        let message = message.map_err(io::Error::other)?;
-        let FromTwilio::Start { stream_sid, .. } = talk::from_twilio(&message.into_data()) else {
-            continue;
-        };
-        let payload = STANDARD.encode([0xff; 160]);
-        let said =
-            json!({"event": "media", "streamSid": stream_sid, "media": {"payload": payload}});
-        for _ in 0..messages {
-            socket.send(Message::text(said.to_string())).await.map_err(io::Error::other)?;
+    let end = tokio::time::Instant::now() + time;
+    let mut sid = String::new();
+    while let Ok(Some(Ok(message))) = timeout_at(end, socket.next()).await {
+        let heard = message.into_text().unwrap_or_default();
+        let heard: Value = serde_json::from_str(&heard).unwrap_or_default();
+        if let Some(named) = heard.get("streamSid").and_then(Value::as_str) {
+            named.clone_into(&mut sid);
         }
-        break;
+        if heard.get("event").is_some_and(|event| event == "media") {
+            let payload = STANDARD.encode([0xff; 800]);
+            let message_out =
+                json!({"event": "media", "streamSid": sid, "media": {"payload": payload}});
+            socket.send(Message::text(message_out.to_string())).await.map_err(io::Error::other)?;
+        }
     }
+    socket
+        .close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() }))
+        .await
+        .map_err(io::Error::other)?;
+    // What still comes is read, so that the close is not answered by a reset.
+    while let Ok(Some(Ok(_))) = timeout_at(end + time, socket.next()).await {}
     Ok(())
 }
 
@@ -137,7 +141,8 @@ async fn called(story: &Story, at: SocketAddr) -> Option<Transcript> {
     let connector =
         Connector::new(None).ok()?.detour(public.clone(), format!("http://{at}/").parse().ok()?);
     let client = Client::new(connector, None).patience(PATIENCE);
-    let script = Script { frames: 20, ..Script::default() };
+    let pace = Duration::from_millis(20);
+    let script = Script { frames: 20, pace, ..Script::default() };
     Some(Caller::new(client, script).call(public).await)
 }
 

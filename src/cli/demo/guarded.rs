@@ -200,7 +200,9 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
     };
     // No file of the working directory is the demo's, nor is the environment.
     let nowhere = PathBuf::from("/nonexistent");
-    let sources = Sources { flags, env: BTreeMap::new(), cwd: nowhere };
+    // Its calls take less than a second.
+    let env = [("TWIML_GUARD_STREAMS_DONE_AFTER".to_owned(), "200ms".to_owned())];
+    let sources = Sources { flags, env: BTreeMap::from(env), cwd: nowhere };
     let mut config = config::load(&sources)?.config;
     config.budget = BUDGET;
     config.workers = 1;

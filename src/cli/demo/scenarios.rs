@@ -36,6 +36,7 @@ const XML: &str = "4   XML made by hand";
 const EMPTY: &str = "5   Empty and cut answers";
 const PLATFORM: &str = "6   Pages of servers, platforms and frameworks";
 const LINKS: &str = "7   Broken URLs";
+const VERBS: &str = "7b  Verbs and attributes";
 const METHOD: &str = "8   The wrong method";
 const AROUND: &str = "9   Text glued around the document";
 const CODING: &str = "10  Compression that nobody asked for";
@@ -167,8 +168,19 @@ scenarios! {
         Voice "/voice/two-schemes" "wss://https:// in a Stream" => |_| twiml(
             "<Response><Connect><Stream url=\"wss://https://pbx.example.com/media\"/></Connect></Response>",
         );
+        Voice "/voice/schemeless" "the own host without https:" => |_| twiml(
+            "<Response><Play>pbx.example.com/hello.mp3</Play></Response>",
+        );
         Voice "/voice/slashes" "// after the own host" => |_| twiml(
             "<Response><Redirect>https://pbx.example.com//voice/healthy</Redirect></Response>",
+        );
+    }
+    VERBS {
+        Voice "/voice/tracks" "both_tracks in a <Connect>" => |_| twiml(
+            "<Response><Connect><Stream url=\"wss://pbx.example.com/media\" track=\"both_tracks\"/></Connect></Response>",
+        );
+        Voice "/voice/placeholder" "a {CALL_SID} left unfilled" => |_| twiml(
+            "<Response><Connect><Stream url=\"wss://pbx.example.com/media\"><Parameter name=\"CallSid\" value=\"{CALL_SID}\"/></Stream></Connect></Response>",
         );
     }
     METHOD {

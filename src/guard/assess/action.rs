@@ -1,7 +1,10 @@
 //! An empty answer to an action: nothing more to say, or a caller left in silence.
 
+use super::{Assessment, Verdictless};
 use crate::guard::call::StreamState;
+use crate::guard::causes::{Check, stream};
 use crate::guard::exchange::Exchange;
+use crate::guard::finding::Finding;
 use crate::guard::policy::Policy;
 use crate::guard::stream::{Side, StreamEnd, StreamKind, StreamReport};
 use crate::twilio::{Slot, call, recognise};
@@ -33,6 +36,39 @@ pub(super) fn silence(exchange: &Exchange, policy: &Policy) -> (bool, Option<Str
     let waits = call::status_is_known(params).then(|| "the caller is still on the line".to_owned());
     let why: Vec<String> = stream.into_iter().chain(waits).collect();
     (false, Some(why.join("; ")).filter(|why| !why.is_empty()))
+}
+
+/// Joins a stream that died at once or never started with the action that says nothing behind it:
+/// there the caller is left. Behind any other answer the backend has spoken, and what the stream
+/// came to is on its own record; that nothing of it passed here may be another guard's doing.
+pub(in crate::guard) fn note_stream(exchange: &Exchange, assessment: &mut Assessment) {
+    let params = &exchange.request.params;
+    let is_silent = matches!(assessment.outcome, Verdictless::Empty | Verdictless::Unfit);
+    if exchange.slot != Slot::Action
+        || !is_silent
+        || call::is_over(params)
+        || call::step_is_done(params)
+        || !follows_stream(exchange)
+    {
+        return;
+    }
+    match &exchange.call.stream {
+        StreamState::NeverOpened { url } => {
+            let evidence = format!("no handshake came for {url}");
+            let cause = &stream::stream_never_started::CAUSE;
+            assessment.findings.push(Finding::new(cause, evidence));
+        }
+        StreamState::Over(report) => {
+            let joined =
+                [&stream::stream_never_started::CAUSE, &stream::stream_died_at_once::CAUSE];
+            let found = joined.into_iter().filter_map(|cause| match cause.check {
+                Check::Stream(find) => Some(Finding::new(cause, find(report)?)),
+                _ => None,
+            });
+            assessment.findings.extend(found);
+        }
+        StreamState::None | StreamState::Open => {}
+    }
 }
 
 /// Whether the request comes because a `<Connect>` ended.
@@ -81,6 +117,7 @@ fn ended(end: &StreamEnd) -> String {
         }
         StreamEnd::Lost { by } => format!("cut by {}", side(by)),
         StreamEnd::Refused => "refused".to_owned(),
+        StreamEnd::Cut => "cut by the end of the guard".to_owned(),
         StreamEnd::Stopped => "stopped because the backend's bytes were no WebSocket".to_owned(),
     }
 }

@@ -22,6 +22,8 @@ use crate::guard::policy::Policy;
 use crate::guard::recover::{Circumstances, Recovered, recover};
 use crate::twilio::Slot;
 
+pub(super) use self::action::note_stream;
+
 /// What an answer came to, before it is known what leaves.
 #[derive(Debug)]
 pub struct Assessment {

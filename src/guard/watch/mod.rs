@@ -95,10 +95,24 @@ impl Lane {
         };
         let room = limit - kept.len().min(limit);
         let bytes = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        let Some(mask) = head.mask else { return kept.extend_from_slice(bytes) };
-        let mut turned = mask;
-        turned.rotate_left(usize::try_from(at % 4).unwrap_or_default());
-        kept.extend(bytes.iter().zip(turned.iter().cycle()).map(|(byte, key)| byte ^ key));
+        let before = kept.len();
+        kept.extend_from_slice(bytes);
+        if let Some(mut mask) = head.mask {
+            mask.rotate_left(usize::try_from(at % 4).unwrap_or_default());
+            unmask(kept.get_mut(before..).unwrap_or_default(), mask);
+        }
+    }
+}
+
+/// Takes the mask off, many bytes in one step.
+fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
+    let wide = u32::from_ne_bytes(mask);
+    let (fours, rest) = bytes.as_chunks_mut::<4>();
+    for four in fours {
+        *four = (u32::from_ne_bytes(*four) ^ wide).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(mask) {
+        *byte ^= key;
     }
 }
 
@@ -165,6 +179,11 @@ impl Watch {
     /// One side's connection ended, so long after the 101.
     pub fn ended(&mut self, side: Side, now: Duration) {
         self.end(StreamEnd::Lost { by: side }, now);
+    }
+
+    /// The guard ends, so long after the 101.
+    pub fn cut(&mut self, now: Duration) {
+        self.end(StreamEnd::Cut, now);
     }
 
     fn lane(&mut self, from: Side) -> &mut Lane {

@@ -481,7 +481,7 @@ mod tests {
         let (_, shown) = shown.split_once(' ').unwrap();
         assert_eq!(
             shown,
-            "WARN  replaced  POST /webhook/incoming_call  slot=voice  cause=html-page  twilio=12100,11200,11217\n     \
+            "WARN  replaced  POST /webhook/incoming_call  slot=voice  cause=html-page  twilio=11200,11217,12100\n     \
              11200 averted: POST /webhook/incoming_call (taken for voice); the backend said 500 text/html (a web page instead of TwiML: OperationalError); answered fallback \"voice\"; fix: this route's error handler returns a web page; return TwiML from it (Flask: @app.errorhandler)\n     \
              backend answered 500 text/html \"<title>OperationalError</title><p>password=***, call +1555…4477</p>\" in 184 ms; delivered fallback \"voice\"\n     \
              seen: a web page instead of TwiML at line 1 column 1: OperationalError\n     \

@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::blame::Blame;
 use super::{Incident, line};
 use crate::guard::call::StreamState;
-use crate::guard::causes::{Cause, Evidence, Level};
+use crate::guard::causes::{Cause, Evidence, Level, headers};
 use crate::guard::media::ContentType;
 use crate::guard::stream::StreamEnd;
 use crate::guard::{DeliveryKind, Finding, Outcome, Verdict};
@@ -14,9 +14,6 @@ use crate::twilio::{Slot, call};
 /// Causes that say that nobody wrote the answer for Twilio: the path may be the wrong one.
 const STRAY: [&str; 5] =
     ["html-page", "json-answer", "method-refused", "not-found", "single-page-app"];
-
-/// Twilio's code for an answer with an error status.
-const RETRIEVAL: u32 = 11_200;
 
 /// How much of what the backend said may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +35,10 @@ impl Incident {
         let first = judgement.findings.first();
         let slot = exchange.slot;
         let is_stream = slot == Slot::Stream;
-        let code = self.code().filter(|_| !self.is_harmless());
+        let code = judgement.codes().first().filter(|_| !self.is_harmless()).map(|code| {
+            let source = judgement.findings.iter().find(|f| f.cause.codes.contains(code));
+            (*code, source.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
+        });
         let method = line(exchange.request.method.as_str(), 20);
         let role = &exchange.call.role;
         Blame {
@@ -69,21 +69,17 @@ impl Incident {
             state: (slot.is_voice()).then(|| self.state()).flatten(),
             sent: self.sent(),
             known: if self.is_stray() { self.known() } else { Vec::new() },
-            fix: first.map(|finding| finding.cause.remedy.to_owned()).unwrap_or_default(),
+            fix: first.map(|finding| self.fix(finding)).unwrap_or_default(),
         }
     }
 
-    /// The code that the answer would have become, and whether that is only inferred.
-    fn code(&self) -> Option<(u32, bool)> {
-        let codes = self.judgement.codes();
-        // Twilio doesn't read the body of an answer with an error status (Twilio docs, 11200).
-        let is_error = matches!(&self.exchange.outcome, Outcome::Answered(answer)
-            if answer.status.is_client_error() || answer.status.is_server_error());
-        if is_error && self.exchange.slot.takes_twiml() && codes.contains(&RETRIEVAL) {
-            return Some((RETRIEVAL, false));
+    /// What to fix; no TwiML is asked of a callback.
+    fn fix(&self, first: &Finding) -> String {
+        let remedy = first.cause.remedy;
+        if self.exchange.slot == Slot::Callback && remedy.contains("TwiML") {
+            return headers::callback_failed::CAUSE.remedy.to_owned();
         }
-        let evidence = self.judgement.first_cause().map(|cause| cause.evidence);
-        codes.first().map(|code| (*code, evidence == Some(Evidence::Inferred)))
+        remedy.to_owned()
     }
 
     /// Whether Twilio got something that it takes instead of what the backend gave.

@@ -120,7 +120,7 @@ pub(super) fn for_writing(path: &Path) -> Result<Writable, StoreError> {
 }
 
 /// Reads the whole file: slow where it is large.
-pub(super) fn quick_check(db: &Connection) -> Result<(), StoreError> {
+pub(crate) fn quick_check(db: &Connection) -> Result<(), StoreError> {
     let said: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(StoreError::Damaged(said)) }
 }
@@ -154,7 +154,7 @@ fn cannot_share(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(CannotOpen | ReadOnly | SystemIoFailure))
 }
 
-/// Puts a damaged store aside, with the files that belong to it; gives its new name.
+/// Puts a damaged database aside, with the files that belong to it; gives its new name.
 pub(crate) fn set_aside(path: &Path, now_ms: u64) -> io::Result<PathBuf> {
     let named = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();

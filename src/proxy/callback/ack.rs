@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-use super::{PROMPT, acknowledgement, ask, is_taken};
+use super::{PROMPT, acknowledgement, ask, asks_credentials, is_taken};
 use crate::guard::{CallFacts, Failure};
 use crate::incidents::new_id;
 use crate::proxy::attempts::Reply;
@@ -57,7 +57,7 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
     let start = job.asked.start;
     let mut attempt = Box::pin(ask(worker, &job));
     if let Ok(gathered) = timeout_at((start + PROMPT).into(), attempt.as_mut()).await {
-        if !is_taken(&gathered.exchange.outcome) {
+        if !is_taken(&gathered.exchange.outcome) && !asks_credentials(&gathered.exchange) {
             worker.metrics.callback(CallbackCount::Acknowledged, 1);
         }
         drop(attempt);

@@ -21,7 +21,7 @@ use super::exchange::{Gathered, exchange};
 use super::guarded::Job;
 use super::worker::Worker;
 use crate::config::route::Callbacks;
-use crate::guard::{BodyEnd, Failure, Outcome};
+use crate::guard::{BodyEnd, Exchange, Failure, Outcome, is_challenge};
 use crate::twilio::Slot;
 
 pub(super) use self::ack::Background;
@@ -89,6 +89,11 @@ fn is_unwritten(outcome: &Outcome) -> bool {
 fn is_taken(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Answered(answer)
         if answer.status.is_success() && answer.end == BodyEnd::Complete)
+}
+
+/// Whether the backend asks Twilio for the credentials that it keeps in the URL: it will come again.
+fn asks_credentials(exchange: &Exchange) -> bool {
+    matches!(&exchange.outcome, Outcome::Answered(answer) if is_challenge(exchange, answer))
 }
 
 /// The 204 in the backend's place.

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Request, Version};
 use tokio::time::timeout_at;
 
 use super::ack::{self, done};
-use super::{PATIENCE, PROMPT, acknowledgement, ask, is_taken};
+use super::{PATIENCE, PROMPT, acknowledgement, ask, asks_credentials, is_taken};
 use crate::calls::queue::{Due, Queue, Waiting};
 use crate::clock;
 use crate::guard::CallFacts;
@@ -48,7 +48,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
     let mut attempt = Box::pin(ask(worker, &job));
     if let Ok(gathered) = timeout_at((start + PROMPT).into(), attempt.as_mut()).await {
         drop(attempt);
-        if is_taken(&gathered.exchange.outcome) {
+        if is_taken(&gathered.exchange.outcome) || asks_credentials(&gathered.exchange) {
             claim.taken();
         } else {
             worker.metrics.callback(CallbackCount::Acknowledged, 1);

@@ -107,6 +107,9 @@ impl Opening {
                 self.request.params = all.chain(own).collect::<Params>();
             }
         }
+        if report.call_sid.is_none() && !report.has_started {
+            worker.calls.stream_over_of_one(&report);
+        }
         let is_configured = self.route.slot == SlotSetting::Fixed(Slot::Stream);
         let sid = report.call_sid.as_deref();
         let role = worker.calls.stream_role(self.path(), sid, is_configured);
@@ -210,12 +213,8 @@ fn count(worker: &Worker, report: &StreamReport) {
         StreamEnd::Closed { .. } => StreamOutcome::ClosedWithError,
         StreamEnd::Lost { .. } => StreamOutcome::Lost,
         StreamEnd::Stopped => StreamOutcome::Stopped,
+        StreamEnd::Cut => StreamOutcome::Cut,
     };
-    count_as(worker, report, outcome);
-}
-
-/// Counts a stream and what passed.
-pub(super) fn count_as(worker: &Worker, report: &StreamReport, outcome: StreamOutcome) {
     let [twilio, backend] = [report.inbound, report.outbound]
         .map(|flow| Passed { frames: flow.frames, bytes: flow.bytes });
     worker.metrics.streams().ended(outcome, twilio, backend);

@@ -266,3 +266,67 @@ impl Lane {
         Poll::Ready(Ok(before))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// Takes the stream for over once a byte came from the backend.
+    #[derive(Debug, Default)]
+    struct Once {
+        is_over: bool,
+    }
+
+    impl Watcher for Once {
+        fn see(&mut self, from: Side, _: &[u8]) -> Passage {
+            self.is_over |= from == Side::Backend;
+            Passage::But(0)
+        }
+
+        fn ended(&mut self, _: Side) {}
+
+        fn is_over(&self) -> bool {
+            self.is_over
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_over_is_let_go_after_a_minute_of_silence() {
+        let (mut caller, twilio) = duplex(64);
+        let (mut handler, backend) = duplex(64);
+        let start = Instant::now();
+        let joined = tokio::spawn(async move {
+            join(twilio, backend, &mut Once::default()).await;
+            start.elapsed()
+        });
+        // An open stream may be silent for as long as it likes.
+        sleep(Duration::from_mins(10)).await;
+        assert!(!joined.is_finished());
+        handler.write_all(b"x").await.unwrap();
+        sleep(Duration::from_secs(50)).await;
+        // What still passes begins the minute anew.
+        caller.write_all(b"y").await.unwrap();
+        sleep(Duration::from_secs(50)).await;
+        assert!(!joined.is_finished());
+        let expected = Duration::from_secs(600 + 50 + 60);
+        let took = joined.await.unwrap();
+        assert!(took >= expected && took < expected + Duration::from_secs(1), "{took:?}");
+        let mut rest = Vec::new();
+        caller.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"x");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_who_leaves_the_other_in_silence_is_followed() {
+        let (caller, twilio) = duplex(64);
+        let (mut handler, backend) = duplex(64);
+        drop(caller);
+        let joined = tokio::spawn(async move { join(twilio, backend, &mut Once::default()).await });
+        let mut rest = Vec::new();
+        handler.read_to_end(&mut rest).await.unwrap();
+        drop(handler);
+        joined.await.unwrap();
+    }
+}

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use http::HeaderMap;
 
-use super::opening::{Opening, count_as, switch};
+use super::opening::{Opening, switch};
 use super::pipe::Watcher;
 use crate::guard::stream::Side;
 use crate::guard::watch::{Passage, Watch};
-use crate::telemetry::streams::{OpenStream, StreamOutcome};
+use crate::telemetry::streams::OpenStream;
 
 /// A stream that runs.
 #[derive(Debug)]
@@ -90,8 +90,10 @@ impl Watcher for Watched {
 impl Drop for Watched {
     /// Cut in the middle: by the guard's own end, or unseen.
     fn drop(&mut self) {
-        if let (Some((opening, _)), Some(watch)) = (&self.opening, &self.watch) {
-            count_as(&opening.worker, watch.report(), StreamOutcome::Cut);
+        let now = self.since.elapsed();
+        if let Some(watch) = &mut self.watch {
+            watch.cut(now);
         }
+        self.tell();
     }
 }

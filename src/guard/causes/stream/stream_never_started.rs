@@ -1,8 +1,7 @@
-//! `stream-never-started`: a stream was opened and ended before its `start` (or `setup`).
+//! `stream-never-started`: a stream was handed out or opened, and its `start` (or `setup`) never came.
 
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
-use crate::guard::stream::StreamReport;
-use crate::guard::stream::Side;
+use crate::guard::stream::{Side, StreamReport};
 
 /// The catalogue entry.
 pub static CAUSE: Cause = Cause {
@@ -11,8 +10,8 @@ pub static CAUSE: Cause = Cause {
     level: Level::Fault,
     codes: &[],
     evidence: Evidence::Inferred,
-    explain: "a stream was opened and ended before its `start` (or `setup`)",
-    remedy: "the handler has to keep the socket until Twilio closes it: one that returns at once (a route without a receive loop, a missing `await`) ends it; and a 101 must name no subprotocol that Twilio did not ask for",
+    explain: "a stream was handed out or opened, and its `start` (or `setup`) never came",
+    remedy: "no handshake at all: is the URL in the TwiML the one that leads here, and is there one guard only? Opened and ended: the handler has to keep the socket until Twilio closes it: one that returns at once (a route without a receive loop, a missing `await`) ends it; and a 101 must name no subprotocol that Twilio did not ask for",
     action: "nothing: the bytes pass as they are",
     check: Check::Stream(find),
 };
