@@ -239,7 +239,8 @@ mod tests {
         let mut exchange = refused(403);
         exchange.attempts[0].target = "/hooks/voice?x=1".to_owned();
         let second = resign(&exchange, &policy()).unwrap();
-        let url = "https://pbx.example.com/hooks/voice?x=1".to_owned();
+        // The first was signed for the public host and this path already.
+        let url = "http://pbx.example.com/hooks/voice?x=1".to_owned();
         assert_eq!(second.target, "/hooks/voice?x=1");
         assert_eq!(second.reason, AttemptReason::Resigned { url });
     }
