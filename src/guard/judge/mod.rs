@@ -1,11 +1,16 @@
 //! The judge: the stages in their order.
 
-use std::borrow::Cow;
+mod callback;
+mod signed;
+mod stream;
 
 use bytes::Bytes;
 
+use callback::{acknowledged, callback};
+use signed::{is_rightly_refused, note_signature, without_form};
+use stream::stream;
+
 use super::assess::{Assessment, Verdictless, assess_document, note_stream};
-use super::call::{Authenticity, StreamState};
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
 use super::deliver::deliver;
@@ -14,7 +19,6 @@ use super::finding::{Finding, Grade};
 use super::follow_up::{self, resign};
 use super::judgement::Judgement;
 use super::policy::Policy;
-use super::stream::StreamReport;
 use super::words;
 use crate::twilio::Slot;
 
@@ -76,7 +80,7 @@ fn found(evidence: impl Fn(Check) -> Option<String>) -> Vec<Finding> {
 }
 
 /// For what in its head readers refuse the answer, and how the body ended, if not as announced.
-pub(super) fn body_findings(answer: &Answer) -> Vec<Finding> {
+pub(in crate::guard) fn body_findings(answer: &Answer) -> Vec<Finding> {
     let mut findings = head_findings(answer, Level::Fault);
     findings.extend(found(|check| match check {
         Check::Body(find) => find(answer),
@@ -109,89 +113,18 @@ fn head_findings(answer: &Answer, level: Level) -> Vec<Finding> {
 }
 
 /// Cookies that Twilio refuses, one finding each.
-pub(super) fn cookie_findings(answer: &Answer) -> Vec<Finding> {
+pub(in crate::guard) fn cookie_findings(answer: &Answer) -> Vec<Finding> {
     let refused = cookies::of(answer).refused.into_iter().take(MAX_LINES);
     let finding = |evidence| Finding::new(&headers::cookie_refused::CAUSE, evidence);
     refused.map(|evidence| finding(evidence).repaired(Grade::Inferred)).collect()
 }
 
 /// The causes of the status, if it is one.
-pub(super) fn status_finding(answer: &Answer) -> Option<Finding> {
+pub(in crate::guard) fn status_finding(answer: &Answer) -> Option<Finding> {
     let fires =
         |cause: &&'static Cause| matches!(cause.check, Check::Status(find) if find(answer.status));
     let cause = CAUSES.iter().copied().find(fires)?;
     Some(Finding::new(cause, format!("status {}", answer.status)))
-}
-
-/// A status callback: whatever came is fine, as long as it says that it arrived.
-fn callback(exchange: &Exchange, answer: &Answer) -> Assessment {
-    if is_challenge(exchange, answer) && exchange.call.acknowledged.is_none() {
-        let (findings, outcome) = (Vec::new(), Verdictless::Accepted);
-        return Assessment { findings, outcome, decoded: answer.body.clone() };
-    }
-    let mut findings = body_findings(answer);
-    findings
-        .extend(status_finding(answer).filter(|finding| !finding.is(&status::odd_success::CAUSE)));
-    if answer.status.is_redirection() {
-        findings.push(redirect_refused(answer));
-    }
-    let outcome = match (findings.is_empty(), acknowledged(exchange)) {
-        (true, None) => Verdictless::Accepted,
-        (true, Some(after)) => {
-            let status = answer.status.as_u16();
-            let took = exchange.elapsed.as_secs_f32();
-            let evidence = format!("{after}, the backend answered {status} after {took:.1} s");
-            let finding = Finding::new(&headers::callback_slow::CAUSE, evidence);
-            findings.push(finding.repaired(Grade::Lossless));
-            Verdictless::Acknowledged
-        }
-        (false, after) => {
-            let after = after.map_or_else(String::new, |after| format!("; {after}"));
-            let evidence = format!("status {}{after}", answer.status);
-            // First: what a callback lacks is not TwiML, whatever else is true of the answer.
-            findings.insert(0, Finding::new(&headers::callback_failed::CAUSE, evidence));
-            Verdictless::Unfit
-        }
-    };
-    Assessment { findings, outcome, decoded: answer.body.clone() }
-}
-
-/// That Twilio was answered in the backend's place, where it was.
-fn acknowledged(exchange: &Exchange) -> Option<String> {
-    let after = exchange.call.acknowledged?;
-    Some(format!("acknowledged for you after {:.1} s", after.as_secs_f32()))
-}
-
-/// A stream: whatever answered its handshake passes; what it came to is only said.
-fn stream(exchange: &Exchange) -> Assessment {
-    let report = report_of(exchange);
-    let findings = found(|check| match check {
-        Check::Stream(find) => find(&report),
-        _ => None,
-    });
-    match &exchange.outcome {
-        Outcome::Answered(answer) => {
-            let decoded = answer.body.clone();
-            Assessment { findings, outcome: Verdictless::Accepted, decoded }
-        }
-        Outcome::Failed(_) => {
-            Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
-        }
-    }
-}
-
-/// What the stream came to; where nobody watched it, what its handshake tells.
-fn report_of(exchange: &Exchange) -> Cow<'_, StreamReport> {
-    if let StreamState::Over(report) = &exchange.call.stream {
-        return Cow::Borrowed(report);
-    }
-    let mut report =
-        StreamReport { path: exchange.request.path().to_owned(), ..StreamReport::default() };
-    match &exchange.outcome {
-        Outcome::Answered(answer) => report.note_answer(answer),
-        Outcome::Failed(failure) => report.failure = Some(failure.clone()),
-    }
-    Cow::Owned(report)
 }
 
 fn redirect_refused(answer: &Answer) -> Finding {
@@ -268,45 +201,6 @@ fn rewritten(exchange: &Exchange) -> Option<String> {
 
 fn path_of(target: &str) -> &str {
     target.split('?').next().unwrap_or_default()
-}
-
-/// Whether the backend refused what Twilio did not send: that is as it should be.
-fn is_rightly_refused(exchange: &Exchange, answer: &Answer) -> bool {
-    exchange.call.signature.is_refuted()
-        && resign::is_refused(answer.status.as_u16())
-        && answer.end == BodyEnd::Complete
-        && exchange.attempts.len() <= 1
-}
-
-/// A check of the backend that refused what Twilio signed is at fault, not the request.
-fn note_signature(exchange: &Exchange, answer: &Answer, assessment: &mut Assessment) {
-    let Authenticity::Genuine { url } = &exchange.call.signature else { return };
-    let is_refusal = |found: &Finding| {
-        found.is(&status::unauthorized::CAUSE) || found.is(&status::csrf_refused::CAUSE)
-    };
-    let Some(at) = assessment.findings.iter().position(is_refusal) else { return };
-    let evidence = format!(
-        "status {}; the signature is valid for {}; your app's check refused it",
-        answer.status,
-        without_form(url)
-    );
-    let named = Finding {
-        repair: assessment.findings[at].repair,
-        ..Finding::new(&status::genuine_request_refused::CAUSE, evidence)
-    };
-    if assessment.findings[at].is(&status::csrf_refused::CAUSE) {
-        assessment.findings.insert(at, named);
-    } else {
-        assessment.findings[at] = named;
-    }
-}
-
-/// A URL without the parameters that Twilio put into its query.
-fn without_form(url: &str) -> String {
-    let Some((bare, query)) = url.split_once('?') else { return url.to_owned() };
-    let own: Vec<_> =
-        query.split('&').filter(|p| !p.starts_with(|c: char| c.is_ascii_uppercase())).collect();
-    if own.is_empty() { bare.to_owned() } else { format!("{bare}?{}", own.join("&")) }
 }
 
 /// A 401 that asks for Basic or Digest credentials which the request did not carry: Twilio keeps
