@@ -13,7 +13,7 @@ use crate::guard::causes::{Cause, document, status};
 use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome, Policy};
 use crate::incidents::timeline::Step;
-use crate::twilio::{Params, Slot};
+use crate::twilio::{Params, Slot, call};
 
 /// Longest status that is noted; Twilio's longest has 11 characters.
 const MAX_STATUS: usize = 32;
@@ -94,7 +94,7 @@ fn step(
         cause: judgement.first_cause().map(|cause| cause.slug.to_owned()),
         told: match stream(exchange) {
             Some(report) => worker.redaction.text(&report.words()),
-            None => told(&judgement.delivery),
+            None => told(&judgement.delivery) + &fell_back(worker, exchange),
         },
         incident,
     }
@@ -122,6 +122,17 @@ fn status_of(params: &Params) -> Option<String> {
     let names = ["CallStatus", "MessageStatus", "SmsStatus"];
     let status = names.into_iter().find_map(|name| params.get(name))?;
     Some(status.chars().filter(char::is_ascii_graphic).take(MAX_STATUS).collect())
+}
+
+/// Whose fault made Twilio ask here, where it fell back.
+fn fell_back(worker: &Worker, exchange: &Exchange) -> String {
+    let Some(fell) = call::fell_back(&exchange.request.params, exchange.slot) else {
+        return String::new();
+    };
+    let url = fell.url.map_or_else(|| "another URL".to_owned(), |url| worker.redaction.target(url));
+    let code: String = fell.code.unwrap_or("no code").chars().take(MAX_STATUS).collect();
+    let url: String = url.chars().take(MAX_PATH).collect();
+    format!("; Twilio fell back here because {url} gave {code}")
 }
 
 /// What left, in a few words.

@@ -19,7 +19,7 @@ use super::headers::Sender;
 use super::routing::{self, Plan};
 use super::witness::Witness;
 use super::worker::Worker;
-use super::{alias, guarded, pass, refuse, stream, upgrade};
+use super::{alias, guarded, hint, pass, refuse, stream, upgrade};
 use crate::config::SignatureMode;
 use crate::config::route::Route;
 use crate::guard::BodyEnd;
@@ -93,7 +93,9 @@ async fn dispatch(
             let inbound = Inbound { parts, body, sender, start, check: Check::Due(mode) };
             guarded::answer(worker, route, inbound, slot, witness).await.unwrap_or_else(gone)
         }
-        Plan::Pass | Plan::Recognise if is_claimed && !wants_websocket => {
+        Plan::Pass | Plan::Recognise
+            if !wants_websocket && (is_claimed || claims_to_be_twilios(route, plan, &parts)) =>
+        {
             let check = Check::Due(SignatureMode::Enforce);
             let body = InboundBody::Coming(body);
             let inbound = Inbound { parts, body, sender, start, check };
@@ -122,6 +124,15 @@ async fn dispatch(
             pass::answer(worker, route, parts, body, sender, switch, witness).await
         }
     }
+}
+
+/// Whether a post without a route, whatever its body is, says that it comes from Twilio, where that
+/// has to be true.
+fn claims_to_be_twilios(route: &Route, plan: Plan, parts: &Parts) -> bool {
+    plan == Plan::Recognise
+        && route.signature == SignatureMode::Enforce
+        && parts.method == Method::POST
+        && hint::looks_like_twilio(&parts.headers)
 }
 
 /// What happens to a stream by its signature.
@@ -175,17 +186,30 @@ async fn recognised(
     witness: &Witness,
 ) -> Response<ResponseBody> {
     let route = &worker.config.default_route;
+    // Nobody gets round a check by making a form longer.
+    let limit = match route.signature {
+        SignatureMode::Enforce => worker.config.max_request_body.max(MAX_RECOGNISED_FORM),
+        SignatureMode::Observe | SignatureMode::Off => MAX_RECOGNISED_FORM,
+    };
     let announced: Option<usize> =
         parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let reads_form = parts.method == Method::POST
         && routing::is_form(&parts)
-        && announced.is_none_or(|length| length <= MAX_RECOGNISED_FORM);
+        && (route.signature == SignatureMode::Enforce
+            || announced.is_none_or(|length| length <= limit));
     let mut read = Bytes::new();
     if reads_form {
         let deadline = pin!(sleep_until((start + worker.config.budget).into()));
-        let (bytes, end) = collect(&mut body, MAX_RECOGNISED_FORM, deadline).await;
+        let (bytes, end) = collect(&mut body, limit, deadline).await;
         match end {
             BodyEnd::Complete => {}
+            // What can't be read whole can't be looked at.
+            BodyEnd::TooLarge { .. }
+                if route.signature == SignatureMode::Enforce
+                    && is_webhook(worker, route, &parts, &routing::params(&parts, &bytes)) =>
+            {
+                return authenticate::REFUSAL.into_response();
+            }
             // Too large for a webhook of Twilio's: streams on from here.
             BodyEnd::TooLarge { .. } => {
                 let body =

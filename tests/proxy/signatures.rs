@@ -222,6 +222,40 @@ fn an_app_that_rebuilds_http_is_signed_for_and_remembered() {
 }
 
 #[test]
+fn without_a_route_neither_length_nor_type_leads_round_the_check() {
+    let backend = Backend::always(xml());
+    let guard = Guard::with(with_token(backend.address, SignatureMode::Enforce));
+    let posted = |kind: &str, body: &str, more: &str| {
+        format!(
+            "POST /elsewhere HTTP/1.1\r\nHost: pbx.example.com\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n{more}\r\n{body}",
+            body.len()
+        )
+    };
+    let form = "application/x-www-form-urlencoded";
+    let padded = format!("{CALL}&Pad={}", "x".repeat(100 * 1024));
+    let multipart = "multipart/form-data; boundary=b";
+    for forged in [
+        posted(form, &padded, ""),
+        posted(multipart, "--b--", "X-Twilio-Signature: AAAA\r\n"),
+        posted("text/plain", CALL, "User-Agent: TwilioProxy/1.1\r\n"),
+    ] {
+        assert_eq!(ask(guard.address, &forged).status(), 403, "{:.300}", forged);
+    }
+    assert!(backend.requests().is_empty());
+    // What does not say that it is Twilio's is nobody's business.
+    assert_eq!(ask(guard.address, posted("application/json", "{}", "")).status(), 200);
+    assert_eq!(ask(guard.address, posted(form, "name=x", "")).status(), 200);
+    let json = "{\"a\":1}";
+    let (url, signature) = token().sign_body("https://pbx.example.com/events", json.as_bytes());
+    let target = url.trim_start_matches("https://pbx.example.com");
+    let genuine = format!(
+        "POST {target} HTTP/1.1\r\nHost: pbx.example.com\r\nContent-Type: application/json\r\nX-Twilio-Signature: {signature}\r\nContent-Length: {}\r\n\r\n{json}",
+        json.len()
+    );
+    assert_eq!(ask(guard.address, genuine).status(), 200);
+}
+
+#[test]
 fn a_request_under_an_alias_is_signed_for_the_path_that_the_app_sees() {
     let backend = checks_against("https://pbx.example.com/voice?x=1");
     let with_alias = |resign: bool| {
