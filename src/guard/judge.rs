@@ -380,10 +380,11 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
         }
     }
     let Some(url) = resign::accepted(exchange) else { return };
-    let evidence = format!(
-        "the app accepts the signature for {}: it rebuilds the URL wrongly",
-        without_form(url)
-    );
+    let is_aliased =
+        exchange.attempts.first().is_some_and(|first| first.target != exchange.request.target);
+    let why =
+        if is_aliased { "Twilio signed the alias of that" } else { "it rebuilds the URL wrongly" };
+    let evidence = format!("the app accepts the signature for {}: {why}", without_form(url));
     let finding = Finding::new(&status::signature_resigned::CAUSE, evidence);
     assessment.findings.push(finding.repaired(Grade::Inferred));
     if let Verdictless::Accepted = assessment.outcome {

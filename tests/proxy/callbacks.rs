@@ -169,6 +169,26 @@ fn passed_callbacks_are_left_alone() {
 }
 
 #[test]
+fn a_large_one_passes_where_hands_are_off_and_is_else_acknowledged() {
+    let form = format!("{CALL}&CallbackSource=x&Filler={}", "x".repeat(80_000));
+    let backend = Backend::always(answer("200 OK", "", ""));
+    // Configured as one, and found by its parameters.
+    for (path, callbacks, status) in [
+        ("/status", Callbacks::Pass, 200),
+        ("/other", Callbacks::Pass, 200),
+        ("/status", Callbacks::Ack, 204),
+    ] {
+        let before = backend.requests().len();
+        let guard = Guard::with(with(backend.address, callbacks, None));
+        let got = tell(guard.address, &post(path, &form));
+        assert_eq!(got.status(), status, "{path} {callbacks:?}");
+        let all = backend.requests();
+        assert_eq!(all.len() - before, usize::from(status == 200), "{path} {callbacks:?}");
+        assert!(status == 204 || all.last().unwrap().ends_with(&form), "{path} {callbacks:?}");
+    }
+}
+
+#[test]
 fn what_failed_is_redelivered_in_order_and_as_it_came() {
     let (backend, works) = moody();
     let folder = tempfile::tempdir().unwrap();

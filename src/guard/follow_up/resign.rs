@@ -94,9 +94,7 @@ fn signed_first(exchange: &Exchange, genuine: &str) -> Option<String> {
     if *target == exchange.request.target {
         return Some(genuine.to_owned());
     }
-    let scheme = genuine.find("://").map_or(0, |at| at + 3);
-    let origin = genuine.get(scheme..)?.find(['/', '?']).map_or(genuine.len(), |at| scheme + at);
-    Some(format!("{}{target}", genuine.get(..origin)?))
+    Some(at(genuine, target))
 }
 
 /// Whether a status says that a check refused the request.
@@ -135,6 +133,12 @@ fn usual(exchange: &Exchange, genuine: &str, policy: &Policy) -> Vec<Rebuilt> {
     add("https", public, true, true);
     add("http", public, true, true);
     all
+}
+
+/// This path and query on the URL's host.
+fn at(url: &str, target: &str) -> String {
+    let scheme = url.split_once("://").map_or("https", |(scheme, _)| scheme);
+    format!("{scheme}://{}{target}", authority(url))
 }
 
 /// Host and port of a URL.
@@ -228,6 +232,17 @@ mod tests {
                 "http://pbx.example.com/voice/?x=1",
             ]
         );
+    }
+
+    #[test]
+    fn behind_an_alias_the_path_that_the_app_knows_is_signed_and_asked() {
+        let mut exchange = refused(403);
+        exchange.attempts[0].target = "/hooks/voice?x=1".to_owned();
+        let second = resign(&exchange, &policy()).unwrap();
+        // The first was signed for the public host and this path already.
+        let url = "http://pbx.example.com/hooks/voice?x=1".to_owned();
+        assert_eq!(second.target, "/hooks/voice?x=1");
+        assert_eq!(second.reason, AttemptReason::Resigned { url });
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub static CAUSE: Cause = Cause {
     codes: &[11200, 12100],
     evidence: Evidence::Reported,
     explain: "an empty body (or blanks only)",
-    remedy: "return at least `<Response/>`",
+    remedy: "return TwiML: what comes next for the caller (`<Say>`, `<Redirect>`), or `<Response/>` where the call may end",
     action: "by slot and CallStatus: `<Response/>` or fallback",
     check: Check::Elsewhere,
 };

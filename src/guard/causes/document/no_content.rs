@@ -10,7 +10,7 @@ pub static CAUSE: Cause = Cause {
     codes: &[12100, 12300],
     evidence: Evidence::Reported,
     explain: "204: no content at all",
-    remedy: "return `<Response/>` instead of 204",
+    remedy: "return TwiML instead of 204: what comes next for the caller (`<Say>`, `<Redirect>`), or `<Response/>` where the call may end",
     action: "by slot and CallStatus: `<Response/>` or fallback",
     check: Check::Elsewhere,
 };
