@@ -189,10 +189,14 @@ def flags_and_variables_exist():
     flags = set(re.findall(r"--[a-z-]+", shown))
     expect(used and used <= flags, f"unknown flags {sorted(used - flags)}; known: {sorted(flags)}")
     for variable in sorted(set(re.findall(r"TWIML_GUARD_[A-Z]+(?:_[A-Z]+)*", "".join(texts))) - {"TWIML_GUARD_NAME_FILE"}):
-        value = {"LISTEN": "127.0.0.1:0", "OPS": "off", "UPSTREAM": "http://127.0.0.1:5000", "STATE_DIR": "/nonexistent",
-                 "OBSERVE": "true", "PUBLIC_URL": "https://pbx.example.com"}.get(variable.removeprefix("TWIML_GUARD_"))
-        expect(value, f"{variable}: no value known to try it with")
         with tempfile.TemporaryDirectory() as folder:
+            token = Path(folder) / "token"
+            token.touch(0o600)
+            token.write_text("0123456789abcdef0123456789abcdef\n")
+            value = {"LISTEN": "127.0.0.1:0", "OPS": "off", "UPSTREAM": "http://127.0.0.1:5000", "STATE_DIR": "/nonexistent",
+                     "OBSERVE": "true", "PUBLIC_URL": "https://pbx.example.com",
+                     "AUTH_TOKEN_FILE": str(token)}.get(variable.removeprefix("TWIML_GUARD_"))
+            expect(value, f"{variable}: no value known to try it with")
             env = {**os.environ, variable: value}
             printed = run([guard(), "config", "print"], env=env, cwd=folder).stdout
             expect(variable in printed, f"{variable} is not a source of any value in\n{printed}")

@@ -28,7 +28,9 @@ def test_fault(guard, fault):
     contract.assert_outcome(reply, fault.expect, fault.means, fault.exact)
     if fault.never:
         assert fault.never not in reply.body
-    if fault.logged and fault.expect in ("repaired", "replaced"):
+    # What nobody hears, as the call is over, is told once per route and counted from then on.
+    is_told = fault.logged and not fault.name.startswith("call-over")
+    if is_told and fault.expect in ("repaired", "replaced"):
         contract.assert_logged(guard, reply, fault.expect, fault.view().status_code)
 
 

@@ -61,7 +61,7 @@ def test_an_outbreak_is_told_from_its_first_incident_to_its_end(start):
         assert opened.path == f"/{SECRET}"
         assert opened.headers["content-type"] == "application/json"
         assert texts[0].startswith("Outbreak: html-page on *\n")
-        assert "; fix: " in texts[0] and "Twilio 12100" in texts[0] and "1 caller" in texts[0]
+        assert "; fix: " in texts[0] and "Twilio 11200" in texts[0] and "1 caller" in texts[0]
         assert texts[1].startswith("Outbreak grew to 10 incidents: html-page on *\n")
         assert texts[2].startswith("Outbreak over")
         number = opened.body.decode().split("twiml-guard incidents show ")[1].split(" ")[0]
