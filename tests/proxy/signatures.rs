@@ -239,7 +239,7 @@ fn without_a_route_neither_length_nor_type_leads_round_the_check() {
         posted(multipart, "--b--", "X-Twilio-Signature: AAAA\r\n"),
         posted("text/plain", CALL, "User-Agent: TwilioProxy/1.1\r\n"),
     ] {
-        assert_eq!(ask(guard.address, &forged).status(), 403, "{:.300}", forged);
+        assert_eq!(ask(guard.address, &forged).status(), 403, "{forged:.300}");
     }
     assert!(backend.requests().is_empty());
     // What does not say that it is Twilio's is nobody's business.
