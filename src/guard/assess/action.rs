@@ -6,11 +6,7 @@ use crate::guard::causes::{Check, stream};
 use crate::guard::exchange::Exchange;
 use crate::guard::finding::Finding;
 use crate::guard::policy::Policy;
-use crate::guard::stream::{Side, StreamEnd, StreamKind, StreamReport};
 use crate::twilio::{Slot, call, recognise};
-
-/// Longest reason of a close frame that is shown.
-const MAX_REASON: usize = 60;
 
 /// Whether an action that answers nothing loses nothing, and why (design: slots).
 pub(super) fn silence(exchange: &Exchange, policy: &Policy) -> (bool, Option<String>) {
@@ -28,7 +24,10 @@ pub(super) fn silence(exchange: &Exchange, policy: &Policy) -> (bool, Option<Str
             (false, Some(format!("its stream {url} was never opened")))
         }
         StreamState::Open => (false, Some("its stream is not known to be over".to_owned())),
-        StreamState::Over(report) => (report.did_its_work(policy.stream_done), Some(shown(report))),
+        StreamState::Over(report) => (
+            report.did_its_work(policy.stream_done),
+            Some(format!("its stream {}", report.words())),
+        ),
     };
     if is_done {
         return (true, stream);
@@ -78,46 +77,5 @@ fn follows_stream(exchange: &Exchange) -> bool {
         Some(place) => place.element == "Connect",
         // Every other step tells what it came to.
         None => params.has("SessionStatus") || recognise::infer(params) != Some(Slot::Action),
-    }
-}
-
-/// What a stream came to: `its stream lasted 0.3 s, 13 frames in, no audio out, closed 1000 by the
-/// backend`.
-fn shown(report: &StreamReport) -> String {
-    if report.end == StreamEnd::Refused {
-        let status = report.status.map_or_else(
-            || "got no answer".to_owned(),
-            |status| format!("was refused with status {status}"),
-        );
-        return format!("its stream {} {status}", report.path);
-    }
-    let audio = report.outbound.audio;
-    let out = if report.kind == StreamKind::ConversationRelay {
-        format!("{} messages out", report.outbound.messages)
-    } else if audio.is_zero() {
-        "no audio out".to_owned()
-    } else {
-        format!("{:.1} s of audio out", audio.as_secs_f32())
-    };
-    let (seconds, frames) = (report.duration.as_secs_f32(), report.inbound.frames);
-    format!("its stream lasted {seconds:.1} s, {frames} frames in, {out}, {}", ended(&report.end))
-}
-
-fn ended(end: &StreamEnd) -> String {
-    let side = |side: &Side| match side {
-        Side::Backend => "the backend",
-        Side::Twilio => "Twilio",
-    };
-    match end {
-        StreamEnd::Closed { by, code, reason } => {
-            let code = code.map_or_else(|| "closed".to_owned(), |code| format!("closed {code}"));
-            let reason: String = reason.chars().take(MAX_REASON).collect();
-            let reason = if reason.is_empty() { reason } else { format!(" \"{reason}\"") };
-            format!("{code}{reason} by {}", side(by))
-        }
-        StreamEnd::Lost { by } => format!("cut by {}", side(by)),
-        StreamEnd::Refused => "refused".to_owned(),
-        StreamEnd::Cut => "cut by the end of the guard".to_owned(),
-        StreamEnd::Stopped => "stopped because the backend's bytes were no WebSocket".to_owned(),
     }
 }
