@@ -29,6 +29,7 @@ mod refuse;
 mod resigning;
 mod routing;
 mod service;
+mod socket;
 mod spelling;
 mod stream;
 mod suspects;

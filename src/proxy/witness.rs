@@ -8,14 +8,13 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::header::TRANSFER_ENCODING;
 use http::{Request, Version};
 use memchr::memmem;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::socket::Socket;
 
 /// Bytes that are kept; no head is larger.
 const KEPT: usize = 64 * 1024;
@@ -90,15 +89,15 @@ fn chunked_head_is_alone<B>(bytes: &[u8], request: &Request<B>) -> bool {
         })
 }
 
-/// A client's TCP stream that shows what it receives to a [`Witness`].
+/// A client's connection that shows what it receives to a [`Witness`].
 #[derive(Debug)]
 pub(super) struct Witnessed {
-    stream: TcpStream,
+    stream: Socket,
     witness: Witness,
 }
 
 impl Witnessed {
-    pub(super) fn new(stream: TcpStream) -> (Self, Witness) {
+    pub(super) fn new(stream: Socket) -> (Self, Witness) {
         let witness = Witness(Arc::new(Mutex::new(Seen {
             bytes: Vec::new(),
             watches: true,
@@ -111,7 +110,7 @@ impl Witnessed {
 impl Drop for Witnessed {
     fn drop(&mut self) {
         if self.witness.lock().ends_by_reset {
-            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            self.stream.end_by_reset();
         }
     }
 }

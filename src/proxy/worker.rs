@@ -242,7 +242,7 @@ async fn connection(
     crowd: &Notify,
 ) {
     let activity = Arc::new(Activity::new());
-    let (stream, witness) = Witnessed::new(stream);
+    let (stream, witness) = Witnessed::new(stream.into());
     let service = service_fn(|request| {
         let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
         let witness = witness.clone();

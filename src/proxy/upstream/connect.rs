@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use crate::config::Upstream;
 use crate::guard::Failure;
+use crate::proxy::socket::Socket;
 
 /// How long looked-up addresses are used without asking again.
 const FRESH: Duration = Duration::from_secs(10);
@@ -86,7 +87,7 @@ pub(super) async fn connect(
     resolver: &Resolver,
     upstream: &Upstream,
     limit: Duration,
-) -> Result<TcpStream, Failure> {
+) -> Result<Socket, Failure> {
     let deadline = Instant::now() + limit;
     let unreachable = |error: &io::Error| Failure::Unreachable {
         address: upstream.authority(),
@@ -103,7 +104,7 @@ pub(super) async fn connect(
             Ok(Ok(stream)) => {
                 // Without it small frames of a media stream wait for acknowledgements.
                 let _ = stream.set_nodelay(true);
-                return Ok(stream);
+                return Ok(stream.into());
             }
             Ok(Err(error)) => match error.kind() {
                 io::ErrorKind::ConnectionRefused => {

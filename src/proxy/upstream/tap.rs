@@ -10,10 +10,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::guard::Oddities;
 use crate::guard::head::{self, Reading};
+use crate::proxy::socket::Socket;
 
 /// First bytes of an answer that are kept for the record.
 const KEPT: usize = 4 * 1024;
@@ -100,10 +100,10 @@ fn is_plain(bytes: &[u8]) -> bool {
         if head.odd == Oddities::default() && !head.status.is_informational())
 }
 
-/// A TCP stream that shows what it receives to a [`Tap`].
+/// A connection that shows what it receives to a [`Tap`].
 #[derive(Debug)]
 pub(super) struct Tapped {
-    stream: TcpStream,
+    stream: Socket,
     tap: Tap,
     /// The beginning of a head.
     begun: BytesMut,
@@ -112,7 +112,7 @@ pub(super) struct Tapped {
 }
 
 impl Tapped {
-    pub(super) fn new(stream: TcpStream) -> (Self, Tap) {
+    pub(super) fn new(stream: Socket) -> (Self, Tap) {
         let tap = Tap::default();
         let (begun, ready) = (BytesMut::new(), BytesMut::new());
         (Self { stream, tap: tap.clone(), begun, ready }, tap)

@@ -1,0 +1,115 @@
+//! One connection, whatever it runs over: TCP or a Unix socket, bare or in TLS, from a client or to
+//! a backend.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::{client, server};
+
+/// A connection without TLS.
+#[derive(Debug)]
+pub(super) enum Bare {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A connection as it is read and written.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Bare(Bare),
+    /// From a client.
+    Inbound(Box<server::TlsStream<Bare>>),
+    /// To a backend.
+    Outbound(Box<client::TlsStream<Bare>>),
+}
+
+impl Bare {
+    fn as_ref(&self) -> SockRef<'_> {
+        match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            Self::Unix(stream) => SockRef::from(stream),
+        }
+    }
+}
+
+impl Socket {
+    /// The connection below TLS.
+    pub(super) fn bare(&self) -> &Bare {
+        match self {
+            Self::Bare(bare) => bare,
+            Self::Inbound(stream) => stream.get_ref().0,
+            Self::Outbound(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Its end will be a reset, which tells the peer that something was cut.
+    pub(super) fn end_by_reset(&self) {
+        // A Unix socket knows no reset; its peer sees the end.
+        let _ = self.bare().as_ref().set_linger(Some(Duration::ZERO));
+    }
+}
+
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Self {
+        Self::Bare(Bare::Tcp(stream))
+    }
+}
+
+/// Calls a method of whichever stream it is.
+macro_rules! each {
+    ($self:ident, $kind:ident { $($variant:ident),+ }, $stream:ident => $call:expr) => {
+        match $self.get_mut() { $($kind::$variant($stream) => $call),+ }
+    };
+}
+
+macro_rules! stream {
+    ($kind:ident { $($variant:ident),+ }) => {
+        impl AsyncRead for $kind {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                each!(self, $kind { $($variant),+ }, stream => Pin::new(stream).poll_read(cx, buf))
+            }
+        }
+
+        impl AsyncWrite for $kind {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                each!(self, $kind { $($variant),+ }, stream => Pin::new(stream).poll_write(cx, buf))
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                each!(self, $kind { $($variant),+ }, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                match self { $($kind::$variant(stream) => stream.is_write_vectored()),+ }
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                each!(self, $kind { $($variant),+ }, stream => Pin::new(stream).poll_flush(cx))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                each!(self, $kind { $($variant),+ }, stream => Pin::new(stream).poll_shutdown(cx))
+            }
+        }
+    };
+}
+
+stream!(Bare { Tcp, Unix });
+stream!(Socket { Bare, Inbound, Outbound });
