@@ -117,7 +117,7 @@ fn layers_override_each_other_and_say_so() {
     );
     sources.flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
     let loaded = load(&sources).unwrap();
-    assert_eq!(loaded.config.listen.port(), 3);
+    assert_eq!(loaded.config.listen.address().unwrap().port(), 3);
     assert_eq!(loaded.config.ops, OpsListener::Off);
     assert_eq!(loaded.config.public_url.as_deref(), Some("https://pbx.example.com"));
     assert!(loaded.config.default_route.policy.configured().observe);

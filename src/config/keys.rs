@@ -26,6 +26,8 @@ pub enum Kind {
     AddressOrOff,
     /// An address, `unix:/path`, or `off`.
     AddressOrSocket,
+    /// An address, or `unix:/path`.
+    Listen,
     /// A whole number in this range.
     Count(usize, usize),
     /// `13s`, `500ms`, in this range.
@@ -100,7 +102,7 @@ const LONGEST_BUDGET: u64 = 14_500;
 
 /// Keys outside routes, in the order in which they are printed.
 pub static KEYS: &[Key] = &[
-    key("listen", Kind::Address, Some("127.0.0.1:8080"), "where Twilio's requests arrive"),
+    key("listen", Kind::Listen, Some("127.0.0.1:8080"), "where Twilio's requests arrive"),
     key("upstream", Kind::Upstream, Some("http://127.0.0.1:5000"), "the backend"),
     key(
         "public_url",
@@ -146,6 +148,30 @@ pub static KEYS: &[Key] = &[
         "largest body of a guarded request",
     ),
     key("workers", Kind::Count(1, 64), Some("1"), "threads that serve"),
+    key(
+        "max_connections",
+        Kind::Count(1, 1_000_000),
+        Some("10000"),
+        "open connections of clients, streams included; fewer where open files are few",
+    ),
+    key(
+        "head_timeout",
+        span(100, 300_000),
+        Some("15s"),
+        "time for a TLS handshake, and for a request's head from its first byte",
+    ),
+    key(
+        "idle_timeout",
+        span(100, 3_600_000),
+        Some("65s"),
+        "time that a connection may wait for its first or next request",
+    ),
+    key(
+        "write_timeout",
+        span(100, 3_600_000),
+        Some("60s"),
+        "time in which a client takes at least 1 KiB of what waits for it",
+    ),
     key("state_dir", Kind::Path, None, "folder for state"),
     key(
         "on_fault",
@@ -216,6 +242,13 @@ pub static KEYS: &[Key] = &[
         Some("1s"),
         "so much audio from the backend is enough",
     ),
+    key(
+        "tls.certificate",
+        Kind::File,
+        None,
+        "file with the certificate and its chain (PEM); with it and the key, `listen` speaks TLS",
+    ),
+    key("tls.key", Kind::File, None, "file with the certificate's private key (PEM)"),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
     key(
         "admin.listen",

@@ -47,6 +47,8 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
+    clients_ended: IntCounterVec,
+    tls_failed: IntCounter,
     resident: IntGauge,
     streams: StreamMetrics,
 }
@@ -190,6 +192,15 @@ impl Metrics {
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
             )?,
+            clients_ended: make.counters(
+                "twiml_guard_clients_ended_total",
+                "Clients whose connection was ended: the TLS handshake, a head or the next request took too long, or they did not take their answer.",
+                &["reason"],
+            )?,
+            tls_failed: make.counter(
+                "twiml_guard_tls_failed_total",
+                "TLS handshakes of clients that failed.",
+            )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
         };
@@ -230,6 +241,9 @@ impl Metrics {
         }
         for result in ["genuine", "unsigned", "forged"] {
             self.signatures.with_label_values(&[result]);
+        }
+        for reason in ["handshake", "head", "idle", "write"] {
+            self.clients_ended.with_label_values(&[reason]);
         }
         for queue in ["recorder", "store"] {
             self.queued.with_label_values(&[queue]);
@@ -284,6 +298,16 @@ impl Metrics {
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
     pub fn signature(&self, result: &'static str) {
         self.signatures.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a client that was ended: `handshake`, `head`, `idle` or `write`.
+    pub fn client_ended(&self, reason: &'static str) {
+        self.clients_ended.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts a client's TLS handshake that failed.
+    pub fn tls_failed(&self) {
+        self.tls_failed.inc();
     }
 
     /// Counts one incident that did not fit the queue.
