@@ -433,7 +433,7 @@ fn each_kind_of_mistake_has_its_words() {
         ("upstream = \"http://app/x\"\n", "a path does not belong here"),
         (
             "listen = \"127.0.0.1\"\n",
-            "expected an address and port like \"127.0.0.1:8080\", found `127.0.0.1`",
+            "expected an address and port like \"127.0.0.1:8080\", or a socket like \"unix:/run/twiml-guard/http.sock\", found `127.0.0.1`",
         ),
         ("observe = \"yes\"\n", "expected true or false, without quotes, found `yes`"),
         ("observe = true\nobserve = false\n", "duplicate key"),

@@ -14,4 +14,6 @@ mod pass;
 mod pool;
 mod signatures;
 mod streams;
+mod tls;
+mod unix;
 mod websocket;

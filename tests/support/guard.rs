@@ -40,7 +40,7 @@ impl Guard {
             instruments().unwrap(),
         )
         .unwrap();
-        let (address, shutdown) = (proxy.local_addr().unwrap(), Shutdown::new());
+        let (address, shutdown) = (proxy.local_addr().unwrap_or_else(unix), Shutdown::new());
         let raised = shutdown.clone();
         let running = Some(thread::spawn(move || proxy.run(raised)));
         Self { address, shutdown, running }
@@ -127,6 +127,11 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         policy: Policies::new(policy),
         callbacks: config.default_route.callbacks,
     }));
+}
+
+/// What stands for the address of a guard that listens on a Unix socket.
+fn unix() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// An address where nobody listens.
