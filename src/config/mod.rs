@@ -29,7 +29,7 @@ pub use admin::{AdminListener, TokenError, read_token};
 pub use clients::Clients;
 pub use error::ConfigErrors;
 pub use listen::Listen;
-pub use load::{Flags, Loaded, Sources, load};
+pub use load::{Flags, Loaded, Sources, load, load_text};
 pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;

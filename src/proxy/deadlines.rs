@@ -112,7 +112,7 @@ impl Deadlines {
             if let Some(ended) = activity.overdue(&self.patience) {
                 untold.count(ended);
                 if let Some(reason) = reason(ended) {
-                    self.metrics.client_ended(reason);
+                    self.metrics.clients().ended(reason);
                 }
                 activity.end(ended);
             } else if is_draining && activity.idle_overdue(&drained) {
@@ -128,7 +128,7 @@ impl Deadlines {
 
     /// A client that was refused in its TLS handshake.
     pub(super) fn tls_failed(&self, error: String) {
-        self.metrics.tls_failed();
+        self.metrics.clients().tls_failed();
         let untold = &mut self.lock().untold;
         untold.tls_failed += 1;
         untold.tls_error = Some(error);
