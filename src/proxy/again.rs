@@ -48,7 +48,7 @@ impl Again {
         let sender = Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 };
         let inbound = Inbound {
             parts,
-            body: InboundBody::Read(body),
+            body: InboundBody::Read(body, Arc::new(self.0.room.share())),
             sender,
             start: Instant::now(),
             check: Check::Due(SignatureMode::Off),

@@ -19,10 +19,12 @@ use super::activity::{Activity, Busy};
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
+use super::caught::{caught, caught_now};
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
 use super::resigning::KnownForms;
+use super::room::Room;
 use super::service;
 use super::spelling::Enforced;
 use super::suspects::Suspects;
@@ -69,6 +71,8 @@ pub(super) struct Shared {
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// What may be held in memory.
+    pub(super) room: Arc<Room>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -79,6 +83,7 @@ impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
         Self {
+            room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
             metrics,
@@ -112,6 +117,7 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) room: Arc<Room>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -135,6 +141,7 @@ impl Worker {
             forms,
             aliases,
             attempts,
+            room,
             background,
             queue,
         } = shared;
@@ -155,6 +162,7 @@ impl Worker {
             suspects,
             forms,
             attempts,
+            room,
             background,
             queue,
         }
@@ -211,13 +219,17 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
                 let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
                 let tracker = worker.tracker.clone();
                 tracker.spawn(async move {
-                    connection(worker, &builder, stream, peer, &shutdown, &crowd).await;
+                    let metrics = worker.metrics.clone();
+                    let served = connection(worker, &builder, stream, peer, &shutdown, &crowd);
+                    let _ = caught(&metrics, "serving a connection", served).await;
                     drop(permit);
                 });
             }
             _ = sweep.tick() => {
-                worker.client.sweep();
-                worker.attempts.sweep(Instant::now());
+                let _ = caught_now(&worker.metrics, "tidying up", || {
+                    worker.client.sweep();
+                    worker.attempts.sweep(Instant::now());
+                });
             }
         }
     }

@@ -5,22 +5,16 @@
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
+use super::maker::Maker;
 use super::streams::StreamMetrics;
 
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
-
-/// Upper bounds in seconds, close around Twilio's 15 s.
-const BUCKETS: [f64; 17] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0, 12.0, 13.0, 14.0, 15.0,
-    20.0,
-];
 
 /// The guard's instruments. Cheap to clone; counting never waits.
 #[derive(Debug, Clone)]
@@ -47,52 +41,18 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
+    panics: IntCounter,
+    buffered: IntGauge,
     resident: IntGauge,
     streams: StreamMetrics,
-}
-
-/// Makes instruments and registers them.
-pub(super) struct Maker(Registry);
-
-impl Maker {
-    fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(instrument.clone()))?;
-        Ok(instrument)
-    }
-
-    pub(super) fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.keep(IntCounter::new(name, help)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
-        self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.keep(IntGauge::new(name, help)?)
-    }
-
-    fn seconds(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
-        let opts = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        self.keep(HistogramVec::new(opts, &[label])?)
-    }
 }
 
 impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
     pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
-        let make = Maker(Registry::new());
+        let make = Maker::new(Registry::new());
         let metrics = Self {
-            registry: make.0.clone(),
+            registry: make.registry(),
             answers: make.counters(
                 "twiml_guard_answers_total",
                 "Answers by what became of them and by slot.",
@@ -189,6 +149,14 @@ impl Metrics {
                 "twiml_guard_signatures_total",
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
+            )?,
+            panics: make.counter(
+                "twiml_guard_panics_total",
+                "Panics of the guard itself that were caught; each is a bug.",
+            )?,
+            buffered: make.gauge(
+                "twiml_guard_buffered_bytes",
+                "Bytes of guarded requests and answers that are held, of max_buffered.",
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
@@ -361,6 +329,16 @@ impl Metrics {
     pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
         self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a panic that was caught.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// So many more (or fewer) bytes of requests and answers are held.
+    pub fn buffered(&self, more: i64) {
+        self.buffered.add(more);
     }
 
     /// A configuration is in force from now on.

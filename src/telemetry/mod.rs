@@ -5,6 +5,7 @@ pub mod fields;
 pub(crate) mod kept;
 pub mod labels;
 pub mod log;
+mod maker;
 pub mod metrics;
 pub mod settings;
 pub mod streams;
