@@ -106,14 +106,14 @@ mod tests {
     const LIMITS: PassLimits =
         PassLimits { first_byte: Duration::from_secs(30), idle: Duration::from_mins(1) };
 
-    /// When and why a pulse stops that gets so many bytes every 40 s, five times.
+    /// When and why a pulse stops that gets so many bytes every 20 s, ten times.
     async fn stopped(bytes: usize) -> (u64, Stopped) {
         let (pulse, start) = (Pulse::new(), Instant::now());
         let other = pulse.clone();
         tokio::spawn(async move {
             other.waits_for_client(true);
-            for _ in 0..5 {
-                sleep(Duration::from_secs(40)).await;
+            for _ in 0..10 {
+                sleep(Duration::from_secs(20)).await;
                 other.moved(bytes);
             }
         });
@@ -123,8 +123,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pulse_stops_only_when_too_little_has_moved_for_the_whole_time() {
-        assert_eq!(stopped(FLOOR).await, (5 * 40 + 60, Stopped::Client));
-        assert_eq!(stopped(FLOOR / 2).await, (80 + 80 + 60, Stopped::Client));
+        assert_eq!(stopped(FLOOR).await, (10 * 20 + 60, Stopped::Client));
+        assert_eq!(stopped(FLOOR / 2).await, (10 * 20 + 60, Stopped::Client));
+        assert_eq!(stopped(FLOOR / 4).await, (60, Stopped::Client));
         assert_eq!(stopped(1).await, (60, Stopped::Client));
     }
 
