@@ -1,0 +1,94 @@
+"""Uploads that creep and readers that hardly read: memory stays, others do not notice."""
+
+import asyncio
+import socket
+
+from kit import MB, Backend, Connection, GoodClient, Guard, at_once, form, get, http, mb, memory, post
+
+PART = bytes(64 * 1024)
+
+
+async def big(request):
+    """4 MB, as fast as they are taken."""
+    lane = request.lane
+    await lane.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % (4 * MB))
+    for _ in range(4 * MB // len(PART)):
+        await lane.send(PART)
+    return b""
+
+
+def handler(request):
+    return big(request) if request.path == "/big" else http()
+
+
+async def held(guard, jobs, seconds, what):
+    """Growth of memory while the connections of `jobs` are held; a good client is asked beside them."""
+    before = memory(guard.pid)
+    async with GoodClient(guard.port) as good:
+        connections = await jobs
+        most = 0
+        for _ in range(seconds * 5):
+            await asyncio.sleep(0.2)
+            most = max(most, memory(guard.pid))
+    for connection in connections:
+        connection.close()
+    good.check(1.5)
+    growth = most - before
+    assert growth < 200 * MB, f"{len(connections)} {what}: growth {mb(growth)}"
+    return f"{len(connections)} {what}: growth {mb(growth)}, worst good request of {len(good.took)}: {good.worst * 1000:.0f} ms"
+
+
+async def uploads(long):
+    """10 MB are announced, a KB comes every half second."""
+    count = 500 if long else 100
+    async with Backend(handler) as backend, Guard(backend.url) as guard:
+        tasks = []
+
+        async def hold(_):
+            connection = await Connection.open(guard.port)
+            connection.writer.write(post("/upload", bytes(1024), length=10 * MB))
+            tasks.append(asyncio.ensure_future(drip(connection)))
+            return connection
+
+        async def drip(connection):
+            while not connection.writer.is_closing():
+                await asyncio.sleep(0.5)
+                connection.writer.write(bytes(1024))
+
+        told = await held(guard, at_once(count, hold), 15 if long else 3, "slow uploads")
+        for task in tasks:
+            task.cancel()
+    return told
+
+
+async def webhook_uploads(long):
+    """Webhooks whose bodies stop short of their end: what is collected is bounded over all of them."""
+    count = 500 if long else 300
+    body = form(Body="a" * 900_000)
+    async with Backend(handler) as backend, Guard(backend.url) as guard:
+        async def hold(_):
+            connection = await Connection.open(guard.port)
+            connection.writer.write(post("/sms", body[:-1000], length=len(body)))
+            return connection
+
+        return await held(guard, at_once(count, hold), 10 if long else 3, "webhooks short of their end (0.9 MB each)")
+
+
+async def readers(long):
+    """Each asks for 4 MB and reads nothing."""
+    count = 200 if long else 50
+    async with Backend(handler) as backend, Guard(backend.url) as guard:
+        async def hold(_):
+            raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", guard.port))
+            connection = Connection(*await asyncio.open_connection(sock=raw, limit=1024))
+            connection.writer.transport.pause_reading()
+            connection.writer.write(get("/big"))
+            return connection
+
+        return await held(guard, at_once(count, hold), 15 if long else 3, "slow readers of 4 MB")
+
+
+SCENARIOS = (uploads, webhook_uploads, readers)
