@@ -24,7 +24,7 @@ pub mod value;
 
 pub use admin::{AdminListener, TokenError, read_token};
 pub use error::ConfigErrors;
-pub use load::{Flags, Loaded, Sources, load};
+pub use load::{Flags, Loaded, Sources, load, load_text};
 pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;
