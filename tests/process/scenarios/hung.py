@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import Backend, GoodClient, Guard, ask, at_once, http, webhook
+from kit import Backend, GoodClient, Guard, Skip, ask, at_once, http, webhook
 
 
 def handler(request):
@@ -28,7 +28,6 @@ async def three_hundred(long):
 async def all_of_it(long):
     """Nothing at all is answered: after 10 s the breaker opens and callers no longer wait in silence; the first answer closes it."""
     if not long:
-        from kit import Skip
         raise Skip("takes 20 s: --long")
     hanging = True
     async with Backend(lambda _: asyncio.sleep(3600) if hanging else http()) as backend, Guard(backend.url) as guard:

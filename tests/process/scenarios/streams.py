@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import Backend, Guard, WebSocket, echo, ms, percentile
+from kit import Backend, Guard, WebSocket, ask, echo, http, ms, percentile, webhook
 
 TABLES = '[[route]]\npath = "/ws/*"\nslot = "stream"\n'
 
@@ -37,13 +37,36 @@ async def talk(port, seconds):
 
 
 async def twenty(long):
-    seconds = 10 if long else 4
+    seconds = 10 if long else 3
     async with Backend(echo) as backend, Guard(backend.url, tables=TABLES) as guard:
-        direct = await talk(backend.port, 2)
+        direct = await talk(backend.port, 10 if long else 1)
         took = await talk(guard.port, seconds)
         assert len(took) == 20 * 50 * seconds
     return (f"{len(took)} of {20 * 50 * seconds} in order, p50 {took and ms(percentile(took, 0.5))}, p99 {ms(percentile(took, 0.99))} "
             f"(direct {ms(percentile(direct, 0.99))})")
 
 
-SCENARIOS = (twenty,)
+async def beside_large_answers(long):
+    """Answers of 1 MB, which take long to judge, do not hold up the streams of the same worker."""
+    large = http(b"<Response><Say>" + b"a" * 1_000_000 + b"</Say></Response>")
+
+    async with Backend(lambda request: echo(request) if "ws" in request.path else large) as backend, Guard(backend.url, tables=TABLES) as guard:
+        over, judged = asyncio.Event(), 0
+
+        async def client():
+            nonlocal judged
+            while not over.is_set():
+                answer = await ask(guard.port, webhook(judged), 30)
+                assert answer.is_twiml, answer
+                judged += 1
+
+        asking = asyncio.ensure_future(client())
+        took = await talk(guard.port, 5 if long else 3)
+        over.set()
+        await asking
+        assert judged > 2
+        assert percentile(took, 0.99) < 0.2, f"p99 {ms(percentile(took, 0.99))}, worst {ms(max(took))} beside {judged} large answers"
+    return f"p99 {ms(percentile(took, 0.99))}, worst {ms(max(took))} beside {judged} large answers"
+
+
+SCENARIOS = (twenty, beside_large_answers)
