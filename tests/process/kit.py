@@ -33,15 +33,17 @@ class Skip(Exception):
 
 
 def config_text(upstream, top="", tables=""):
-    return f'listen = "127.0.0.1:0"\nupstream = "{upstream}"\n{top}\n[ops]\nlisten = "127.0.0.1:0"\n[log]\nformat = "json"\n{tables}\n'
+    """`upstream` is one URL, or a list of them."""
+    way = f'upstream = "{upstream}"' if isinstance(upstream, str) else f"upstreams = {json.dumps(upstream)}"
+    return f'listen = "127.0.0.1:0"\n{way}\n{top}\n[ops]\nlisten = "127.0.0.1:0"\n[log]\nformat = "json"\n{tables}\n'
 
 
 @functools.cache
 def knows(line):
-    """Whether the binary takes this line of a configuration."""
+    """Whether the binary takes this line of a configuration, or table."""
     with tempfile.TemporaryDirectory(prefix="guard-") as folder:
         path = Path(folder, "guard.toml")
-        path.write_text(config_text("http://127.0.0.1:1", line))
+        path.write_text(f"{line}\n")
         done = subprocess.run([BINARY, "config", "check", "--config", path], capture_output=True, timeout=20, check=False)
     return done.returncode == 0
 
@@ -449,10 +451,10 @@ class Connection:
             self.writer.transport.abort()
 
 
-async def ask(port, request, timeout=20):
+async def ask(port, request, timeout=20, connect=Connection.open):
     """One request on a connection of its own; the time counts from the connect on."""
     start = time.monotonic()
-    connection = await Connection.open(port, timeout)
+    connection = await connect(port)
     try:
         answer = await connection.ask(request, timeout)
     finally:
@@ -499,15 +501,15 @@ async def at_once(count, job, width=50):
 class GoodClient:
     """Asks for a webhook's answer again and again while something else goes on; keeps how long each took."""
 
-    def __init__(self, port, pause=0.05, path="/voice", timeout=20):
-        self.port, self.pause, self.path, self.timeout, self.took, self.bad = port, pause, path, timeout, [], []
+    def __init__(self, port, pause=0.05, connect=Connection.open):
+        self.port, self.pause, self.connect, self.took, self.bad = port, pause, connect, [], []
 
     async def _run(self):
         number = 900_000
         while True:
             number += 1
             try:
-                answer = await ask(self.port, webhook(number, self.path, keep=False), self.timeout)
+                answer = await ask(self.port, webhook(number, keep=False), connect=self.connect)
                 self.took.append(answer.took)
                 if not answer.is_twiml:
                     self.bad.append(repr(answer))

@@ -127,4 +127,38 @@ async def grace(long):
     return f"30 of 30 served meanwhile, out after {took:.1f} s more"
 
 
-SCENARIOS = (fifty_in_flight, fifty_idle, half_a_head, stuck_stream, second_signal, grace)
+async def app_gone_first(long):
+    """Where the app is stopped along with the guard, callers are spoken to until the guard itself goes."""
+    need('drain_grace = "1s"')
+    async with Backend() as backend, Guard(backend.url, 'drain_grace = "2s"') as guard:
+        assert not (await ask(guard.port, webhook())).is_fallback
+        backend.stop()
+        guard.signal(TERM)
+        answers, start = [], time.monotonic()
+        while time.monotonic() < start + 1.7:
+            answers.append(await ask(guard.port, webhook(len(answers), keep=False)))
+            await asyncio.sleep(0.02)
+        assert all(answer.is_twiml and answer.is_fallback for answer in answers), answers
+        code, _ = await guard.ended(6)
+        assert code == 0, f"exit code {code}"
+    return f"{len(answers)} of {len(answers)} spoken to meanwhile"
+
+
+async def streams_are_told(long):
+    """A stream that the drain cuts ends with a close frame that says so."""
+    need('drain_grace = "1s"')
+    async with Backend(echo) as backend, Guard(backend.url, 'drain_timeout = "1s"', '[[route]]\npath = "/ws"\nslot = "stream"\n') as guard:
+        stream = await WebSocket.open(guard.port)
+        stream.send(b"one")
+        assert await stream.receive() == (1, b"one")
+        guard.signal(TERM)
+        got = await stream.receive()
+        assert got is not None, "cut without a word"
+        assert got[0] == 8 and int.from_bytes(got[1][:2], "big") == 1001, got
+        code, _ = await guard.ended(4)
+        assert code == 0, f"exit code {code}"
+        stream.close()
+    return "closed with 1001"
+
+
+SCENARIOS = (fifty_in_flight, fifty_idle, half_a_head, stuck_stream, second_signal, grace, app_gone_first, streams_are_told)

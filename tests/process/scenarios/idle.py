@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import Backend, Connection, GoodClient, Guard, at_once, get, memory
+from kit import Backend, Connection, GoodClient, Guard, ask, at_once, descriptors, get, memory, need, webhook
 
 
 async def kept_alive(long):
@@ -33,4 +33,38 @@ async def kept_alive(long):
     return f"{count} held ({opened:.1f} s to open), {each / 1024:.1f} KiB each; worst good request of {len(good.took)}: {good.worst * 1000:.0f} ms"
 
 
-SCENARIOS = (kept_alive,)
+async def ended(long):
+    """Nothing is kept for longer than idle_timeout, asked or not."""
+    need('idle_timeout = "2s"')
+    limit = 10 if long else 2
+    async with Backend() as backend, Guard(backend.url, f'idle_timeout = "{limit}s"\nhead_timeout = "{limit}s"') as guard:
+        async def hold(number):
+            connection = await Connection.open(guard.port)
+            if number % 2:
+                assert (await connection.ask(get())).status == 200
+            start = time.monotonic()
+            await connection.gone(limit + 5)
+            connection.close()
+            return time.monotonic() - start
+
+        took = await at_once(100, hold, 100)
+        assert limit / 2 < min(took) and max(took) < limit + 3, f"ended after {min(took):.1f} to {max(took):.1f} s"
+    return f"100 ended after {min(took):.1f} to {max(took):.1f} s of {limit} s"
+
+
+async def too_many(long):
+    """Beyond max_connections, those who wait get in as soon as others have had their time; nobody is turned away without a word."""
+    need("max_connections = 50")
+    async with Backend() as backend, Guard(backend.url, "max_connections = 50") as guard:
+        crowd = [await Connection.open(guard.port) for _ in range(60)]
+        await asyncio.sleep(0.2)
+        before = descriptors(guard.pid)
+        answers = await at_once(100, lambda number: ask(guard.port, webhook(number, keep=False)), 20)
+        assert all(answer.is_twiml and not answer.is_fallback for answer in answers), answers
+        for connection in crowd:
+            connection.close()
+        assert before < 50 + 64, f"{before} descriptors"
+    return f"100 of 100 beside 60 idle ones, the slowest after {max(answer.took for answer in answers):.1f} s"
+
+
+SCENARIOS = (kept_alive, ended, too_many)

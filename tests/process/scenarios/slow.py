@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
+import time
 
-from kit import MB, Backend, Connection, GoodClient, Guard, at_once, form, get, http, mb, memory, post
+from kit import MB, Backend, Connection, GoodClient, Guard, at_once, descriptors, form, get, http, mb, memory, need, post, until
 
 PART = bytes(64 * 1024)
 
@@ -74,21 +75,43 @@ async def webhook_uploads(long):
         return await held(guard, at_once(count, hold), 10 if long else 3, "webhooks short of their end (0.9 MB each)")
 
 
+async def lazy(port):
+    """A client that asks for 4 MB and reads nothing."""
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+    connection = Connection(*await asyncio.open_connection(sock=raw, limit=1024))
+    connection.writer.transport.pause_reading()
+    connection.writer.write(get("/big"))
+    return connection
+
+
 async def readers(long):
-    """Each asks for 4 MB and reads nothing."""
     count = 200 if long else 50
     async with Backend(handler) as backend, Guard(backend.url) as guard:
-        async def hold(_):
-            raw = socket.socket()
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            raw.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", guard.port))
-            connection = Connection(*await asyncio.open_connection(sock=raw, limit=1024))
-            connection.writer.transport.pause_reading()
-            connection.writer.write(get("/big"))
-            return connection
-
-        return await held(guard, at_once(count, hold), 15 if long else 3, "slow readers of 4 MB")
+        return await held(guard, at_once(count, lambda _: lazy(guard.port)), 15 if long else 3, "slow readers of 4 MB")
 
 
-SCENARIOS = (uploads, webhook_uploads, readers)
+async def all_end(long):
+    """Readers that read nothing and uploads that stop are ended, and what they held is free again."""
+    need('write_timeout = "2s"', 'pass_idle_timeout = "2s"', 'head_timeout = "2s"')
+    limit = 10 if long else 2
+    top = f'write_timeout = "{limit}s"\npass_idle_timeout = "{limit}s"\nidle_timeout = "{limit}s"\nhead_timeout = "{limit}s"'
+    async with Backend(handler) as backend, Guard(backend.url, top) as guard:
+        before = descriptors(guard.pid)
+        held = await at_once(20, lambda _: lazy(guard.port))
+        for path in ["/upload"] * 20 + ["/sms"] * 20:
+            connection = await Connection.open(guard.port)
+            connection.writer.write(post(path, bytes(1024), length=100_000))
+            held.append(connection)
+        start = time.monotonic()
+        await until(lambda: descriptors(guard.pid) > before + 60, 2, lambda: "they are not in")
+        await until(lambda: descriptors(guard.pid) < before + 6, 2 * limit + 6, lambda: f"{descriptors(guard.pid) - before} descriptors are still held")
+        took = time.monotonic() - start
+        for connection in held:
+            connection.close()
+    return f"20 readers, 20 uploads and 20 webhooks all ended within {took:.1f} s of {limit} s"
+
+
+SCENARIOS = (uploads, webhook_uploads, readers, all_end)
