@@ -51,7 +51,7 @@ def knows(line):
 def need(*lines):
     unknown = [line for line in lines if not knows(line)]
     if unknown:
-        raise Skip(f"the binary does not know {', '.join(unknown)}")
+        raise Skip(f"the binary does not know {', '.join(line.splitlines()[0] for line in unknown)}")
 
 
 class Guard:

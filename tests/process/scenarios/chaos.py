@@ -58,7 +58,7 @@ async def together(long):
 
         async def trouble():
             while time.monotonic() < end - 5:
-                kind = chance.choice(list(done))
+                kind = chance.choice([kind for kind in done if reloads or kind != "reload"])
                 done[kind] += 1
                 if kind == "flap":
                     backend.stop()
