@@ -21,6 +21,7 @@ use super::otlp::Otlp;
 use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
+use super::upstream_tls;
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
@@ -103,12 +104,16 @@ pub(super) fn resolve(
     listeners::check(layers, text, &mut errors);
     callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
+    let speaks_tls =
+        default_route.upstream.tls || routes.iter().any(|(route, _)| route.upstream.tls);
+    let upstream_tls = upstream_tls::resolve(layers, text, speaks_tls, &mut errors);
     let config = Config {
         listen: own.address("listen")?,
         ops,
         admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
+        upstream_tls,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
         drain_timeout: own.duration("drain_timeout")?,
@@ -236,7 +241,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
         }),
         resign: own.flag("resign").unwrap_or(base.resign),
         slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
-        upstream_authority: upstream.authority(),
+        upstream_authority: upstream.host_header(),
         ..base
     }
 }

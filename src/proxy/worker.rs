@@ -27,7 +27,7 @@ use super::service;
 use super::spelling::Enforced;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
-use super::upstream::Client;
+use super::upstream::{Client, Resolver};
 use super::witness::Witnessed;
 use crate::calls::Calls;
 use crate::calls::queue::Queue;
@@ -73,6 +73,8 @@ pub(super) struct Shared {
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
     pub(super) queue: Option<Queue>,
+    /// Addresses of the backends' names.
+    pub(super) resolver: Resolver,
 }
 
 impl Shared {
@@ -91,6 +93,7 @@ impl Shared {
             attempts: Arc::default(),
             background: Arc::default(),
             queue: None,
+            resolver: Resolver::default(),
         }
     }
 }
@@ -137,9 +140,10 @@ impl Worker {
             attempts,
             background,
             queue,
+            resolver,
         } = shared;
         Self {
-            client: Client::new(config.connect_timeout),
+            client: Client::new(resolver, config.upstream_tls.clone(), config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),

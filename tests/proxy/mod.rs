@@ -13,4 +13,5 @@ mod pass;
 mod pool;
 mod signatures;
 mod streams;
+mod upstreams;
 mod websocket;
