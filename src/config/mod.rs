@@ -2,11 +2,13 @@
 
 mod admin;
 pub mod alias;
+mod clients;
 pub mod error;
 mod fallbacks;
 pub mod keys;
 mod languages;
 pub mod layers;
+mod listen;
 mod listeners;
 mod load;
 mod networks;
@@ -18,6 +20,7 @@ mod schema;
 mod secret;
 mod signature;
 mod template;
+pub mod tls;
 pub mod tokens;
 mod upstream;
 mod upstream_tls;
@@ -25,13 +28,16 @@ mod url;
 pub mod value;
 
 pub use admin::{AdminListener, TokenError, read_token};
+pub use clients::Clients;
 pub use error::ConfigErrors;
+pub use listen::Listen;
 pub use load::{Flags, Loaded, Sources, load, load_text};
 pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;
 pub use signature::{SignatureMode, Signatures};
 pub use template::Template;
+pub use tls::TlsFiles;
 pub use upstream::{Place, Upstream};
 pub use upstream_tls::UpstreamTls;
 
@@ -48,7 +54,11 @@ use route::Route;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where Twilio's requests arrive.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// What `listen` identifies itself with, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// How many clients there may be, and how slow they may be.
+    pub clients: Clients,
     /// The ops listener.
     pub ops: OpsListener,
     /// The admin listener.

@@ -11,16 +11,19 @@ use sha2::{Digest as _, Sha256};
 
 use super::admin;
 use super::alias;
+use super::clients;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
+use super::listen::Listen;
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
 use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
+use super::tls;
 use super::upstream_tls;
 use super::value::Value;
 use super::{
@@ -108,7 +111,9 @@ pub(super) fn resolve(
         default_route.upstream.tls || routes.iter().any(|(route, _)| route.upstream.tls);
     let upstream_tls = upstream_tls::resolve(layers, text, speaks_tls, &mut errors);
     let config = Config {
-        listen: own.address("listen")?,
+        listen: own.listen("listen")?,
+        tls: tls::resolve(layers, text, &mut errors),
+        clients: clients::resolve(&own)?,
         ops,
         admin,
         budget: own.duration("budget")?,
@@ -325,6 +330,14 @@ macro_rules! typed {
 }
 
 impl Values<'_> {
+    pub(super) fn listen(&self, key: &str) -> Option<Listen> {
+        match &self.0.get(key)?.value {
+            Value::Address(address) => Some(Listen::Tcp(*address)),
+            Value::Socket(path) => Some(Listen::Unix(path.clone())),
+            _ => None,
+        }
+    }
+
     typed! {
         address -> std::net::SocketAddr: Address,
         count -> usize: Count,

@@ -3,6 +3,7 @@
 mod attempts;
 mod callbacks;
 mod calls;
+mod deadlines;
 mod failures;
 mod forwarding;
 mod guarded;
@@ -13,5 +14,7 @@ mod pass;
 mod pool;
 mod signatures;
 mod streams;
+mod tls;
+mod unix;
 mod upstreams;
 mod websocket;
