@@ -192,8 +192,8 @@ fn routes_take_over_what_they_do_not_say() {
         "on_fault = \"fail\"\n[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\non_fault = \"fallback\"\nupstream = \"http://127.0.0.1:7\"\n",
     );
     let [a, b] = loaded.config.routes.as_slice() else { panic!("two routes") };
-    assert_eq!((a.policy.configured().on_fault, a.upstream.port), (OnFault::Fail, 5000));
-    assert_eq!((b.policy.configured().on_fault, b.upstream.port), (OnFault::Fallback, 7));
+    assert_eq!((a.policy.configured().on_fault, a.upstream().port), (OnFault::Fail, 5000));
+    assert_eq!((b.policy.configured().on_fault, b.upstream().port), (OnFault::Fallback, 7));
 }
 
 #[test]

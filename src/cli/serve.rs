@@ -80,7 +80,7 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     tracing::info!(
         listener = "public",
         server.address = %proxy.local_addr(),
-        backend.address = config.default_route.upstream.authority(),
+        backend.address = config.default_route.upstream().authority(),
         routes = config.routes.len(),
         observe,
         "listening"

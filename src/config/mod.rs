@@ -19,6 +19,7 @@ mod secret;
 mod signature;
 mod template;
 pub mod tokens;
+pub mod upstreams;
 mod url;
 pub mod value;
 
@@ -53,6 +54,10 @@ pub struct Config {
     pub budget: Duration,
     /// Time for a TCP connect to the backend.
     pub connect_timeout: Duration,
+    /// Most guarded requests at one backend at a time.
+    pub max_webhooks: usize,
+    /// How patient the guard is with a backend; no key sets it.
+    pub patience: upstreams::Patience,
     /// Most bytes of a guarded answer's body, as received.
     pub max_answer_body: usize,
     /// Most bytes of a guarded request's body.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 
+use super::upstreams::Upstreams;
 use super::{SharedPolicy, SignatureMode, Upstream};
 use crate::guard::Policy;
 use crate::twilio::{Slot, SlotSetting};
@@ -23,7 +24,7 @@ pub struct Route {
     /// What Twilio does with the answers.
     pub slot: SlotSetting,
     /// Where requests go.
-    pub upstream: Upstream,
+    pub upstreams: Upstreams,
     /// What happens to a request that Twilio did not sign.
     pub signature: SignatureMode,
     /// What the judge may do.
@@ -59,6 +60,17 @@ impl Route {
     /// Whether a request of this method and path (no query) is this route's.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
+    }
+
+    /// Where requests go; the first where there are several.
+    pub fn upstream(&self) -> &Upstream {
+        self.upstreams.first()
+    }
+
+    /// Whether a backend serves both.
+    pub fn shares_backend(&self, other: &Self) -> bool {
+        let own = self.upstreams.all();
+        own.iter().any(|upstream| other.upstreams.all().contains(upstream))
     }
 
     /// Whether Twilio opens streams on it.

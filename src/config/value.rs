@@ -65,12 +65,15 @@ pub enum Value {
     Text(String),
     /// A backend.
     Upstream(Upstream),
+    /// Several backends.
+    Upstreams(Vec<Upstream>),
 }
 
 impl Value {
     /// The value as `config print` writes it: TOML.
     pub fn written(&self) -> String {
         let quoted = |text: &str| toml::Value::from(text).to_string();
+        let url = |upstream: &Upstream| format!("http://{}", upstream.authority());
         match self {
             Self::Address(address) => quoted(&address.to_string()),
             Self::Count(count) => count.to_string(),
@@ -84,7 +87,10 @@ impl Value {
             Self::Size(size) => quoted(&write_size(*size)),
             Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
-            Self::Upstream(upstream) => quoted(&format!("http://{}", upstream.authority())),
+            Self::Upstream(upstream) => quoted(&url(upstream)),
+            Self::Upstreams(all) => {
+                toml::Value::from(all.iter().map(url).collect::<Vec<_>>()).to_string()
+            }
         }
     }
 }
@@ -113,7 +119,7 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 _ => Err(expected(&format!("a whole number from {min} to {max}"))),
             };
         }
-        (Kind::List | Kind::Words(_), raw) => {
+        (Kind::List | Kind::Upstreams | Kind::Words(_), raw) => {
             let list = match raw {
                 Raw::List(list) => list.clone(),
                 Raw::Word(word) => {
@@ -122,6 +128,10 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 }
                 _ => return Err(expected(&describe(kind))),
             };
+            if kind == Kind::Upstreams {
+                return upstreams(&list)
+                    .map_err(|why| format!("{}: {why}", expected(&describe(kind))));
+            }
             return names(kind, list).ok_or_else(|| expected(&describe(kind)));
         }
         (Kind::Size(..), Raw::Number(number)) => number.to_string(),
@@ -172,8 +182,24 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
         Kind::Path | Kind::File => Ok(Value::Path(PathBuf::from(text))),
         Kind::Text if text.trim().is_empty() => Err(fault()),
         Kind::Text | Kind::Twiml(_) => Ok(Value::Text(text)),
-        Kind::Flag | Kind::Count(..) | Kind::List | Kind::Words(_) => Err(fault()),
+        Kind::Flag | Kind::Count(..) | Kind::List | Kind::Upstreams | Kind::Words(_) => {
+            Err(fault())
+        }
     }
+}
+
+/// Backends, at least one and none of them twice; `Err` says which one is wrong.
+fn upstreams(list: &[String]) -> Result<Value, String> {
+    let mut all = Vec::new();
+    for text in list {
+        let one =
+            upstream(text).map_err(|why| format!("`{}`: {why}", without_credentials(text)))?;
+        if all.contains(&one) {
+            return Err(format!("`{}` is there twice", one.authority()));
+        }
+        all.push(one);
+    }
+    if all.is_empty() { Err("there is none".to_owned()) } else { Ok(Value::Upstreams(all)) }
 }
 
 /// Names without blanks at their ends, none of them empty; or some of the words that there are.
@@ -227,6 +253,9 @@ pub fn describe(kind: Kind) -> String {
         Kind::Text => "text".to_owned(),
         Kind::Twiml(_) => "TwiML as a string, or a table { file = \"…\" }".to_owned(),
         Kind::Upstream => "a backend like \"http://127.0.0.1:5000\"".to_owned(),
+        Kind::Upstreams => {
+            "a list of backends like [\"http://10.0.0.1:5000\", \"http://10.0.0.2:5000\"]".to_owned()
+        }
         Kind::Word(words) => format!("one of {}", quoted(words)),
         Kind::Words(words) => format!("a list of some of {}", quoted(words)),
     }

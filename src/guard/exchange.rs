@@ -252,6 +252,20 @@ pub enum Failure {
     },
     /// The backend's address could not be reached in time.
     ConnectTimeout,
+    /// No status line and headers within the short wait that an open breaker left.
+    CutShort {
+        /// The backend's address.
+        backend: String,
+        /// For how long nothing at all had come from it.
+        silence: Duration,
+        /// How long this request waited.
+        waited: Duration,
+    },
+    /// The guard has no room for it; never the backend's fault.
+    Full {
+        /// Which limit, and how full it is.
+        detail: String,
+    },
     /// No status line and headers within the budget.
     HeadersTooLate,
     /// The answer is not HTTP.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Incident;
 use crate::config::Upstream;
 use crate::config::route::{Callbacks, PathPattern, Policies, Route};
+use crate::config::upstreams::Upstreams;
 use crate::guard::call::{Belief, HandedOut, Role, StreamState};
 use crate::guard::stream::{Side, StreamEnd, StreamReport};
 use crate::guard::{
@@ -193,13 +194,14 @@ impl Sample {
             name: self.route,
             method: None,
             slot: SlotSetting::Auto,
-            upstream: Upstream { host: "127.0.0.1".to_owned(), port: 9 },
+            upstreams: Upstreams::one(Upstream { host: "127.0.0.1".to_owned(), port: 9 }),
             signature: crate::config::SignatureMode::Off,
             policy: Policies::new(self.policy),
         };
         let mut incident = Incident {
             id: id(),
             time_ms: 0,
+            upstream: route.upstream().authority(),
             route: Arc::new(route),
             exchange: Arc::new(exchange),
             judgement: Arc::new(judgement),

@@ -7,13 +7,15 @@ use http::header::{ALLOW, LOCATION};
 use http::{Extensions, StatusCode};
 use tokio::time::{Sleep, sleep_until};
 
-use super::asked::{Asked, text};
+use super::asked::{self, text};
+use super::balance::{self, Asked, Manner};
 use super::body::{collect, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
 use super::resigning::Signer;
-use super::upstream::{Client, OddHeads, Progress};
+use super::upstream::Head;
 use super::worker::Worker;
+use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::{
     Answer, Attempt, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome, Policy,
@@ -30,6 +32,8 @@ pub(super) struct Gathered {
     /// How long the backend took in all.
     pub(super) upstream: Duration,
     pub(super) spelling: Extensions,
+    /// Which backend gave it, or failed to.
+    pub(super) asked: Option<Upstream>,
 }
 
 impl Gathered {
@@ -52,6 +56,7 @@ impl Gathered {
             sent: Vec::new(),
             upstream: Duration::ZERO,
             spelling: Extensions::new(),
+            asked: None,
         }
     }
 }
@@ -61,7 +66,7 @@ pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
     policy: &Policy,
-    asked: Asked,
+    asked: asked::Asked,
     slot: Slot,
     call: CallFacts,
     limit: Duration,
@@ -69,7 +74,7 @@ pub(super) async fn exchange(
     let signer = Signer::of(&asked).filter(|_| policy.resign && !policy.observe);
     let nothing_yet = Failure::Internal { detail: String::new() };
     let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
-    let Asked { parts, body, sender, start, .. } = asked;
+    let asked::Asked { parts, body, sender, start, .. } = asked;
     let mut deadline = pin!(sleep_until((start + limit).into()));
     match body {
         Err(detail) => {
@@ -83,8 +88,12 @@ pub(super) async fn exchange(
                 (None, Some(signer)) if is_mapped => out.sign_as_mapped(signer),
                 _ => {}
             }
+            let manner = Manner {
+                is_awaited: slot != Slot::Callback && !policy.observe,
+                is_bounded: !policy.observe,
+            };
             loop {
-                ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
+                ask(worker, route, &mut out, &mut gathered, manner, start, deadline.as_mut()).await;
                 let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= limit {
                     break;
@@ -111,8 +120,9 @@ async fn ask(
     route: &Route,
     out: &mut Outbound,
     gathered: &mut Gathered,
+    manner: Manner,
     start: Instant,
-    deadline: Pin<&mut Sleep>,
+    mut deadline: Pin<&mut Sleep>,
 ) {
     if let (Some(earlier), Outcome::Answered(answer)) =
         (gathered.sent.last_mut(), &gathered.exchange.outcome)
@@ -123,7 +133,19 @@ async fn ask(
     let limit = worker.config.max_answer_body;
     let mut sent = out.sent();
     sent.started = began - start;
-    let (outcome, spelling) = attempt(&worker.client, route, out, &mut sent, limit, deadline).await;
+    let again = gathered.asked.as_ref();
+    let given = balance::guarded(worker, route, out, again, manner, deadline.as_mut()).await;
+    let Asked { upstream, head, connect, place } = given;
+    gathered.asked = Some(upstream);
+    sent.connect = connect;
+    let (outcome, spelling) = match head {
+        Ok(head) => {
+            sent.first_byte = Some(began.elapsed());
+            collected(head, limit, deadline).await
+        }
+        Err(failure) => (Outcome::Failed(failure), Extensions::new()),
+    };
+    drop(place);
     sent.total = began.elapsed();
     gathered.upstream += sent.total;
     gathered.sent.push(sent);
@@ -143,31 +165,8 @@ async fn ask(
     gathered.spelling = spelling;
 }
 
-async fn attempt(
-    client: &Client,
-    route: &Route,
-    out: &Outbound,
-    sent: &mut Sent,
-    limit: usize,
-    mut deadline: Pin<&mut Sleep>,
-) -> (Outcome, Extensions) {
-    let (progress, began) = (Progress::default(), Instant::now());
-    let head = tokio::select! {
-        biased;
-        head = client.send(&route.upstream, out.request(), out.max_age(), OddHeads::Taken, &progress) => head,
-        () = deadline.as_mut() => {
-            Err(match progress.connected() {
-                Some(_) => Failure::HeadersTooLate,
-                None => Failure::ConnectTimeout,
-            })
-        }
-    };
-    sent.connect = progress.connected().unwrap_or_else(Instant::now) - began;
-    let head = match head {
-        Ok(head) => head,
-        Err(failure) => return (Outcome::Failed(failure), Extensions::new()),
-    };
-    sent.first_byte = Some(began.elapsed());
+/// The whole answer, as far as it comes within its bounds.
+async fn collected(head: Head, limit: usize, deadline: Pin<&mut Sleep>) -> (Outcome, Extensions) {
     if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();
         let received = head.received();

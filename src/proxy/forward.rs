@@ -44,7 +44,7 @@ impl Outbound {
         let target = alias::target(&parts);
         let headers = worker.face.forward(parts.headers, sender);
         let mut headers = headers::ask_for_whole(headers);
-        set_missing_host(&mut headers, &route.upstream);
+        set_missing_host(&mut headers, route.upstream());
         if headers.contains_key(CONTENT_LENGTH) || !body.is_empty() {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }

@@ -87,7 +87,7 @@ pub(super) fn no_answer(upstream: &Upstream, failure: &Failure) -> Response<Resp
             StatusCode::GATEWAY_TIMEOUT,
             format!("backend {backend} did not take the connection in time; is it reachable?"),
         ),
-        Failure::HeadersTooLate => {
+        Failure::CutShort { .. } | Failure::HeadersTooLate => {
             (StatusCode::GATEWAY_TIMEOUT, format!("backend {backend} did not answer in time"))
         }
         Failure::NotHttp { detail, .. } => (
@@ -104,6 +104,7 @@ pub(super) fn no_answer(upstream: &Upstream, failure: &Failure) -> Response<Resp
         Failure::Unreachable { address, detail } => {
             (StatusCode::BAD_GATEWAY, format!("backend {address} can't be reached: {detail}"))
         }
+        Failure::Full { detail } => (StatusCode::SERVICE_UNAVAILABLE, detail.clone()),
         Failure::Internal { detail } => (StatusCode::BAD_GATEWAY, detail.clone()),
         Failure::RequestUnfit { detail } => (StatusCode::PAYLOAD_TOO_LARGE, detail.clone()),
     };

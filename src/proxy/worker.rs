@@ -18,8 +18,10 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Busy};
 use super::alias;
 use super::attempts::Attempts;
+use super::balance;
 use super::callback::{self, Background};
 use super::headers::PublicFace;
+use super::health::Healths;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
 use super::resigning::KnownForms;
@@ -69,6 +71,8 @@ pub(super) struct Shared {
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// What is known of the backends.
+    pub(super) healths: Arc<Healths>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -78,10 +82,12 @@ pub(super) struct Shared {
 impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
+        let healths = Arc::new(Healths::new(&config, metrics.upstreams().clone()));
         Self {
             config,
             recorder,
             metrics,
+            healths,
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
@@ -112,6 +118,7 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) healths: Arc<Healths>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -135,6 +142,7 @@ impl Worker {
             forms,
             aliases,
             attempts,
+            healths,
             background,
             queue,
         } = shared;
@@ -155,6 +163,7 @@ impl Worker {
             suspects,
             forms,
             attempts,
+            healths,
             background,
             queue,
         }
@@ -217,6 +226,7 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
             }
             _ = sweep.tick() => {
                 worker.client.sweep();
+                balance::try_left_out(worker);
                 worker.attempts.sweep(Instant::now());
             }
         }

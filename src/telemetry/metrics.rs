@@ -5,22 +5,17 @@
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
+use super::maker::Maker;
 use super::streams::StreamMetrics;
+use super::upstreams::UpstreamMetrics;
 
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
-
-/// Upper bounds in seconds, close around Twilio's 15 s.
-const BUCKETS: [f64; 17] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0, 12.0, 13.0, 14.0, 15.0,
-    20.0,
-];
 
 /// The guard's instruments. Cheap to clone; counting never waits.
 #[derive(Debug, Clone)]
@@ -49,50 +44,15 @@ pub struct Metrics {
     signatures: IntCounterVec,
     resident: IntGauge,
     streams: StreamMetrics,
-}
-
-/// Makes instruments and registers them.
-pub(super) struct Maker(Registry);
-
-impl Maker {
-    fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(instrument.clone()))?;
-        Ok(instrument)
-    }
-
-    pub(super) fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.keep(IntCounter::new(name, help)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
-        self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.keep(IntGauge::new(name, help)?)
-    }
-
-    fn seconds(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
-        let opts = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        self.keep(HistogramVec::new(opts, &[label])?)
-    }
+    upstreams: UpstreamMetrics,
 }
 
 impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
     pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
-        let make = Maker(Registry::new());
+        let make = Maker::default();
         let metrics = Self {
-            registry: make.0.clone(),
+            registry: make.registry(),
             answers: make.counters(
                 "twiml_guard_answers_total",
                 "Answers by what became of them and by slot.",
@@ -192,6 +152,7 @@ impl Metrics {
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
+            upstreams: UpstreamMetrics::new(&make)?,
         };
         let started = make.gauge(
             "process_start_time_seconds",
@@ -279,6 +240,11 @@ impl Metrics {
     /// The instruments of streams.
     pub fn streams(&self) -> &StreamMetrics {
         &self.streams
+    }
+
+    /// The instruments of the backends.
+    pub fn upstreams(&self) -> &UpstreamMetrics {
+        &self.upstreams
     }
 
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.

@@ -5,9 +5,11 @@ pub mod fields;
 pub(crate) mod kept;
 pub mod labels;
 pub mod log;
+mod maker;
 pub mod metrics;
 pub mod settings;
 pub mod streams;
+pub mod upstreams;
 pub mod visible;
 
 pub use log::init;

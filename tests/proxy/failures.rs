@@ -1,6 +1,8 @@
 //! Each way of not answering, seen through the whole guard: the record's error and the caller's
 //! TwiML.
 
+use twiml_guard::config::upstreams::Upstreams;
+
 use crate::support::backend::Backend;
 use crate::support::client::{Answer, CALL, ask, get, post};
 use crate::support::guard::{Guard, config, nobody};
@@ -31,7 +33,9 @@ fn nobody_listens() {
 fn a_name_that_does_not_resolve() {
     let mut config = config(nobody());
     let mut route = (*config.default_route).clone();
-    route.upstream.host = "backend.invalid".to_owned();
+    let mut upstream = route.upstream().clone();
+    upstream.host = "backend.invalid".to_owned();
+    route.upstreams = Upstreams::one(upstream);
     config.default_route = std::sync::Arc::new(route);
     let guard = Guard::with(config);
     let got = ask(guard.address, post("/voice", CALL));

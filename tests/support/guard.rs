@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Method;
 use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
+use twiml_guard::config::upstreams::{Patience, Upstreams};
 use twiml_guard::config::{
     AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, QueueConfig,
     SignatureMode, Signatures, Upstream,
@@ -77,6 +78,8 @@ pub fn config(backend: SocketAddr) -> Config {
         admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
+        max_webhooks: 1024,
+        patience: Patience::default(),
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
         drain_timeout: Duration::from_secs(3),
@@ -103,7 +106,7 @@ pub fn config(backend: SocketAddr) -> Config {
             pattern: PathPattern::Prefix("/".to_owned()),
             method: None,
             slot: SlotSetting::Auto,
-            upstream,
+            upstreams: Upstreams::one(upstream),
             signature: SignatureMode::Off,
             policy: Policies::new(policy),
             callbacks: Callbacks::default(),
@@ -120,7 +123,7 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         pattern: PathPattern::Exact(path.to_owned()),
         method: None::<Method>,
         slot: slot.parse().unwrap(),
-        upstream: config.default_route.upstream.clone(),
+        upstreams: config.default_route.upstreams.clone(),
         signature: config.default_route.signature,
         policy: Policies::new(policy),
         callbacks: config.default_route.callbacks,

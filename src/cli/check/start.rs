@@ -47,10 +47,10 @@ async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> 
     let origin = config
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{}", route.upstream.authority()));
+        .unwrap_or_else(|| format!("http://{}", route.upstream().authority()));
     let parsed = (
         format!("{origin}{path}").parse::<Url>(),
-        format!("http://{}/", route.upstream.authority()).parse::<Url>(),
+        format!("http://{}/", route.upstream().authority()).parse::<Url>(),
     );
     let (Ok(url), Ok(inner)) = parsed else { return Vec::new() };
     let connector = match Connector::new(None) {

@@ -12,6 +12,7 @@ use super::folder;
 use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
+use crate::config::upstreams::Upstreams;
 use crate::config::{self, Config, Flags, LogBody, LogConfig, LogFormat, Sources, Upstream};
 use crate::guard::Judgement;
 use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
@@ -213,7 +214,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
         name.clone_into(&mut route.name);
         route.pattern = pattern;
         route.slot = SlotSetting::Fixed(slot);
-        route.upstream = upstream.clone();
+        route.upstreams = Upstreams::one(upstream.clone());
         Arc::new(route)
     };
     let dead = Upstream { host: nobody.ip().to_string(), port: nobody.port() };
@@ -222,7 +223,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
     for slot in Slot::ALL.into_iter().filter(|slot| *slot != Slot::Stream) {
         let prefix = format!("/{slot}/");
         let pattern = PathPattern::Prefix(prefix.clone());
-        config.routes.push(route(&format!("{prefix}*"), pattern, slot, &default.upstream));
+        config.routes.push(route(&format!("{prefix}*"), pattern, slot, default.upstream()));
     }
     Ok(config)
 }

@@ -106,11 +106,12 @@ impl Client {
     ///
     /// A pooled connection (idle for less than `max_age`) on which nothing was written is replaced
     /// by the next one, at last by a new one. Nothing else is tried twice. Dropping the future
-    /// closes the connection.
+    /// closes the connection. The request is taken once there is a connection for it: where it is
+    /// left, nothing of it was written.
     pub(super) async fn send(
         &self,
         upstream: &Upstream,
-        mut request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
         max_age: Duration,
         odd_heads: OddHeads,
         progress: &Progress,
@@ -121,15 +122,16 @@ impl Client {
                 Some(lease) => (lease, false),
                 None => (self.open(upstream, &pool).await?, true),
             };
+            let Some(sending) = request.take() else { return Err(failure::sent_already()) };
             progress.0.get_or_init(Instant::now);
             lease.tap.reset(odd_heads == OddHeads::Taken);
-            match lease.sender.try_send_request(request).await {
+            match lease.sender.try_send_request(sending).await {
                 Ok(response) => {
                     lease.tap.head_is_done();
                     return Ok(Head { response, lease });
                 }
                 Err(mut refused) => match refused.take_message() {
-                    Some(unsent) if !is_new => request = unsent,
+                    Some(unsent) if !is_new => *request = Some(unsent),
                     _ if !is_new && lease.tap.received().is_empty() => {
                         pool.distrust();
                         return Err(failure::before_head(&refused.into_error(), &lease.tap));
@@ -138,6 +140,11 @@ impl Client {
                 },
             }
         }
+    }
+
+    /// Whether the backend takes a connection.
+    pub(super) async fn connects(&self, upstream: &Upstream) -> bool {
+        connect(&self.resolver, upstream, self.connect_timeout).await.is_ok()
     }
 
     /// Closes what has been idle for too long.
@@ -206,7 +213,9 @@ mod tests {
         let body = RequestBody::full(Bytes::from_static(b"a=b"));
         let request = Request::post("/voice").header("host", "a").body(body).unwrap();
         let client = Client::new(Duration::from_secs(1));
-        client.send(&upstream, request, FRESH, OddHeads::Refused, &Progress::default()).await
+        client
+            .send(&upstream, &mut Some(request), FRESH, OddHeads::Refused, &Progress::default())
+            .await
     }
 
     fn not_http(failure: &Failure) -> &[u8] {
