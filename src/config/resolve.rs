@@ -38,10 +38,10 @@ pub(super) fn resolve(
     text: &str,
     env: &BTreeMap<String, String>,
 ) -> Option<Config> {
-    let own = Values(&layers.entries);
-    let public_url = own.text("public_url");
     let mut errors = Vec::new();
     let upstreams = upstreams::global(layers, text, &mut errors)?;
+    let own = Values(&layers.entries);
+    let public_url = own.text("public_url");
     let language = languages::language(&own.text("fallback.language")?);
     let words = own.text("fallback.text").unwrap_or_else(|| language.text.to_owned());
     let plain = Arc::new(Fallbacks::spoken(language.say, language.voice, &words));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Upstream;
 use super::error::ConfigError;
-use super::layers::{Entries, Layers};
+use super::layers::{Entries, Entry, Layers};
 use super::listeners::mistake;
 use super::resolve::Values;
 use crate::config::error::Origin;
@@ -91,10 +91,16 @@ impl Default for Patience {
 
 /// The backends outside routes; `None` only without a default.
 pub(super) fn global(
-    layers: &Layers,
+    layers: &mut Layers,
     text: &str,
     errors: &mut Vec<ConfigError>,
 ) -> Option<Upstreams> {
+    let is_default = |entry: &Entry| entry.origin == Origin::Default;
+    if layers.entries.contains_key("upstreams")
+        && layers.entries.get("upstream").is_some_and(is_default)
+    {
+        layers.entries.remove("upstream");
+    }
     let own = Values(&layers.entries);
     one_of_both(&layers.entries, "upstreams", text, errors);
     for (entries, _) in &layers.routes {
@@ -120,9 +126,6 @@ fn one_of_both(entries: &Entries, key: &str, text: &str, errors: &mut Vec<Config
     let (Some(one), Some(several)) = (entries.get("upstream"), entries.get("upstreams")) else {
         return;
     };
-    if one.origin == Origin::Default {
-        return;
-    }
     let message =
         format!("expected `upstream` or `upstreams`, found both; the other one: {}", one.origin);
     let help = "name one backend with `upstream`, or all of them with `upstreams`";

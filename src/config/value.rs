@@ -194,7 +194,7 @@ fn upstreams(list: &[String]) -> Result<Value, String> {
     for text in list {
         let one =
             upstream(text).map_err(|why| format!("`{}`: {why}", without_credentials(text)))?;
-        if all.contains(&one) {
+        if all.iter().any(|other: &Upstream| other.authority() == one.authority()) {
             return Err(format!("`{}` is there twice", one.authority()));
         }
         all.push(one);

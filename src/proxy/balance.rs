@@ -201,7 +201,7 @@ async fn unconnected(share: Option<Duration>, progress: &Progress) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn late(progress: &Progress) -> Failure {

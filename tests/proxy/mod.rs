@@ -1,6 +1,8 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
 mod attempts;
+mod balance;
+mod breaker;
 mod callbacks;
 mod calls;
 mod failures;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Method;
 use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
-use twiml_guard::config::upstreams::{Patience, Upstreams};
+use twiml_guard::config::upstreams::{Balance, Patience, Upstreams};
 use twiml_guard::config::{
     AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, QueueConfig,
     SignatureMode, Signatures, Upstream,
@@ -18,11 +18,13 @@ use twiml_guard::incidents::instruments;
 use twiml_guard::incidents::recorder::Recorder;
 use twiml_guard::proxy::{Proxy, Summary};
 use twiml_guard::shutdown::Shutdown;
+use twiml_guard::telemetry::metrics::Metrics;
 use twiml_guard::twilio::SlotSetting;
 
 /// A running guard; stops when dropped.
 pub struct Guard {
     pub address: SocketAddr,
+    pub metrics: Metrics,
     shutdown: Shutdown,
     running: Option<JoinHandle<Summary>>,
 }
@@ -35,16 +37,25 @@ impl Guard {
 
     /// With a configuration.
     pub fn with(config: Config) -> Self {
+        let metrics = instruments().unwrap();
         let proxy = Proxy::bind(
             Arc::new(config),
             Recorder::without_writer(instruments().unwrap()),
-            instruments().unwrap(),
+            metrics.clone(),
         )
         .unwrap();
         let (address, shutdown) = (proxy.local_addr(), Shutdown::new());
         let raised = shutdown.clone();
         let running = Some(thread::spawn(move || proxy.run(raised)));
-        Self { address, shutdown, running }
+        Self { address, metrics, shutdown, running }
+    }
+
+    /// What a metric of a backend says now.
+    pub fn of_backend(&self, metric: &str, backend: SocketAddr) -> i64 {
+        let start = format!("{metric}{{upstream=\"{backend}\"}} ");
+        let text = self.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.expect("every backend has its metrics").parse().unwrap()
     }
 
     /// Raises the shutdown without waiting.
@@ -112,6 +123,14 @@ pub fn config(backend: SocketAddr) -> Config {
             callbacks: Callbacks::default(),
         }),
     }
+}
+
+/// Several backends for whatever has no route.
+pub fn upstreams(config: &mut Config, backends: &[SocketAddr], balance: Balance) {
+    let upstream = |backend: &SocketAddr| format!("http://{backend}").parse::<Upstream>().unwrap();
+    let mut route = (*config.default_route).clone();
+    route.upstreams = Upstreams::several(backends.iter().map(upstream).collect(), balance).unwrap();
+    config.default_route = Arc::new(route);
 }
 
 /// Adds a route for a path, changed by `change`.

@@ -100,7 +100,7 @@ impl Breaker {
         let silence = self.silence(now);
         if self.open.is_none() {
             if silence < self.times.silence {
-                return Look::Wait(Some(now + (self.times.silence - silence)));
+                return Look::Wait(Some(now + self.times.silence.saturating_sub(silence)));
             }
             self.open = Some(now);
             self.promote();
