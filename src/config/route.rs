@@ -67,6 +67,11 @@ impl Route {
         self.upstreams.first()
     }
 
+    /// Whether TLS is spoken with a backend of its own.
+    pub fn speaks_tls(&self) -> bool {
+        self.upstreams.all().iter().any(|upstream| upstream.tls)
+    }
+
     /// Whether a backend serves both.
     pub fn shares_backend(&self, other: &Self) -> bool {
         let own = self.upstreams.all();

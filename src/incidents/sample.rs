@@ -194,7 +194,7 @@ impl Sample {
             name: self.route,
             method: None,
             slot: SlotSetting::Auto,
-            upstreams: Upstreams::one(Upstream { host: "127.0.0.1".to_owned(), port: 9 }),
+            upstreams: Upstreams::one(Upstream::tcp("127.0.0.1", 9)),
             signature: crate::config::SignatureMode::Off,
             policy: Policies::new(self.policy),
         };

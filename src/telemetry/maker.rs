@@ -1,4 +1,4 @@
-//! Making instruments.
+//! How instruments are made: each registered at once.
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -12,11 +12,11 @@ const BUCKETS: [f64; 17] = [
 ];
 
 /// Makes instruments and registers them.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Maker(Registry);
 
 impl Maker {
-    /// Everything that was made.
+    /// Where they are registered.
     pub(super) fn registry(&self) -> Registry {
         self.0.clone()
     }

@@ -11,6 +11,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::clients::ClientMetrics;
 use super::maker::Maker;
 use super::streams::StreamMetrics;
 use super::upstreams::UpstreamMetrics;
@@ -42,6 +43,7 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
+    clients: ClientMetrics,
     resident: IntGauge,
     streams: StreamMetrics,
     upstreams: UpstreamMetrics,
@@ -150,6 +152,7 @@ impl Metrics {
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
             )?,
+            clients: ClientMetrics::new(&make)?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
             upstreams: UpstreamMetrics::new(&make)?,
@@ -250,6 +253,11 @@ impl Metrics {
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
     pub fn signature(&self, result: &'static str) {
         self.signatures.with_label_values(&[result]).inc();
+    }
+
+    /// The instruments of clients' connections.
+    pub fn clients(&self) -> &ClientMetrics {
+        &self.clients
     }
 
     /// Counts one incident that did not fit the queue.

@@ -202,7 +202,9 @@ fn what_finds_no_place_gets_its_fallback_and_pages_need_none() {
     });
     let address = guard.address;
     let mut held: Vec<_> = (0..2).map(|_| Client::to(address)).collect();
-    held.iter_mut().for_each(|client| client.say(post("/hung", CALL)));
+    for client in &mut held {
+        client.say(post("/hung", CALL));
+    }
     thread::sleep(Duration::from_millis(200));
     let inflight = "twiml_guard_upstream_inflight";
     assert_eq!(guard.of_backend(inflight, backend.address), 2);
@@ -212,7 +214,9 @@ fn what_finds_no_place_gets_its_fallback_and_pages_need_none() {
     assert!(status.contains("error=proxy_internal_error"), "{status}");
     assert!((Duration::from_millis(900)..Duration::from_millis(1_900)).contains(&took), "{took:?}");
     assert_eq!(ask(address, get("/page")).status(), 200);
-    held.into_iter().for_each(|mut client| assert!(is_fallback(&client.answer())));
+    for mut client in held {
+        assert!(is_fallback(&client.answer()));
+    }
     let (got, _) = timed(address, "/menu");
     assert!(got.text().contains("hi<"), "{}", got.text());
     assert_eq!(guard.of_backend(inflight, backend.address), 0);

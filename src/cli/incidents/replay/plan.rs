@@ -58,8 +58,11 @@ impl Planned {
 }
 
 fn redirected(route: &Route, to: &Upstream) -> Route {
-    let policy =
-        Policy { upstream_authority: to.authority(), ..(**route.policy.configured()).clone() };
+    let policy = Policy {
+        upstream_authority: to.host_header(),
+        other_authorities: Vec::new(),
+        ..(**route.policy.configured()).clone()
+    };
     Route { upstreams: Upstreams::one(to.clone()), policy: Policies::new(policy), ..route.clone() }
 }
 
