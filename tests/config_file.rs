@@ -7,7 +7,10 @@ use std::path::Path;
 use proptest::prelude::*;
 use twiml_guard::config::keys::{KEYS, NOTIFY_KEYS, ROUTE_KEYS};
 use twiml_guard::config::notify::NotifyFormat;
-use twiml_guard::config::{AdminListener, Flags, Loaded, OpsListener, Sources, load, schema};
+use twiml_guard::config::upstreams::Balance;
+use twiml_guard::config::{
+    AdminListener, Flags, Loaded, OpsListener, Sources, Upstream, load, schema,
+};
 use twiml_guard::guard::policy::OnFault;
 
 fn root() -> &'static Path {
@@ -158,6 +161,57 @@ fn webhooks_are_read_and_never_shown() {
 }
 
 #[test]
+fn several_backends_take_the_place_of_one() {
+    let loaded = loaded(
+        "upstreams = [\"http://a:1\", \"http://b:2\"]\nbalance = \"round-robin\"\nmax_webhooks = 7\n\
+         [[route]]\npath = \"/a\"\n\
+         [[route]]\npath = \"/b\"\nupstream = \"http://c:3\"\n\
+         [[route]]\npath = \"/c\"\nupstreams = [\"http://d:4\"]\nbalance = \"order\"\n",
+    );
+    let config = loaded.config;
+    assert!(!loaded.entries.contains_key("upstream"), "no default beside them");
+    assert_eq!(config.max_webhooks, 7);
+    let routes = config.routes.iter().chain([&config.default_route]);
+    let found: Vec<_> = routes
+        .map(|route| {
+            let all: Vec<_> = route.upstreams.all().iter().map(Upstream::authority).collect();
+            (all.join(" "), route.upstreams.balance())
+        })
+        .collect();
+    let expected = [
+        ("a:1 b:2", Balance::RoundRobin),
+        ("c:3", Balance::Order),
+        ("d:4", Balance::Order),
+        ("a:1 b:2", Balance::RoundRobin),
+    ];
+    assert_eq!(found, expected.map(|(all, balance)| (all.to_owned(), balance)));
+}
+
+#[test]
+fn mistakes_in_several_backends_are_told() {
+    for (text, told) in [
+        (
+            "upstream = \"http://a:1\"\nupstreams = [\"http://b:2\"]\n",
+            "expected `upstream` or `upstreams`, found both; the other one: file, line 1",
+        ),
+        (
+            "[[route]]\npath = \"/a\"\nupstream = \"http://a:1\"\nupstreams = [\"http://b:2\"]\n",
+            "found both; the other one: file, line 3",
+        ),
+        ("upstreams = []\n", "there is none"),
+        ("upstreams = [\"http://a:1\", \"http://A:1/\"]\n", "`a:1` is there twice"),
+        ("upstreams = [\"http://a:1\", \"b:2\"]\n", "`b:2`: "),
+        ("upstreams = \"http://a:1\"\n", "expected a list of backends like"),
+        ("upstreams = [\"http://a:1\", \"http://localhost:8080\"]\n", "found the guard itself"),
+        ("balance = \"random\"\n", "expected one of \"order\", \"round-robin\""),
+        ("max_webhooks = 0\n", "expected a whole number from 1 to 65536"),
+    ] {
+        let shown = mistakes(text);
+        assert!(shown.contains(told), "{text}\n{shown}");
+    }
+}
+
+#[test]
 fn mistakes_in_webhooks_are_told_without_their_urls() {
     for (table, part) in [
         ("url = \"hooks.example.com/s3cr3t\"", "begins with"),
@@ -193,11 +247,11 @@ fn routes_take_over_what_they_do_not_say() {
     );
     let [a, b] = loaded.config.routes.as_slice() else { panic!("two routes") };
     assert_eq!(
-        (a.policy.configured().on_fault, a.upstream.authority().as_str()),
+        (a.policy.configured().on_fault, a.upstream().authority().as_str()),
         (OnFault::Fail, "127.0.0.1:5000")
     );
     assert_eq!(
-        (b.policy.configured().on_fault, b.upstream.authority().ends_with(":7")),
+        (b.policy.configured().on_fault, b.upstream().authority().ends_with(":7")),
         (OnFault::Fallback, true)
     );
 }

@@ -87,7 +87,7 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
         listener = "public",
         server.address = %proxy.listens_on(),
         tls = proxy.tls().is_some(),
-        backend.address = config.default_route.upstream.authority(),
+        backend.address = config.default_route.upstream().authority(),
         routes = config.routes.len(),
         observe,
         "listening"

@@ -170,7 +170,7 @@ impl Leads<'_> {
         fallback.next_urls().into_iter().find_map(|url| {
             let target = if url.is_empty() { Arc::clone(user) } else { self.target(&url)? };
             let guarded = !matches!(target.slot, SlotSetting::Pass | SlotSetting::Fixed(Slot::Callback | Slot::Stream));
-            (guarded && target.upstream == user.upstream).then(|| {
+            (guarded && target.shares_backend(user)).then(|| {
                 let shown = if url.is_empty() { "its own URL (Gather and Record without `action`)".to_owned() } else { format!("`{url}`") };
                 format!("expected a fallback that does without the backend, found one that leads back to {shown}, guarded and served by the backend that may be failing")
             })

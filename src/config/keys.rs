@@ -60,6 +60,8 @@ pub enum Kind {
     Twiml(Option<Slot>),
     /// `http://127.0.0.1:5000`.
     Upstream,
+    /// Several of them in a list; from a flag or the environment with commas between them.
+    Upstreams,
     /// One of these words.
     Word(&'static [&'static str]),
     /// Some of these words, in a list.
@@ -100,6 +102,8 @@ const REPAIRS: Kind = Kind::Word(&["all", "lossless"]);
 const REDIRECTS: Kind = Kind::Word(&["follow", "replace"]);
 const SIGNATURE: Kind = Kind::Word(&["off", "observe", "enforce"]);
 const OTHER_METHOD: Kind = Kind::Word(&["405", "missing", "never"]);
+const BALANCE: Kind = Kind::Word(&["order", "round-robin"]);
+const RETRY: Kind = Kind::Word(&["safe", "token"]);
 const CALLBACKS: Kind = Kind::Word(&["ack", "redeliver", "pass"]);
 /// Longest budget: Twilio gives up after 15 s, and the answer has to travel.
 const LONGEST_BUDGET: u64 = 14_500;
@@ -108,6 +112,14 @@ const LONGEST_BUDGET: u64 = 14_500;
 pub static KEYS: &[Key] = &[
     key("listen", Kind::Listen, Some("127.0.0.1:8080"), "where Twilio's requests arrive"),
     key("upstream", Kind::Upstream, Some("http://127.0.0.1:5000"), "the backend"),
+    key("upstreams", Kind::Upstreams, None, "several backends of which each can answer"),
+    key("balance", BALANCE, Some("order"), "which of several backends is asked"),
+    key(
+        "max_webhooks",
+        Kind::Count(1, 65_536),
+        Some("1024"),
+        "most guarded requests at one backend at a time",
+    ),
     key(
         "public_url",
         Kind::PublicUrl,
@@ -215,6 +227,12 @@ pub static KEYS: &[Key] = &[
         span(100, 15_000),
         Some("10s"),
         "an answer that took longer carries a warning",
+    ),
+    key(
+        "retry",
+        RETRY,
+        Some("safe"),
+        "what is sent again when its kept connection ends without a byte of an answer",
     ),
     key(
         "callbacks",
@@ -372,6 +390,8 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("method", Kind::Method, None, "only this method; any if not given"),
     key("slot", Kind::Word(&SlotSetting::NAMES), Some("auto"), "what Twilio does with the answers"),
     key("upstream", Kind::Upstream, None, "the route's own backend"),
+    key("upstreams", Kind::Upstreams, None, "several of its own"),
+    key("balance", BALANCE, None, "as above, for this route"),
     key("fallback", Kind::Twiml(None), None, "TwiML in place"),
     key("observe", Kind::Flag, None, "as above, for this route"),
     key("on_fault", ON_FAULT, None, "as above, for this route"),
@@ -383,6 +403,7 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("signature", SIGNATURE, None, "as above, for this route"),
     key("resign", Kind::Flag, None, "as above, for this route"),
     key("callbacks", CALLBACKS, None, "as above, for this route"),
+    key("retry", RETRY, None, "as above, for this route"),
 ];
 
 /// The key of this path, outside routes.

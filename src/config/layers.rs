@@ -238,7 +238,9 @@ impl FileReader<'_> {
             DeValue::Integer(number) => {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Raw::Number)
             }
-            DeValue::Array(array) if matches!(key.kind, Kind::List | Kind::Words(_)) => {
+            DeValue::Array(array)
+                if matches!(key.kind, Kind::List | Kind::Upstreams | Kind::Words(_)) =>
+            {
                 let names = array.iter().map(|name| name.get_ref().as_str().map(str::to_owned));
                 names.collect::<Option<Vec<_>>>().map(Raw::List)
             }

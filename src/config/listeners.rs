@@ -45,24 +45,29 @@ pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) 
         errors.push(mistake("admin.listen", entry, text, message, "choose another path"));
     }
     let mut backend = |entries: &Entries, key: &'static str| {
-        let (Some(entry), Some(upstream)) =
-            (entries.get("upstream"), Values(entries).upstream("upstream"))
-        else {
-            return;
-        };
-        let own = [listen, admin].into_iter().flatten();
-        for address in own.filter(|address| leads_to(&upstream, *address)) {
-            let message = format!(
-                "expected the backend, found the guard itself: `{}` is where it listens (`{address}`)",
-                upstream.authority()
-            );
-            let help = "name the port on which the application listens, or move `listen`";
-            errors.push(mistake(key, entry, text, message, help));
+        let name = key.trim_start_matches("route.");
+        let Some(entry) = entries.get(name) else { return };
+        let one = Values(entries).upstream(name);
+        let all = one.into_iter().chain(Values(entries).upstreams(name).unwrap_or_default());
+        let own: Vec<_> = [listen, admin].into_iter().flatten().collect();
+        for upstream in all {
+            for address in own.iter().filter(|address| leads_to(&upstream, **address)) {
+                let message = format!(
+                    "expected the backend, found the guard itself: `{}` is where it listens (`{address}`)",
+                    upstream.authority()
+                );
+                let help = "name the port on which the application listens, or move `listen`";
+                errors.push(mistake(key, entry, text, message, help));
+            }
         }
     };
-    backend(&layers.entries, "upstream");
+    for key in ["upstream", "upstreams"] {
+        backend(&layers.entries, key);
+    }
     for (entries, _) in &layers.routes {
-        backend(entries, "route.upstream");
+        for key in ["route.upstream", "route.upstreams"] {
+            backend(entries, key);
+        }
     }
 }
 

@@ -24,6 +24,7 @@ pub mod tls;
 pub mod tokens;
 mod upstream;
 mod upstream_tls;
+pub mod upstreams;
 mod url;
 pub mod value;
 
@@ -67,6 +68,10 @@ pub struct Config {
     pub budget: Duration,
     /// Time for a connection to the backend, TLS included.
     pub connect_timeout: Duration,
+    /// Most guarded requests at one backend at a time.
+    pub max_webhooks: usize,
+    /// How patient the guard is with a backend; no key sets it.
+    pub patience: upstreams::Patience,
     /// What TLS with backends needs, where it is spoken.
     pub upstream_tls: Option<UpstreamTls>,
     /// Most bytes of a guarded answer's body, as received.

@@ -20,11 +20,12 @@ use super::listen::Listen;
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
-use super::route::{Callbacks, PathPattern, Policies, Route};
+use super::route::{Callbacks, PathPattern, Policies, Retry, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
 use super::tls;
 use super::upstream_tls;
+use super::upstreams::{self, Patience, Upstreams};
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, PassLimits,
@@ -41,10 +42,10 @@ pub(super) fn resolve(
     text: &str,
     env: &BTreeMap<String, String>,
 ) -> Option<Config> {
+    let mut errors = Vec::new();
+    let upstreams = upstreams::global(layers, text, &mut errors)?;
     let own = Values(&layers.entries);
     let public_url = own.text("public_url");
-    let upstream = own.upstream("upstream")?;
-    let mut errors = Vec::new();
     let language = languages::language(&own.text("fallback.language")?);
     let words = own.text("fallback.text").unwrap_or_else(|| language.text.to_owned());
     let plain = Arc::new(Fallbacks::spoken(language.say, language.voice, &words));
@@ -64,7 +65,7 @@ pub(super) fn resolve(
         },
         ..Policy::default()
     };
-    let base = policy(base, &own, &upstream);
+    let base = policy(base, &own, &upstreams);
     let variable = |name: &str| env.get(name).cloned();
     let signatures = signature::resolve(layers, text, variable, &mut errors);
     let keyring = &signatures.keyring;
@@ -73,12 +74,14 @@ pub(super) fn resolve(
     };
     let default_mode = mode(&layers.entries, SignatureMode::Observe, &mut errors);
     let callbacks = Callbacks::named(&own.text("callbacks")?);
+    let retry = Retry::named(&own.text("retry")?);
     let mut routes = Vec::new();
     for (entries, span) in &layers.routes {
         if let Some(mut route) =
-            route(entries, &base, callbacks, &upstream, text, span, &mut errors)
+            route(entries, &base, callbacks, &upstreams, text, span, &mut errors)
         {
             route.signature = mode(entries, default_mode, &mut errors);
+            route.retry = Values(entries).text("retry").map_or(retry, |word| Retry::named(&word));
             routes.push((Arc::new(route), span.clone()));
         }
     }
@@ -89,10 +92,11 @@ pub(super) fn resolve(
         pattern: PathPattern::Prefix("/".to_owned()),
         method: None,
         slot: SlotSetting::Auto,
-        upstream,
+        upstreams,
         signature: default_mode,
         policy: Policies::new(base),
         callbacks,
+        retry,
     });
     Leads { routes: &routes, default_route: &default_route, entries: layers, text }
         .check(&mut errors);
@@ -108,7 +112,7 @@ pub(super) fn resolve(
     callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
     let speaks_tls =
-        default_route.upstream.tls || routes.iter().any(|(route, _)| route.upstream.tls);
+        default_route.speaks_tls() || routes.iter().any(|(route, _)| route.speaks_tls());
     let upstream_tls = upstream_tls::resolve(layers, text, speaks_tls, &mut errors);
     let config = Config {
         listen: own.listen("listen")?,
@@ -118,6 +122,8 @@ pub(super) fn resolve(
         admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
+        max_webhooks: own.count("max_webhooks")?,
+        patience: Patience::default(),
         upstream_tls,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
@@ -228,7 +234,7 @@ fn own_host(url: &str) -> Option<String> {
 }
 
 /// The policy keys that are there, over a base.
-fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
+fn policy(base: Policy, own: &Values<'_>, upstreams: &Upstreams) -> Policy {
     let word = |key: &str| own.text(key);
     Policy {
         observe: own.flag("observe").unwrap_or(base.observe),
@@ -251,7 +257,8 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
         }),
         resign: own.flag("resign").unwrap_or(base.resign),
         slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
-        upstream_authority: upstream.host_header(),
+        upstream_authority: upstreams.first().host_header(),
+        other_authorities: upstreams.all().iter().skip(1).map(Upstream::host_header).collect(),
         ..base
     }
 }
@@ -260,7 +267,7 @@ fn route(
     entries: &Entries,
     base: &Policy,
     callbacks: Callbacks,
-    upstream: &Upstream,
+    upstreams: &Upstreams,
     text: &str,
     span: &Range<usize>,
     errors: &mut Vec<ConfigError>,
@@ -268,18 +275,19 @@ fn route(
     let own = Values(entries);
     let name = own.text("path")?;
     let slot: SlotSetting = own.text("slot").and_then(|word| word.parse().ok()).unwrap_or_default();
-    let upstream = own.upstream("upstream").unwrap_or_else(|| upstream.clone());
-    let mut policy = policy(base.clone(), &own, &upstream);
+    let upstreams = upstreams::of_route(entries, upstreams);
+    let mut policy = policy(base.clone(), &own, &upstreams);
     fallbacks::apply_route(&mut policy, entries, slot, text, span, errors);
     Some(Route {
         pattern: pattern(&name),
         name,
         method: own.text("method").and_then(|method| Method::from_bytes(method.as_bytes()).ok()),
         slot,
-        upstream,
+        upstreams,
         signature: SignatureMode::Off,
         policy: Policies::new(policy),
         callbacks: own.text("callbacks").map_or(callbacks, |word| Callbacks::named(&word)),
+        retry: Retry::default(),
     })
 }
 
@@ -354,6 +362,7 @@ impl Values<'_> {
         size -> usize: Size,
         text -> String: Text,
         upstream -> Upstream: Upstream,
+        upstreams -> Vec<Upstream>: Upstreams,
     }
 }
 

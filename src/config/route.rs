@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Method;
 
+use super::upstreams::Upstreams;
 use super::{SharedPolicy, SignatureMode, Upstream};
 use crate::guard::Policy;
 use crate::twilio::{Slot, SlotSetting};
@@ -23,13 +24,33 @@ pub struct Route {
     /// What Twilio does with the answers.
     pub slot: SlotSetting,
     /// Where requests go.
-    pub upstream: Upstream,
+    pub upstreams: Upstreams,
     /// What happens to a request that Twilio did not sign.
     pub signature: SignatureMode,
     /// What the judge may do.
     pub policy: Policies,
     /// What becomes of callbacks.
     pub callbacks: Callbacks,
+    /// What is sent again when a kept connection ends under it.
+    pub retry: Retry,
+}
+
+/// What is sent once more after the kept connection that it went out on ended without a byte of an
+/// answer. What was never written is always sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Retry {
+    /// GET, HEAD and OPTIONS.
+    #[default]
+    Safe,
+    /// Guarded requests with Twilio's idempotency token, too: the backend may see them twice.
+    Token,
+}
+
+impl Retry {
+    /// From its word in the configuration.
+    pub(super) fn named(word: &str) -> Self {
+        if word == "token" { Self::Token } else { Self::Safe }
+    }
 }
 
 /// What becomes of callbacks that the backend fails or takes long to answer.
@@ -59,6 +80,22 @@ impl Route {
     /// Whether a request of this method and path (no query) is this route's.
     pub fn matches(&self, method: &Method, path: &str) -> bool {
         self.method.as_ref().is_none_or(|own| own == method) && self.pattern.matches(path)
+    }
+
+    /// Where requests go; the first where there are several.
+    pub fn upstream(&self) -> &Upstream {
+        self.upstreams.first()
+    }
+
+    /// Whether TLS is spoken with a backend of its own.
+    pub fn speaks_tls(&self) -> bool {
+        self.upstreams.all().iter().any(|upstream| upstream.tls)
+    }
+
+    /// Whether a backend serves both.
+    pub fn shares_backend(&self, other: &Self) -> bool {
+        let own = self.upstreams.all();
+        own.iter().any(|upstream| other.upstreams.all().contains(upstream))
     }
 
     /// Whether Twilio opens streams on it.

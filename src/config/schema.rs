@@ -48,6 +48,9 @@ fn property(key: &Key) -> Value {
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Count(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
+        Kind::Upstreams => {
+            json!({ "type": "array", "minItems": 1, "uniqueItems": true, "items": { "type": "string" } })
+        }
         Kind::List => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Words(words) => json!({ "type": "array", "items": { "enum": words } }),
         Kind::Size(..) => json!({ "type": ["string", "integer"] }),

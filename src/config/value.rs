@@ -65,6 +65,8 @@ pub enum Value {
     Text(String),
     /// A backend.
     Upstream(Upstream),
+    /// Several backends.
+    Upstreams(Vec<Upstream>),
 }
 
 impl Value {
@@ -85,6 +87,10 @@ impl Value {
             Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
             Self::Upstream(upstream) => quoted(&upstream.to_string()),
+            Self::Upstreams(all) => {
+                toml::Value::from(all.iter().map(Upstream::to_string).collect::<Vec<_>>())
+                    .to_string()
+            }
         }
     }
 }
@@ -113,7 +119,7 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 _ => Err(expected(&format!("a whole number from {min} to {max}"))),
             };
         }
-        (Kind::List | Kind::Words(_), raw) => {
+        (Kind::List | Kind::Upstreams | Kind::Words(_), raw) => {
             let list = match raw {
                 Raw::List(list) => list.clone(),
                 Raw::Word(word) => {
@@ -122,6 +128,10 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
                 }
                 _ => return Err(expected(&describe(kind))),
             };
+            if kind == Kind::Upstreams {
+                return upstreams(&list)
+                    .map_err(|why| format!("{}: {why}", expected(&describe(kind))));
+            }
             return names(kind, list).ok_or_else(|| expected(&describe(kind)));
         }
         (Kind::Size(..), Raw::Number(number)) => number.to_string(),
@@ -172,8 +182,25 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
         Kind::Path | Kind::File => Ok(Value::Path(PathBuf::from(text))),
         Kind::Text if text.trim().is_empty() => Err(fault()),
         Kind::Text | Kind::Twiml(_) => Ok(Value::Text(text)),
-        Kind::Flag | Kind::Count(..) | Kind::List | Kind::Words(_) => Err(fault()),
+        Kind::Flag | Kind::Count(..) | Kind::List | Kind::Upstreams | Kind::Words(_) => {
+            Err(fault())
+        }
     }
+}
+
+/// Backends, at least one and none of them twice; `Err` says which one is wrong.
+fn upstreams(list: &[String]) -> Result<Value, String> {
+    let mut all = Vec::new();
+    for text in list {
+        let one = text
+            .parse::<Upstream>()
+            .map_err(|why| format!("`{}`: {why}", without_credentials(text)))?;
+        if all.iter().any(|other: &Upstream| other.authority() == one.authority()) {
+            return Err(format!("`{}` is there twice", one.authority()));
+        }
+        all.push(one);
+    }
+    if all.is_empty() { Err("there is none".to_owned()) } else { Ok(Value::Upstreams(all)) }
 }
 
 /// Names without blanks at their ends, none of them empty; or some of the words that there are.
@@ -230,6 +257,9 @@ pub fn describe(kind: Kind) -> String {
         Kind::Text => "text".to_owned(),
         Kind::Twiml(_) => "TwiML as a string, or a table { file = \"…\" }".to_owned(),
         Kind::Upstream => "a backend like \"http://127.0.0.1:5000\"".to_owned(),
+        Kind::Upstreams => {
+            "a list of backends like [\"http://10.0.0.1:5000\", \"http://10.0.0.2:5000\"]".to_owned()
+        }
         Kind::Word(words) => format!("one of {}", quoted(words)),
         Kind::Words(words) => format!("a list of some of {}", quoted(words)),
     }

@@ -79,6 +79,8 @@ pub enum AttemptReason {
     Collapsed,
     /// A GET with Twilio's form in its query led nowhere; it was asked as POST.
     PostAgain,
+    /// The kept connection that it went out on ended without a byte of an answer; it was sent again.
+    Resent,
     /// The backend's check refused Twilio's signature; it was signed anew.
     Resigned {
         /// The URL that it was signed for.
@@ -95,14 +97,21 @@ impl AttemptReason {
             Self::OtherMethod => "other-method",
             Self::PostAgain => "post-again",
             Self::Redirect => "redirect",
+            Self::Resent => "resent",
             Self::Resigned { .. } => "resigned",
         }
     }
 
     /// The reason of this name, where the name is all of it.
     pub fn by_name(name: &str) -> Option<Self> {
-        let all =
-            [Self::Collapsed, Self::First, Self::OtherMethod, Self::PostAgain, Self::Redirect];
+        let all = [
+            Self::Collapsed,
+            Self::First,
+            Self::OtherMethod,
+            Self::PostAgain,
+            Self::Redirect,
+            Self::Resent,
+        ];
         all.into_iter().find(|reason| reason.name() == name)
     }
 
@@ -252,6 +261,15 @@ pub enum Failure {
     },
     /// The backend's address could not be reached in time.
     ConnectTimeout,
+    /// No status line and headers within the short wait that an open breaker left.
+    CutShort {
+        /// The backend's address.
+        backend: String,
+        /// For how long nothing at all had come from it.
+        silence: Duration,
+        /// How long this request waited.
+        waited: Duration,
+    },
     /// The guard has no room for it; never the backend's fault.
     Full {
         /// Which limit, and how full it is.

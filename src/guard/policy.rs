@@ -31,6 +31,8 @@ pub struct Policy {
     pub public_origin: Option<String>,
     /// The upstream's authority (`127.0.0.1:5000`), lower case.
     pub upstream_authority: String,
+    /// Those of the upstreams beside it, where there are several.
+    pub other_authorities: Vec<String>,
     /// What is delivered in place, per slot.
     pub fallbacks: Arc<Fallbacks>,
     /// What is delivered in place once a call was given too many fallbacks that steer it.
@@ -44,6 +46,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The authority of every upstream.
+    pub fn upstream_authorities(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.upstream_authority).chain(&self.other_authorities)
+    }
+
     /// Hosts that are the guard itself: the configured one, and the one that was asked.
     pub fn hosts_seen_by(&self, request: &RequestFacts) -> Vec<String> {
         let asked = request.host.iter().map(|host| {
@@ -76,6 +83,7 @@ impl Default for Policy {
             own_hosts: Vec::new(),
             public_origin: None,
             upstream_authority: String::new(),
+            other_authorities: Vec::new(),
             plain_fallbacks: Arc::clone(&fallbacks),
             fallbacks,
             max_decoded_body: 1024 * 1024,

@@ -51,6 +51,8 @@ pub struct Incident {
     pub time_ms: u64,
     /// The route that matched.
     pub route: Arc<Route>,
+    /// The backend that was asked, the last one where there were several: its authority.
+    pub upstream: String,
     /// Request and all that the backend gave.
     pub exchange: Arc<Exchange>,
     /// What became of it.

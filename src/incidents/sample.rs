@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::Incident;
 use crate::config::Upstream;
 use crate::config::route::{Callbacks, PathPattern, Policies, Route};
+use crate::config::upstreams::Upstreams;
 use crate::guard::call::{Belief, HandedOut, Role, StreamState};
 use crate::guard::stream::{Side, StreamEnd, StreamReport};
 use crate::guard::{
@@ -189,17 +190,19 @@ impl Sample {
         let judgement = judge(&exchange, &self.policy);
         let route = Route {
             callbacks: Callbacks::default(),
+            retry: crate::config::route::Retry::default(),
             pattern: PathPattern::Exact(self.route.clone()),
             name: self.route,
             method: None,
             slot: SlotSetting::Auto,
-            upstream: Upstream::tcp("127.0.0.1", 9),
+            upstreams: Upstreams::one(Upstream::tcp("127.0.0.1", 9)),
             signature: crate::config::SignatureMode::Off,
             policy: Policies::new(self.policy),
         };
         let mut incident = Incident {
             id: id(),
             time_ms: 0,
+            upstream: route.upstream().authority(),
             route: Arc::new(route),
             exchange: Arc::new(exchange),
             judgement: Arc::new(judgement),

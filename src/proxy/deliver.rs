@@ -51,7 +51,7 @@ fn proxy_error(outcome: &Outcome, stage: Option<Stage>) -> &'static str {
         Outcome::Failed(failure) => match failure {
             Failure::ClosedEarly { .. } | Failure::Reset => "connection_terminated",
             Failure::ConnectTimeout => "connection_timeout",
-            Failure::HeadersTooLate => "http_response_timeout",
+            Failure::CutShort { .. } | Failure::HeadersTooLate => "http_response_timeout",
             Failure::Full { .. } | Failure::Internal { .. } => "proxy_internal_error",
             Failure::NotHttp { .. } => "http_protocol_error",
             Failure::Refused { .. } => "connection_refused",

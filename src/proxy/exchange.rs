@@ -8,18 +8,20 @@ use http::header::{ALLOW, LOCATION};
 use http::{Extensions, StatusCode};
 use tokio::time::{Sleep, sleep_until};
 
-use super::asked::{Asked, text};
+use super::asked::{self, text};
+use super::balance::{self, Asked, Manner};
 use super::collect::{collect, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
 use super::resigning::Signer;
 use super::room::Held;
-use super::upstream::{Client, OddHeads, Progress};
+use super::upstream::Head;
 use super::worker::Worker;
+use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::{
-    Answer, Attempt, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome, Policy,
-    RequestFacts, begins_as_chunk, follow_up, is_whole, resign,
+    Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome,
+    Policy, RequestFacts, begins_as_chunk, follow_up, is_whole, resign,
 };
 use crate::incidents::Sent;
 use crate::twilio::Slot;
@@ -34,6 +36,10 @@ pub(super) struct Gathered {
     pub(super) spelling: Extensions,
     /// The room that request and answers take.
     pub(super) held: Option<(Arc<Held>, Held)>,
+    /// Which backend gave it, or failed to.
+    pub(super) asked: Option<Upstream>,
+    /// Whether the last request went out on a kept connection that ended without a byte.
+    died_reused: bool,
 }
 
 impl Gathered {
@@ -57,6 +63,8 @@ impl Gathered {
             upstream: Duration::ZERO,
             spelling: Extensions::new(),
             held: None,
+            asked: None,
+            died_reused: false,
         }
     }
 }
@@ -66,7 +74,7 @@ pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
     policy: &Policy,
-    asked: Asked,
+    asked: asked::Asked,
     slot: Slot,
     call: CallFacts,
     limit: Duration,
@@ -74,7 +82,7 @@ pub(super) async fn exchange(
     let signer = Signer::of(&asked).filter(|_| policy.resign && !policy.observe);
     let nothing_yet = Failure::Internal { detail: String::new() };
     let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
-    let Asked { parts, body, held, sender, start, .. } = asked;
+    let asked::Asked { parts, body, held, sender, start, .. } = asked;
     let mut room = worker.room.share();
     let mut deadline = pin!(sleep_until((start + limit).into()));
     match body {
@@ -87,12 +95,21 @@ pub(super) async fn exchange(
                 (None, Some(signer)) if is_mapped => out.sign_as_mapped(signer),
                 _ => {}
             }
+            let manner = Manner {
+                is_awaited: slot != Slot::Callback && !policy.observe,
+                is_bounded: !policy.observe,
+            };
             loop {
                 let taken = (&mut gathered, &mut room);
-                ask(worker, route, &mut out, taken, start, deadline.as_mut()).await;
+                ask(worker, route, &mut out, taken, manner, start, deadline.as_mut()).await;
                 let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= limit {
                     break;
+                }
+                if gathered.died_reused && out.may_be_resent(route.retry) {
+                    worker.metrics.resent();
+                    out.reason = AttemptReason::Resent;
+                    continue;
                 }
                 let decide = || {
                     let second = follow_up(*slot, request, attempts, outcome, policy);
@@ -117,8 +134,9 @@ async fn ask(
     route: &Route,
     out: &mut Outbound,
     (gathered, room): (&mut Gathered, &mut Held),
+    manner: Manner,
     start: Instant,
-    deadline: Pin<&mut Sleep>,
+    mut deadline: Pin<&mut Sleep>,
 ) {
     if let (Some(earlier), Outcome::Answered(answer)) =
         (gathered.sent.last_mut(), &gathered.exchange.outcome)
@@ -129,8 +147,20 @@ async fn ask(
     let limit = worker.config.max_answer_body;
     let mut sent = out.sent();
     sent.started = began - start;
-    let (outcome, spelling) =
-        attempt(&worker.client, route, out, (&mut sent, room), limit, deadline).await;
+    let again = gathered.asked.as_ref();
+    let given = balance::guarded(worker, route, out, again, manner, deadline.as_mut()).await;
+    let Asked { upstream, head, connect, place, died_reused } = given;
+    gathered.asked = Some(upstream);
+    gathered.died_reused = died_reused;
+    sent.connect = connect;
+    let (outcome, spelling) = match head {
+        Ok(head) => {
+            sent.first_byte = Some(began.elapsed());
+            collected(head, room, limit, deadline).await
+        }
+        Err(failure) => (Outcome::Failed(failure), Extensions::new()),
+    };
+    drop(place);
     sent.total = began.elapsed();
     gathered.upstream += sent.total;
     gathered.sent.push(sent);
@@ -150,31 +180,13 @@ async fn ask(
     gathered.spelling = spelling;
 }
 
-async fn attempt(
-    client: &Client,
-    route: &Route,
-    out: &Outbound,
-    (sent, room): (&mut Sent, &mut Held),
+/// The whole answer, as far as it comes within its bounds.
+async fn collected(
+    head: Head,
+    room: &mut Held,
     limit: usize,
-    mut deadline: Pin<&mut Sleep>,
+    deadline: Pin<&mut Sleep>,
 ) -> (Outcome, Extensions) {
-    let (progress, began) = (Progress::default(), Instant::now());
-    let head = tokio::select! {
-        biased;
-        head = client.send(&route.upstream, out.request(), out.reuse(), OddHeads::Taken, &progress) => head,
-        () = deadline.as_mut() => {
-            Err(match progress.connected() {
-                Some(_) => Failure::HeadersTooLate,
-                None => Failure::ConnectTimeout,
-            })
-        }
-    };
-    sent.connect = progress.connected().unwrap_or_else(Instant::now) - began;
-    let head = match head {
-        Ok(head) => head,
-        Err(failure) => return (Outcome::Failed(failure), Extensions::new()),
-    };
-    sent.first_byte = Some(began.elapsed());
     if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();
         let received = head.received();

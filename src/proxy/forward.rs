@@ -1,7 +1,7 @@
 //! The requests that a guarded request becomes at the backend.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
@@ -13,10 +13,13 @@ use super::resigning::Signer;
 use super::upstream::Reuse;
 use super::worker::Worker;
 use crate::config::Upstream;
-use crate::config::route::Route;
+use crate::config::route::{Retry, Route};
 use crate::guard::{AttemptReason, RequestBody as SecondBody, SecondRequest};
 use crate::incidents::Sent;
 use crate::twilio::Params;
+
+/// Twilio's name for one attempt of a request, the same when it is repeated.
+const IDEMPOTENCY_TOKEN: HeaderName = HeaderName::from_static("i-twilio-idempotency-token");
 
 /// A request to the backend of a guarded route.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ impl Outbound {
         let target = alias::target(&parts);
         let headers = worker.face.forward(parts.headers, sender);
         let mut headers = headers::ask_for_whole(headers);
-        set_missing_host(&mut headers, &route.upstream);
+        set_missing_host(&mut headers, route.upstream());
         if headers.contains_key(CONTENT_LENGTH) || !body.is_empty() {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
@@ -136,7 +139,18 @@ impl Outbound {
         if self.reason != AttemptReason::First {
             return Reuse::Never;
         }
-        if self.method.is_safe() { Reuse::Any } else { Reuse::Fresh }
+        if self.is_safe() { Reuse::Any } else { Reuse::Fresh }
+    }
+
+    /// Whether it may be sent once more after its connection ended without a byte of an answer: the
+    /// backend may have run it.
+    pub(super) fn may_be_resent(&self, retry: Retry) -> bool {
+        let is_known = || retry == Retry::Token && self.first.0.contains_key(IDEMPOTENCY_TOKEN);
+        self.reason == AttemptReason::First && (self.is_safe() || is_known())
+    }
+
+    fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 }
 

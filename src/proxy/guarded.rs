@@ -107,7 +107,8 @@ impl Done {
     /// Judges, counts and records; gives what leaves for Twilio.
     pub(super) async fn settle(self, worker: &Worker) -> Response<Bytes> {
         let Self { route, policy, start, gathered, id } = self;
-        let Gathered { exchange, sent, upstream, spelling, held: _held } = gathered;
+        let Gathered { exchange, sent, upstream, spelling, asked, held: _held, .. } = gathered;
+        let asked = asked.as_ref().unwrap_or_else(|| route.upstream()).authority();
         let policy = &*policy;
         let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         worker.recorder.fell_back(&exchange, &worker.redaction);
@@ -140,6 +141,7 @@ impl Done {
             id,
             time_ms: now.saturating_sub(millis(start.elapsed())),
             route,
+            upstream: asked,
             exchange: Arc::new(exchange),
             judgement: Arc::new(judgement),
             sent,

@@ -8,13 +8,14 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 
+use super::balance::{self, Asked};
 use super::body::{RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
-use super::pulse::{Pulse, Stopped};
-use super::upstream::{Head, OddHeads, Progress, Reuse};
+use super::upstream::Head;
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{alias, forward, hint, refuse, upgrade};
+use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::Failure;
 
@@ -37,9 +38,10 @@ pub(super) async fn answer(
     let suspect = suspect.then(|| (parts.method.clone(), parts.uri.path().to_owned()));
     let pulse = body.pulse();
     let request = outbound(worker, route, parts, body, sender, switch.is_some());
-    let head = match send(worker, route, request, &pulse).await {
+    let Asked { upstream, head, .. } = balance::passed(worker, route, request, &pulse).await;
+    let head = match head {
         Ok(head) => head,
-        Err(failure) => return refuse::no_answer(&route.upstream, &failure),
+        Err(failure) => return refuse::no_answer(&upstream, &failure),
     };
     if let Some((method, path)) = &suspect
         && hint::is_page(head.response.status(), head.response.headers())
@@ -47,7 +49,7 @@ pub(super) async fn answer(
         worker.hints.page_for_webhook(method, path);
     }
     if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        return switched(worker, route, head, switch, open);
+        return switched(worker, &upstream, head, switch, open);
     }
     let Head { response, lease } = head;
     let (parts, body) = response.into_parts();
@@ -66,31 +68,6 @@ pub(super) async fn answer(
     response
 }
 
-/// Sends a request whose body may still be on its way.
-pub(super) async fn send(
-    worker: &Worker,
-    route: &Route,
-    request: Request<RequestBody>,
-    pulse: &Pulse,
-) -> Result<Head, Failure> {
-    let progress = Progress::default();
-    tokio::select! {
-        biased;
-        sent = worker.client.send(&route.upstream, request, Reuse::Any, OddHeads::Refused, &progress) => sent,
-        stopped = pulse.stops(worker.config.pass) => Err(match stopped {
-            Stopped::Backend => Failure::HeadersTooLate,
-            Stopped::Client => {
-                let seconds = worker.config.pass.idle.as_secs();
-                let detail = format!(
-                    "the request's body came too slowly: less than 1 KiB in {seconds} s (pass_idle_timeout)"
-                );
-                tracing::debug!(detail, "a client was not waited for any longer");
-                Failure::RequestUnfit { detail }
-            }
-        }),
-    }
-}
-
 /// The request to the backend: as it came, for its connection.
 pub(super) fn outbound(
     worker: &Worker,
@@ -103,7 +80,7 @@ pub(super) fn outbound(
     let target =
         if parts.uri.path() == "*" { parts.uri.clone() } else { Uri::from(alias::target(&parts)) };
     let mut headers = worker.face.forward(parts.headers, sender);
-    forward::set_missing_host(&mut headers, &route.upstream);
+    forward::set_missing_host(&mut headers, route.upstream());
     if is_handshake {
         upgrade::set_websocket(&mut headers);
     }
@@ -119,7 +96,7 @@ pub(super) fn outbound(
 /// The backend switched protocols: fine if the client asked for that very one.
 fn switched(
     worker: &Worker,
-    route: &Route,
+    upstream: &Upstream,
     mut head: Head,
     switch: Option<OnUpgrade>,
     open: super::tally::Open,
@@ -128,7 +105,7 @@ fn switched(
     else {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();
         let failure = Failure::NotHttp { received: head.received(), detail };
-        return refuse::no_answer(&route.upstream, &failure);
+        return refuse::no_answer(upstream, &failure);
     };
     let backend = hyper::upgrade::on(&mut head.response);
     worker.tracker.spawn(upgrade::join(client, backend, open));

@@ -87,7 +87,7 @@ pub(super) fn no_answer(upstream: &Upstream, failure: &Failure) -> Response<Resp
             StatusCode::GATEWAY_TIMEOUT,
             format!("backend {backend} did not take the connection in time; is it reachable?"),
         ),
-        Failure::HeadersTooLate => (
+        Failure::CutShort { .. } | Failure::HeadersTooLate => (
             StatusCode::GATEWAY_TIMEOUT,
             format!("backend {backend} did not answer in time (pass_first_byte_timeout)"),
         ),

@@ -16,10 +16,12 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Busy, TICK};
 use super::alias;
 use super::attempts::Attempts;
+use super::balance;
 use super::callback::{self, Background};
 use super::caught::{caught, caught_now};
 use super::deadlines::Deadlines;
 use super::headers::{Peer, PublicFace};
+use super::health::Healths;
 use super::hint::Hints;
 use super::listener::{self, Acceptor, Listener, Outage};
 use super::paced::Paced;
@@ -63,6 +65,8 @@ pub(super) struct Shared {
     pub(super) attempts: Arc<Attempts>,
     /// What may be held in memory.
     pub(super) room: Arc<Room>,
+    /// What is known of the backends.
+    pub(super) healths: Arc<Healths>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -74,11 +78,13 @@ pub(super) struct Shared {
 impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
+        let healths = Arc::new(Healths::new(&config, metrics.upstreams().clone()));
         Self {
             room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
             metrics,
+            healths,
             tally: Arc::default(),
             calls: Arc::default(),
             hints: Arc::default(),
@@ -111,6 +117,7 @@ pub(super) struct Worker {
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
     pub(super) room: Arc<Room>,
+    pub(super) healths: Arc<Healths>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -135,6 +142,7 @@ impl Worker {
             aliases,
             attempts,
             room,
+            healths,
             background,
             queue,
             resolver,
@@ -157,6 +165,7 @@ impl Worker {
             forms,
             attempts,
             room,
+            healths,
             background,
             queue,
         }
@@ -263,6 +272,7 @@ async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
             _ = sweep.tick() => {
                 let _ = caught_now(&worker.metrics, "tidying up", || {
                     worker.client.sweep();
+                    balance::try_left_out(worker);
                     worker.attempts.sweep(Instant::now());
                 });
             }

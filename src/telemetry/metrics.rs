@@ -14,6 +14,7 @@ use prometheus::{
 use super::clients::ClientMetrics;
 use super::maker::Maker;
 use super::streams::StreamMetrics;
+use super::upstreams::UpstreamMetrics;
 
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
@@ -44,9 +45,11 @@ pub struct Metrics {
     signatures: IntCounterVec,
     clients: ClientMetrics,
     panics: IntCounter,
+    resent: IntCounter,
     buffered: IntGauge,
     resident: IntGauge,
     streams: StreamMetrics,
+    upstreams: UpstreamMetrics,
 }
 
 impl Metrics {
@@ -153,6 +156,10 @@ impl Metrics {
                 &["result"],
             )?,
             clients: ClientMetrics::new(&make)?,
+            resent: make.counter(
+                "twiml_guard_resent_total",
+                "Requests that were sent again because their kept connection ended without a byte of an answer.",
+            )?,
             panics: make.counter(
                 "twiml_guard_panics_total",
                 "Panics of the guard itself that were caught; each is a bug.",
@@ -163,6 +170,7 @@ impl Metrics {
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
+            upstreams: UpstreamMetrics::new(&make)?,
         };
         let started = make.gauge(
             "process_start_time_seconds",
@@ -252,6 +260,11 @@ impl Metrics {
         &self.streams
     }
 
+    /// The instruments of the backends.
+    pub fn upstreams(&self) -> &UpstreamMetrics {
+        &self.upstreams
+    }
+
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
     pub fn signature(&self, result: &'static str) {
         self.signatures.with_label_values(&[result]).inc();
@@ -337,6 +350,11 @@ impl Metrics {
     pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
         self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// A request was sent again: its kept connection ended without a byte of an answer.
+    pub fn resent(&self) {
+        self.resent.inc();
     }
 
     /// Counts a panic that was caught.

@@ -10,6 +10,7 @@ mod maker;
 pub mod metrics;
 pub mod settings;
 pub mod streams;
+pub mod upstreams;
 pub mod visible;
 
 pub use log::init;

@@ -283,6 +283,11 @@ fn failure_of(text: &str) -> Result<Failure, String> {
         }
         "headers-too-late" => Failure::HeadersTooLate,
         "unreachable" => Failure::Unreachable { address, detail: rest.to_owned() },
+        "cut-short" => Failure::CutShort {
+            backend: address,
+            silence: Duration::from_secs(12),
+            waited: Duration::from_secs(1),
+        },
         "full" => Failure::Full { detail: rest.to_owned() },
         "request-unfit" => Failure::RequestUnfit { detail: rest.to_owned() },
         "internal" => Failure::Internal { detail: rest.to_owned() },

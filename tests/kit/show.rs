@@ -25,6 +25,7 @@ pub fn shown(exchange: &Exchange, policy: &Policy, judgement: &Judgement) -> Str
             AttemptReason::Collapsed => "collapsed",
             AttemptReason::PostAgain => "post again",
             AttemptReason::Redirect => "redirect",
+            AttemptReason::Resent => "resent",
             AttemptReason::Resigned { url } => &format!("signed for {url}"),
         };
         let body = match &second.body {

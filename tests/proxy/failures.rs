@@ -2,6 +2,7 @@
 //! TwiML.
 
 use twiml_guard::config::Upstream;
+use twiml_guard::config::upstreams::Upstreams;
 
 use crate::support::backend::Backend;
 use crate::support::client::{Answer, CALL, ask, get, post};
@@ -33,7 +34,7 @@ fn nobody_listens() {
 fn a_name_that_does_not_resolve() {
     let mut config = config(nobody());
     let mut route = (*config.default_route).clone();
-    route.upstream = Upstream::tcp("backend.invalid", 80);
+    route.upstreams = Upstreams::one(Upstream::tcp("backend.invalid", 80));
     config.default_route = std::sync::Arc::new(route);
     let guard = Guard::with(config);
     let got = ask(guard.address, post("/voice", CALL));

@@ -1,7 +1,9 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
 mod attempts;
+mod balance;
 mod bounds;
+mod breaker;
 mod callbacks;
 mod calls;
 mod deadlines;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use http::Method;
 use twiml_guard::config::otlp::Otlp;
-use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
+use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Retry, Route};
+use twiml_guard::config::upstreams::{Balance, Patience, Upstreams};
 use twiml_guard::config::{
     AdminListener, Capture, Clients, Config, IncidentsConfig, LogBody, LogConfig, OpsListener,
     PassLimits, QueueConfig, SignatureMode, Signatures, Upstream,
@@ -56,6 +57,14 @@ impl Guard {
         value.unwrap_or_else(|| panic!("no {line} in {text}")).parse().unwrap()
     }
 
+    /// What a metric of a backend says now.
+    pub fn of_backend(&self, metric: &str, backend: SocketAddr) -> i64 {
+        let start = format!("{metric}{{upstream=\"{backend}\"}} ");
+        let text = self.metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(&start));
+        line.expect("every backend has its metrics").parse().unwrap()
+    }
+
     /// Raises the shutdown without waiting.
     pub fn begin_stop(&self) {
         self.shutdown.raise();
@@ -89,6 +98,8 @@ pub fn config(backend: SocketAddr) -> Config {
         admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
+        max_webhooks: 1024,
+        patience: Patience::default(),
         upstream_tls: None,
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
@@ -118,12 +129,21 @@ pub fn config(backend: SocketAddr) -> Config {
             pattern: PathPattern::Prefix("/".to_owned()),
             method: None,
             slot: SlotSetting::Auto,
-            upstream,
+            upstreams: Upstreams::one(upstream),
             signature: SignatureMode::Off,
             policy: Policies::new(policy),
             callbacks: Callbacks::default(),
+            retry: Retry::default(),
         }),
     }
+}
+
+/// Several backends for whatever has no route.
+pub fn upstreams(config: &mut Config, backends: &[SocketAddr], balance: Balance) {
+    let upstream = |backend: &SocketAddr| format!("http://{backend}").parse::<Upstream>().unwrap();
+    let mut route = (*config.default_route).clone();
+    route.upstreams = Upstreams::several(backends.iter().map(upstream).collect(), balance).unwrap();
+    config.default_route = Arc::new(route);
 }
 
 /// Adds a route for a path, changed by `change`.
@@ -135,10 +155,11 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         pattern: PathPattern::Exact(path.to_owned()),
         method: None::<Method>,
         slot: slot.parse().unwrap(),
-        upstream: config.default_route.upstream.clone(),
+        upstreams: config.default_route.upstreams.clone(),
         signature: config.default_route.signature,
         policy: Policies::new(policy),
         callbacks: config.default_route.callbacks,
+        retry: config.default_route.retry,
     }));
 }
 

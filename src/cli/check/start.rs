@@ -44,10 +44,10 @@ async fn check(config: &Config) {
 }
 
 async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> Vec<Line> {
-    if route.upstream.tls || matches!(route.upstream.place, Place::Unix(_)) {
+    if route.upstream().tls || matches!(route.upstream().place, Place::Unix(_)) {
         tracing::info!(
             route = route.name,
-            backend.address = route.upstream.authority(),
+            backend.address = route.upstream().authority(),
             "self-check: only backends on a TCP port without TLS are asked"
         );
         return Vec::new();
@@ -55,10 +55,10 @@ async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> 
     let origin = config
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{}", route.upstream.host_header()));
+        .unwrap_or_else(|| format!("http://{}", route.upstream().host_header()));
     let parsed = (
         format!("{origin}{path}").parse::<Url>(),
-        format!("http://{}/", route.upstream.authority()).parse::<Url>(),
+        format!("http://{}/", route.upstream().authority()).parse::<Url>(),
     );
     let (Ok(url), Ok(inner)) = parsed else { return Vec::new() };
     let connector = match Connector::new(None) {

@@ -12,6 +12,7 @@ use super::folder;
 use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
+use crate::config::upstreams::Upstreams;
 use crate::config::{
     self, Config, Flags, Listen, LogBody, LogConfig, LogFormat, Sources, Upstream,
 };
@@ -218,7 +219,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
         name.clone_into(&mut route.name);
         route.pattern = pattern;
         route.slot = SlotSetting::Fixed(slot);
-        route.upstream = upstream.clone();
+        route.upstreams = Upstreams::one(upstream.clone());
         Arc::new(route)
     };
     let dead = Upstream::tcp(&nobody.ip().to_string(), nobody.port());
@@ -227,7 +228,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
     for slot in Slot::ALL.into_iter().filter(|slot| *slot != Slot::Stream) {
         let prefix = format!("/{slot}/");
         let pattern = PathPattern::Prefix(prefix.clone());
-        config.routes.push(route(&format!("{prefix}*"), pattern, slot, &default.upstream));
+        config.routes.push(route(&format!("{prefix}*"), pattern, slot, default.upstream()));
     }
     Ok(config)
 }

@@ -230,7 +230,9 @@ fn not_final(second: &SecondRequest, exchange: &Exchange) -> Option<Finding> {
         AttemptReason::OtherMethod => "wrong-method",
         AttemptReason::Collapsed => "double-slash-in-request",
         AttemptReason::PostAgain => "post-lost",
-        AttemptReason::First | AttemptReason::Resigned { .. } => return None,
+        AttemptReason::First | AttemptReason::Resent | AttemptReason::Resigned { .. } => {
+            return None;
+        }
     };
     let first = exchange.attempts.first()?;
     let status = first.status.map(|status| status.as_u16().to_string()).unwrap_or_default();

@@ -49,7 +49,7 @@ impl<'a> Location<'a> {
         };
         let own = bare(authority);
         let hosts =
-            request.host.iter().chain([&policy.upstream_authority]).chain(&policy.own_hosts);
+            request.host.iter().chain(policy.upstream_authorities()).chain(&policy.own_hosts);
         !own.is_empty() && !own.contains('@') && hosts.into_iter().any(|host| bare(host) == own)
     }
 }

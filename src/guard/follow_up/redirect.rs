@@ -57,7 +57,7 @@ pub(in crate::guard) fn signed_redirect(exchange: &Exchange, policy: &Policy) ->
     let public_host = location.authority.filter(|authority| {
         let seen = policy.own_hosts.iter().chain(&exchange.request.host);
         seen.into_iter().any(|host| host.eq_ignore_ascii_case(authority))
-            && !authority.eq_ignore_ascii_case(&policy.upstream_authority)
+            && !policy.upstream_authorities().any(|own| own.eq_ignore_ascii_case(authority))
     });
     let origin = match (&policy.public_origin, location.scheme, public_host) {
         (Some(origin), _, _) => origin.clone(),

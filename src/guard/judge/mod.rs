@@ -240,7 +240,9 @@ fn note_attempts(exchange: &Exchange, assessment: &mut Assessment) {
             .status
             .map_or_else(|| "no status".to_owned(), |status| status.as_u16().to_string());
         let (cause, evidence) = match &attempt.reason {
-            AttemptReason::First | AttemptReason::Resigned { .. } => continue,
+            AttemptReason::First | AttemptReason::Resent | AttemptReason::Resigned { .. } => {
+                continue;
+            }
             AttemptReason::Collapsed => (
                 &status::double_slash_in_request::CAUSE,
                 format!(

@@ -159,6 +159,7 @@ impl Incident {
                 AttemptReason::OtherMethod => " (other method)",
                 AttemptReason::PostAgain => " (as POST)",
                 AttemptReason::Redirect => " (redirect)",
+                AttemptReason::Resent => " (sent again)",
                 AttemptReason::Resigned { .. } => " (signed anew)",
             };
             let status = attempt

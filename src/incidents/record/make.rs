@@ -97,7 +97,7 @@ impl Maker<'_> {
             },
             delivery: self.delivery(&judgement.delivery),
             withheld: judgement.withheld.as_ref().map(|delivery| self.delivery(delivery)),
-            upstream: incident.route.upstream.authority(),
+            upstream: incident.upstream.clone(),
             guard_version: env!("CARGO_PKG_VERSION").to_owned(),
             config_hash: incident.config_hash.to_string(),
             capture: self.redaction.capture().name().to_owned(),

@@ -80,7 +80,10 @@ fn is_unwritten(outcome: &Outcome) -> bool {
     matches!(
         outcome,
         Outcome::Failed(
-            Failure::ConnectTimeout | Failure::Refused { .. } | Failure::Unreachable { .. }
+            Failure::ConnectTimeout
+                | Failure::Full { .. }
+                | Failure::Refused { .. }
+                | Failure::Unreachable { .. }
         )
     )
 }

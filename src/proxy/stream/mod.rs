@@ -25,7 +25,7 @@ use super::headers::{Sender, end_to_end, tokens};
 use super::tally::Open;
 use super::upstream::Head;
 use super::worker::Worker;
-use super::{deliver, pass, upgrade};
+use super::{balance, deliver, pass, upgrade};
 use crate::guard::watch::Watch;
 use crate::guard::{Answer, Failure, Outcome};
 
@@ -49,7 +49,9 @@ pub(super) async fn answer(
     let pulse = body.pulse();
     let request = pass::outbound(worker, route, parts, body, sender, true);
     opening.sent.headers = request.headers().clone();
-    match pass::send(worker, route, request, &pulse).await {
+    let asked_of = balance::passed(worker, route, request, &pulse).await;
+    opening.upstream = asked_of.upstream;
+    match asked_of.head {
         Err(failure) => failed(opening, failure),
         Ok(head) if head.response.status() == StatusCode::SWITCHING_PROTOCOLS => {
             if upgrade::confirms_websocket(head.response.headers()) {

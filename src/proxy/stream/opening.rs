@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use crate::config::Upstream;
 use crate::config::route::Route;
 use crate::guard::call::{Authenticity, CallFacts, StreamState};
 use crate::guard::stream::{StreamEnd, StreamReport};
@@ -37,6 +38,8 @@ pub(in crate::proxy) struct Opening {
     answered: Option<Duration>,
     /// The request to the backend.
     pub(super) sent: Sent,
+    /// Who was asked.
+    pub(super) upstream: Upstream,
 }
 
 impl Opening {
@@ -55,9 +58,10 @@ impl Opening {
             params,
             body: bytes::Bytes::new(),
         };
+        let upstream = route.upstream().clone();
         let (worker, route) = (Arc::clone(worker), Arc::clone(route));
         let (signature, sent) = (Authenticity::Unchecked, Sent::default());
-        Self { worker, route, signature, request, start, answered: None, sent }
+        Self { worker, route, signature, request, start, answered: None, sent, upstream }
     }
 
     /// The same, with what its signature says.
@@ -178,6 +182,7 @@ impl Opening {
             id,
             time_ms: now.saturating_sub(since),
             route: Arc::clone(&self.route),
+            upstream: self.upstream.authority(),
             exchange: Arc::new(exchange.clone()),
             judgement: Arc::new(judgement.clone()),
             sent,

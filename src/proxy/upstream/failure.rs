@@ -36,6 +36,11 @@ pub(super) fn before_head(error: &hyper::Error, tap: &Tap) -> Failure {
     Failure::ClosedEarly { received }
 }
 
+/// A request can be sent once.
+pub(super) fn sent_already() -> Failure {
+    Failure::Internal { detail: "the request was sent already".to_owned() }
+}
+
 /// An error with all its sources in one line.
 pub(in crate::proxy) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -113,11 +113,12 @@ impl Client {
     ///
     /// A pooled connection (of those that `reuse` allows) on which nothing was written is replaced
     /// by the next one, at last by a new one. Nothing else is tried twice. Dropping the future
-    /// closes the connection.
+    /// closes the connection. The request is taken once there is a connection for it: where it is
+    /// left, nothing of it was written, or [`Progress::died_reused`] says that it was lost.
     pub(super) async fn send(
         &self,
         upstream: &Upstream,
-        mut request: Request<RequestBody>,
+        request: &mut Option<Request<RequestBody>>,
         reuse: Reuse,
         odd_heads: OddHeads,
         progress: &Progress,
@@ -128,24 +129,26 @@ impl Client {
                 Some(lease) => (lease, false),
                 None => (self.open(upstream, &pool).await?, true),
             };
+            let Some(sending) = request.take() else { return Err(failure::sent_already()) };
             progress.connected.get_or_init(Instant::now);
             lease.tap.reset(odd_heads == OddHeads::Taken);
-            let spare = if is_new { None } else { copied(&request) };
-            match lease.sender.try_send_request(request).await {
+            let spare = if is_new { None } else { copied(&sending) };
+            match lease.sender.try_send_request(sending).await {
                 Ok(response) => {
                     lease.tap.head_is_done();
                     return Ok(Head { response, lease });
                 }
                 Err(mut refused) => match refused.take_message() {
-                    Some(unsent) if !is_new => request = unsent,
+                    Some(unsent) if !is_new => *request = Some(unsent),
                     _ => {
                         let is_surprise = !is_new && lease.tap.received().is_empty();
                         if is_surprise {
                             pool.distrust();
                         }
                         match spare {
-                            Some(spare) if !lease.tap.is_written() => request = spare,
-                            _ => {
+                            Some(spare) if !lease.tap.is_written() => *request = Some(spare),
+                            spare => {
+                                *request = spare.filter(|_| is_surprise);
                                 progress.died_reused.store(is_surprise, Relaxed);
                                 return Err(failure::before_head(
                                     &refused.into_error(),
@@ -157,6 +160,11 @@ impl Client {
                 },
             }
         }
+    }
+
+    /// Whether the backend takes a connection.
+    pub(super) async fn connects(&self, upstream: &Upstream) -> bool {
+        self.connector.connect(upstream).await.is_ok()
     }
 
     /// Closes what has been idle for too long.
@@ -237,7 +245,15 @@ mod tests {
         let body = RequestBody::full(Bytes::from_static(b"a=b"));
         let request = Request::post("/voice").header("host", "a").body(body).unwrap();
         let client = Client::new(Resolver::default(), None, Duration::from_secs(1));
-        client.send(&upstream, request, Reuse::Fresh, OddHeads::Refused, &Progress::default()).await
+        client
+            .send(
+                &upstream,
+                &mut Some(request),
+                Reuse::Fresh,
+                OddHeads::Refused,
+                &Progress::default(),
+            )
+            .await
     }
 
     fn not_http(failure: &Failure) -> &[u8] {

@@ -75,7 +75,7 @@ fn question(planned: &[Planned]) -> String {
     let sendable = planned.iter().filter(|planned| planned.request.is_ok());
     let count = sendable.clone().count() as u64;
     let mut backends: Vec<String> =
-        sendable.map(|planned| planned.route.upstream.authority()).collect();
+        sendable.map(|planned| planned.route.upstream().authority()).collect();
     backends.sort();
     backends.dedup();
     format!(

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::cli::incidents::chosen::Chosen;
 use crate::config::route::{Policies, Route};
+use crate::config::upstreams::Upstreams;
 use crate::config::{Config, Upstream};
 use crate::guard::Policy;
 use crate::incidents::replay::Request;
@@ -57,9 +58,12 @@ impl Planned {
 }
 
 fn redirected(route: &Route, to: &Upstream) -> Route {
-    let policy =
-        Policy { upstream_authority: to.host_header(), ..(**route.policy.configured()).clone() };
-    Route { upstream: to.clone(), policy: Policies::new(policy), ..route.clone() }
+    let policy = Policy {
+        upstream_authority: to.host_header(),
+        other_authorities: Vec::new(),
+        ..(**route.policy.configured()).clone()
+    };
+    Route { upstreams: Upstreams::one(to.clone()), policy: Policies::new(policy), ..route.clone() }
 }
 
 /// The request as it is handed to the transport; signed where there is a token.
@@ -194,7 +198,7 @@ slot = "wait"
     fn the_route_is_the_one_that_serve_would_take_today() {
         let of = |target, slot| {
             let planned = planned(target, slot, None);
-            let upstream = planned.route.upstream.authority();
+            let upstream = planned.route.upstream().authority();
             (planned.route.name.clone(), planned.slot, upstream)
         };
         let (one, other) = ("127.0.0.1:5001".to_owned(), "127.0.0.1:5000".to_owned());
@@ -208,7 +212,7 @@ slot = "wait"
         let to: Upstream = "http://127.0.0.1:7000".parse().unwrap();
         for target in ["/voice/a", "/wait", "/else"] {
             let planned = planned(target, "voice", Some(&to));
-            assert_eq!(planned.route.upstream, to);
+            assert_eq!(*planned.route.upstream(), to);
             assert_eq!(planned.route.policy.configured().upstream_authority, "127.0.0.1:7000");
         }
     }

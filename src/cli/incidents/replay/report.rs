@@ -116,7 +116,7 @@ impl Replayed {
             slot: planned.slot.name(),
             method: row.method.clone(),
             path: row.path.clone(),
-            upstream: planned.route.upstream.authority(),
+            upstream: planned.route.upstream().authority(),
             cause: row.cause.clone(),
             result: match found {
                 Some(Now::Different) => "different",
@@ -134,7 +134,7 @@ impl Replayed {
                 .record
                 .as_ref()
                 .map(|record| record.upstream.clone())
-                .filter(|recorded| *recorded != planned.route.upstream.authority()),
+                .filter(|recorded| *recorded != planned.route.upstream().authority()),
         }
     }
 
@@ -331,7 +331,7 @@ pub(super) fn heading(planned: &[Planned], open: bool, signed: bool) -> String {
     } else {
         "unsigned: there is no token in TWIML_GUARD_AUTH_TOKEN or TWILIO_AUTH_TOKEN (or …_FILE), nor in twilio.auth_token_file"
     };
-    let mut backends: Vec<_> = planned.iter().map(|one| one.route.upstream.authority()).collect();
+    let mut backends: Vec<_> = planned.iter().map(|one| one.route.upstream().authority()).collect();
     backends.sort();
     backends.dedup();
     wrapped("", &format!("{what}, sent to {}, {signature}.", backends.join(", "))) + "\n"

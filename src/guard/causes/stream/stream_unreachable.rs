@@ -1,5 +1,6 @@
 //! `stream-unreachable`: the backend gave no answer to a WebSocket handshake.
 
+use crate::guard::causes::transport::headers_too_late::cut_short;
 use crate::guard::causes::{Cause, Check, Evidence, Level, Stage};
 use crate::guard::exchange::Failure;
 use crate::guard::stream::StreamReport;
@@ -25,6 +26,7 @@ fn find(report: &StreamReport) -> Option<String> {
         Failure::Unreachable { address, detail } => {
             format!("{address}: {detail} (31904 without the guard)")
         }
+        Failure::CutShort { backend, silence, waited } => cut_short(backend, *silence, *waited),
         Failure::HeadersTooLate => "connected, but no answer in time".to_owned(),
         Failure::Reset => "the connection was reset before an answer".to_owned(),
         Failure::ClosedEarly { received } if received.is_empty() => "closed without a byte".to_owned(),

@@ -1,0 +1,57 @@
+//! Metrics of the backends.
+
+use prometheus::IntGaugeVec;
+
+use super::maker::Maker;
+
+/// The instruments of the backends, by their address. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct UpstreamMetrics {
+    breaker_open: IntGaugeVec,
+    ejected: IntGaugeVec,
+    inflight: IntGaugeVec,
+}
+
+impl UpstreamMetrics {
+    pub(super) fn new(make: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            breaker_open: make.gauges(
+                "twiml_guard_breaker_open",
+                "1 while the backend answers nobody and webhooks wait shorter for it.",
+                "upstream",
+            )?,
+            ejected: make.gauges(
+                "twiml_guard_upstream_ejected",
+                "1 while the backend is left out, since it failed several times in a row.",
+                "upstream",
+            )?,
+            inflight: make.gauges(
+                "twiml_guard_upstream_inflight",
+                "Webhooks that are at the backend now.",
+                "upstream",
+            )?,
+        })
+    }
+
+    /// From now on there is such a backend.
+    pub fn start(&self, backend: &str) {
+        for gauge in [&self.breaker_open, &self.ejected, &self.inflight] {
+            gauge.with_label_values(&[backend]);
+        }
+    }
+
+    /// Whether webhooks wait shorter for it.
+    pub fn breaker_open(&self, backend: &str, is_open: bool) {
+        self.breaker_open.with_label_values(&[backend]).set(i64::from(is_open));
+    }
+
+    /// Whether it is left out.
+    pub fn ejected(&self, backend: &str, is_out: bool) {
+        self.ejected.with_label_values(&[backend]).set(i64::from(is_out));
+    }
+
+    /// So many more (or fewer) webhooks are at it.
+    pub fn inflight(&self, backend: &str, more: i64) {
+        self.inflight.with_label_values(&[backend]).add(more);
+    }
+}
