@@ -261,6 +261,7 @@ impl Acceptor {
                 Err(error) => {
                     self.outage.failed(&error);
                     drop(permit);
+                    self.deadlines.make_room();
                     sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(LAST_PAUSE);
                 }

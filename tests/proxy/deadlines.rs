@@ -48,10 +48,7 @@ fn a_client_that_asks_no_more_is_ended() {
     client.say(post("/voice", CALL));
     assert_eq!(client.answer().status(), 200, "the time begins anew with each request");
     let (text, took) = end(&mut client);
-    assert!(
-        text.is_empty() && is_about(took, SECOND - Duration::from_millis(50)),
-        "{text} {took:?}"
-    );
+    assert!(text.is_empty() && is_about(took, Duration::from_millis(950)), "{text} {took:?}");
 }
 
 #[test]
@@ -70,7 +67,7 @@ fn a_head_that_drips_is_answered_408_in_its_time() {
     let (text, took) = end(&mut client);
     assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
     assert!(text.contains("\r\nConnection: close\r\n") && text.ends_with("head is too slow\n"));
-    assert!(is_about(took, SECOND - Duration::from_millis(50)), "{took:?}");
+    assert!(is_about(took, Duration::from_millis(950)), "{took:?}");
 }
 
 #[test]
