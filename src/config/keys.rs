@@ -125,7 +125,7 @@ pub static KEYS: &[Key] = &[
         "connect_timeout",
         span(10, LONGEST_BUDGET),
         Some("3s"),
-        "time for a TCP connect to the backend",
+        "time for a connection to the backend, TLS included",
     ),
     key(
         "drain_timeout",
@@ -245,6 +245,24 @@ pub static KEYS: &[Key] = &[
         span(0, 4 * 3_600_000),
         Some("1s"),
         "so much audio from the backend is enough",
+    ),
+    key(
+        "upstream_tls.ca_file",
+        Kind::File,
+        None,
+        "certificates (PEM) that backends may prove themselves by, besides the system's",
+    ),
+    key(
+        "upstream_tls.server_name",
+        Kind::Text,
+        None,
+        "the name that backends' certificates bear, if it is not their host",
+    ),
+    key(
+        "upstream_tls.insecure_skip_verify",
+        Kind::Flag,
+        Some("false"),
+        "take any certificate of a backend",
     ),
     key(
         "tls.certificate",

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Upstream;
 use super::error::{ConfigError, Origin};
 use super::layers::{Entries, Entry, Layers, line_of};
 use super::listen::Listen;
 use super::resolve::Values;
 use super::value::Value;
+use super::{Place, Upstream};
 
 /// Reports listeners that take each other's address and backends that are a listener of the guard.
 pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) {
@@ -94,13 +94,14 @@ fn clash(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Whether a connection to this backend certainly arrives at this listener.
 fn leads_to(upstream: &Upstream, listen: SocketAddr) -> bool {
-    if upstream.port != listen.port() {
+    let Place::Tcp { host, port } = &upstream.place else { return false };
+    if *port != listen.port() {
         return false;
     }
-    if upstream.host.eq_ignore_ascii_case("localhost") {
+    if host.eq_ignore_ascii_case("localhost") {
         return listen.ip().is_loopback() || listen.ip().is_unspecified();
     }
-    upstream.host.parse::<IpAddr>().is_ok_and(|address| {
+    host.parse::<IpAddr>().is_ok_and(|address| {
         address == listen.ip() || (listen.ip().is_unspecified() && address.is_loopback())
     })
 }
@@ -122,7 +123,7 @@ mod tests {
             ("app", 8080, "0.0.0.0:8080", false),
             ("10.0.0.7", 8080, "0.0.0.0:8080", false),
         ] {
-            let upstream = Upstream { host: host.to_owned(), port };
+            let upstream = Upstream::tcp(host, port);
             assert_eq!(leads_to(&upstream, listen.parse().unwrap()), leads, "{host} {listen}");
         }
     }

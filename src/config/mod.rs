@@ -22,6 +22,8 @@ mod signature;
 mod template;
 pub mod tls;
 pub mod tokens;
+mod upstream;
+mod upstream_tls;
 mod url;
 pub mod value;
 
@@ -36,6 +38,8 @@ pub use secret::Secret;
 pub use signature::{SignatureMode, Signatures};
 pub use template::Template;
 pub use tls::TlsFiles;
+pub use upstream::{Place, Upstream};
+pub use upstream_tls::UpstreamTls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,8 +65,10 @@ pub struct Config {
     pub admin: AdminListener,
     /// Time for one webhook in all, connect included.
     pub budget: Duration,
-    /// Time for a TCP connect to the backend.
+    /// Time for a connection to the backend, TLS included.
     pub connect_timeout: Duration,
+    /// What TLS with backends needs, where it is spoken.
+    pub upstream_tls: Option<UpstreamTls>,
     /// Most bytes of a guarded answer's body, as received.
     pub max_answer_body: usize,
     /// Most bytes of a guarded request's body.
@@ -156,35 +162,6 @@ pub enum OpsListener {
     Default(SocketAddr),
     /// A configured address: if it is taken, that is an error.
     Configured(SocketAddr),
-}
-
-/// Where a route's requests go.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// Host name or IP address, without brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Upstream {
-    /// `host:port`, lower case, IPv6 in brackets.
-    pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
-        }
-    }
-}
-
-impl std::str::FromStr for Upstream {
-    type Err = &'static str;
-
-    /// From `http://host:port`; the error says what is wrong with it.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        url::upstream(text)
-    }
 }
 
 /// A policy shared by the requests of a route.

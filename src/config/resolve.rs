@@ -24,6 +24,7 @@ use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
 use super::tls;
+use super::upstream_tls;
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
@@ -106,6 +107,9 @@ pub(super) fn resolve(
     listeners::check(layers, text, &mut errors);
     callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
+    let speaks_tls =
+        default_route.upstream.tls || routes.iter().any(|(route, _)| route.upstream.tls);
+    let upstream_tls = upstream_tls::resolve(layers, text, speaks_tls, &mut errors);
     let config = Config {
         listen: own.listen("listen")?,
         tls: tls::resolve(layers, text, &mut errors),
@@ -114,6 +118,7 @@ pub(super) fn resolve(
         admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
+        upstream_tls,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
         drain_timeout: own.duration("drain_timeout")?,
@@ -241,7 +246,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
         }),
         resign: own.flag("resign").unwrap_or(base.resign),
         slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
-        upstream_authority: upstream.authority(),
+        upstream_authority: upstream.host_header(),
         ..base
     }
 }

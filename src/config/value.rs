@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Upstream;
 use super::keys::Kind;
 use super::secret::Secret;
-use super::url::{public_url, upstream, webhook, without_credentials};
+use super::url::{public_url, webhook, without_credentials};
 
 /// A value as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Value {
             Self::Size(size) => quoted(&write_size(*size)),
             Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
-            Self::Upstream(upstream) => quoted(&format!("http://{}", upstream.authority())),
+            Self::Upstream(upstream) => quoted(&upstream.to_string()),
         }
     }
 }
@@ -153,7 +153,7 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
             }
         }
         Kind::Upstream => {
-            upstream(&text).map(Value::Upstream).map_err(|why| format!("{}: {why}", fault()))
+            text.parse().map(Value::Upstream).map_err(|why| format!("{}: {why}", fault()))
         }
         Kind::PublicUrl => public_url(&text).map(Value::Text).ok_or_else(fault),
         Kind::Method => {
@@ -369,7 +369,7 @@ mod tests {
     fn upstreams_are_host_and_port() {
         assert_eq!(
             ok(Kind::Upstream, "http://app:5000/"),
-            Value::Upstream(Upstream { host: "app".to_owned(), port: 5000 })
+            Value::Upstream(Upstream::tcp("app", 5000))
         );
         assert_eq!(ok(Kind::Upstream, "http://[::1]:80").written(), "\"http://[::1]:80\"");
         assert_eq!(ok(Kind::Upstream, "http://app").written(), "\"http://app:80\"");

@@ -29,7 +29,7 @@ use super::spelling::Enforced;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::tls_in::TlsIn;
-use super::upstream::Client;
+use super::upstream::{Client, Resolver};
 use super::witness::Witnessed;
 use crate::calls::Calls;
 use crate::calls::queue::Queue;
@@ -63,6 +63,8 @@ pub(super) struct Shared {
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
     pub(super) queue: Option<Queue>,
+    /// Addresses of the backends' names.
+    pub(super) resolver: Resolver,
 }
 
 impl Shared {
@@ -81,6 +83,7 @@ impl Shared {
             attempts: Arc::default(),
             background: Arc::default(),
             queue: None,
+            resolver: Resolver::default(),
         }
     }
 }
@@ -127,9 +130,10 @@ impl Worker {
             attempts,
             background,
             queue,
+            resolver,
         } = shared;
         Self {
-            client: Client::new(config.connect_timeout),
+            client: Client::new(resolver, config.upstream_tls.clone(), config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),

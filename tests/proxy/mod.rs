@@ -16,4 +16,5 @@ mod signatures;
 mod streams;
 mod tls;
 mod unix;
+mod upstreams;
 mod websocket;

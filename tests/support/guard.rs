@@ -69,7 +69,7 @@ impl Drop for Guard {
 
 /// A configuration with short times.
 pub fn config(backend: SocketAddr) -> Config {
-    let upstream = Upstream { host: backend.ip().to_string(), port: backend.port() };
+    let upstream = Upstream::tcp(&backend.ip().to_string(), backend.port());
     let policy = Policy { upstream_authority: upstream.authority(), ..Policy::default() };
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -79,6 +79,7 @@ pub fn config(backend: SocketAddr) -> Config {
         admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
+        upstream_tls: None,
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
         drain_timeout: Duration::from_secs(3),

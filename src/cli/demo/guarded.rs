@@ -221,7 +221,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
         route.upstream = upstream.clone();
         Arc::new(route)
     };
-    let dead = Upstream { host: nobody.ip().to_string(), port: nobody.port() };
+    let dead = Upstream::tcp(&nobody.ip().to_string(), nobody.port());
     let refused = "/voice/refused";
     config.routes = vec![route(refused, PathPattern::Exact(refused.into()), Slot::Voice, &dead)];
     for slot in Slot::ALL.into_iter().filter(|slot| *slot != Slot::Stream) {
