@@ -17,12 +17,14 @@ use super::activity::{Busy, TICK};
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
+use super::caught::{caught, caught_now};
 use super::deadlines::Deadlines;
 use super::headers::{Peer, PublicFace};
 use super::hint::Hints;
 use super::listener::{self, Acceptor, Listener, Outage};
 use super::paced::Paced;
 use super::resigning::KnownForms;
+use super::room::Room;
 use super::service;
 use super::socket::{Bare, Socket};
 use super::spelling::Enforced;
@@ -59,6 +61,8 @@ pub(super) struct Shared {
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// What may be held in memory.
+    pub(super) room: Arc<Room>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -71,6 +75,7 @@ impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
         Self {
+            room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
             metrics,
@@ -105,6 +110,7 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) room: Arc<Room>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -128,6 +134,7 @@ impl Worker {
             forms,
             aliases,
             attempts,
+            room,
             background,
             queue,
             resolver,
@@ -149,6 +156,7 @@ impl Worker {
             suspects,
             forms,
             attempts,
+            room,
             background,
             queue,
         }
@@ -246,11 +254,17 @@ async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
             () = &mut stop => return,
             () = &mut redelivery => {}
             (stream, peer, permit) = acceptor.accept() => {
-                worker.tracker.spawn(connection(Arc::clone(serving), stream, peer, permit));
+                let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
+                worker.tracker.spawn(async move {
+                    let served = connection(serving, stream, peer, permit);
+                    let _ = caught(&metrics, "serving a connection", served).await;
+                });
             }
             _ = sweep.tick() => {
-                worker.client.sweep();
-                worker.attempts.sweep(Instant::now());
+                let _ = caught_now(&worker.metrics, "tidying up", || {
+                    worker.client.sweep();
+                    worker.attempts.sweep(Instant::now());
+                });
             }
         }
     }
