@@ -164,7 +164,7 @@ fn out_of_open_files_it_pauses_and_recovers() {
     assert!(busy < 20, "{busy} % of a processor");
     drop(half);
     let start = Instant::now();
-    // It may have got the last file, and the way to the backend none.
+    // It may have got the last file, and the way to the backend none: it is answered all the same.
     let answer = waiting.answer();
     assert!(answer.text().contains("<Response>"), "{answer:?}");
     assert!(start.elapsed() < Duration::from_millis(700), "{:?}", start.elapsed());
@@ -184,5 +184,13 @@ fn idle_clients_make_room_where_open_files_run_out() {
         idle.push(Client::to(guard.address));
         std::thread::sleep(Duration::from_millis(10));
     }
-    answered_within(guard.address, Duration::from_secs(4));
+    let start = Instant::now();
+    loop {
+        let text = crate::support::client::ask(guard.address, post("/voice", CALL)).text();
+        assert!(text.contains("<Response>"), "{text}");
+        assert!(start.elapsed() < Duration::from_secs(4), "{text} {:?}", guard.log.lock().unwrap());
+        if text.contains("hi") {
+            return;
+        }
+    }
 }
