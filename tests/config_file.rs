@@ -9,7 +9,7 @@ use twiml_guard::config::keys::{KEYS, NOTIFY_KEYS, ROUTE_KEYS};
 use twiml_guard::config::notify::NotifyFormat;
 use twiml_guard::config::upstreams::Balance;
 use twiml_guard::config::{
-    AdminListener, Flags, Loaded, OpsListener, Sources, Upstream, load, schema,
+    AdminListener, Flags, Listen, Loaded, OpsListener, Sources, Upstream, load, schema,
 };
 use twiml_guard::guard::policy::OnFault;
 
@@ -394,6 +394,14 @@ fn addresses_that_can_not_go_together_are_mistakes() {
             "[ops]\nlisten = \"127.0.0.1:8080\"\n",
             "expected an address of its own for health and metrics",
         ),
+        (
+            "listen = \"unix:/run/x/s\"\nupstream = \"unix:/run/x/s\"\n",
+            "expected the backend, found the guard itself",
+        ),
+        (
+            "listen = \"unix:/run/x/s\"\n[admin]\nlisten = \"unix:/run/x/s\"\n",
+            "expected a socket of its own for the admin listener, found `/run/x/s`",
+        ),
     ] {
         let shown = mistakes(text);
         assert!(shown.contains(part), "{part} is missing in\n{shown}");
@@ -466,6 +474,48 @@ fn the_admin_listener_is_off_unless_it_is_safe() {
     sources.env.insert("TWIML_GUARD_ADMIN_LISTEN".to_owned(), "[::1]:9901".to_owned());
     sources.env.insert("TWIML_GUARD_ADMIN_TOKEN_FILE".to_owned(), good);
     assert!(matches!(load(&sources).unwrap().config.admin, AdminListener::Address { .. }));
+}
+
+#[test]
+fn the_public_listener_may_be_a_socket() {
+    let path = "unix:/run/guard/http.sock";
+    assert_eq!(
+        loaded(&format!("listen = \"{path}\"\n")).config.listen,
+        Listen::Unix("/run/guard/http.sock".into())
+    );
+    let (_folder, mut sources) = sources(None);
+    sources.flags.listen = Some(path.to_owned());
+    let loaded = load(&sources).unwrap();
+    assert_eq!(loaded.config.listen.to_string(), path);
+    assert!(loaded.print().contains(&format!("listen = \"{path}\"")), "{}", loaded.print());
+}
+
+#[test]
+fn certificate_and_key_are_looked_at_before_anything_starts() {
+    let (folder, sources) = sources(None);
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    for name in ["one", "other"] {
+        let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        write(&format!("{name}.pem"), &issued.cert.pem());
+        write(&format!("{name}.key"), &issued.signing_key.serialize_pem());
+    }
+    let load = |tls: &str| {
+        write("config.toml", &format!("[tls]\n{tls}\n"));
+        load(&sources)
+    };
+    let config = load("certificate = \"one.pem\"\nkey = \"one.key\"").unwrap().config;
+    assert_eq!(config.tls.unwrap().certificate, folder.path().join("one.pem"));
+    for (tls, part) in [
+        ("certificate = \"one.pem\"", "expected `key` beside it in [tls], found none"),
+        ("key = \"one.key\"", "expected `certificate` beside it in [tls], found none"),
+        ("certificate = \"one.pem\"\nkey = \"other.key\"", "found another one in"),
+        ("certificate = \"one.key\"\nkey = \"one.key\"", "expected certificates (PEM) in"),
+        ("certificate = \"absent\"\nkey = \"one.key\"", "found no file that can be read"),
+    ] {
+        let shown = load(tls).unwrap_err().render(false);
+        assert!(shown.contains(part) && shown.contains("/config.toml:"), "{part}: {shown}");
+        assert!(!shown.contains("BEGIN"), "{shown}");
+    }
 }
 
 #[test]

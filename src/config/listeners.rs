@@ -49,14 +49,15 @@ pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) 
         let Some(entry) = entries.get(name) else { return };
         let one = Values(entries).upstream(name);
         let all = one.into_iter().chain(Values(entries).upstreams(name).unwrap_or_default());
-        let own: Vec<_> = [listen, admin].into_iter().flatten().collect();
+        let own: Vec<_> =
+            [own.listen("listen"), admin.map(Listen::Tcp)].into_iter().flatten().collect();
         for upstream in all {
-            for address in own.iter().filter(|address| leads_to(&upstream, **address)) {
+            for address in own.iter().filter(|address| leads_to(&upstream, address)) {
                 let message = format!(
                     "expected the backend, found the guard itself: `{}` is where it listens (`{address}`)",
                     upstream.authority()
                 );
-                let help = "name the port on which the application listens, or move `listen`";
+                let help = "name where the application listens, or move `listen`";
                 errors.push(mistake(key, entry, text, message, help));
             }
         }
@@ -98,8 +99,12 @@ fn clash(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 /// Whether a connection to this backend certainly arrives at this listener.
-fn leads_to(upstream: &Upstream, listen: SocketAddr) -> bool {
-    let Place::Tcp { host, port } = &upstream.place else { return false };
+fn leads_to(upstream: &Upstream, listen: &Listen) -> bool {
+    let (host, port, listen) = match (&upstream.place, listen) {
+        (Place::Tcp { host, port }, Listen::Tcp(listen)) => (host, port, listen),
+        (Place::Unix(backend), Listen::Unix(listen)) => return backend == listen,
+        _ => return false,
+    };
     if *port != listen.port() {
         return false;
     }
@@ -129,7 +134,7 @@ mod tests {
             ("10.0.0.7", 8080, "0.0.0.0:8080", false),
         ] {
             let upstream = Upstream::tcp(host, port);
-            assert_eq!(leads_to(&upstream, listen.parse().unwrap()), leads, "{host} {listen}");
+            assert_eq!(leads_to(&upstream, &listen.parse().unwrap()), leads, "{host} {listen}");
         }
     }
 }

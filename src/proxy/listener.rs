@@ -1,5 +1,6 @@
 //! The public listener: bound once, accepted from by every worker.
 
+use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
@@ -187,6 +188,14 @@ impl Outage {
         *attempts += 1;
     }
 
+    /// While it lasts, a client is accepted only where a way to the backend can be opened too.
+    fn check_room(&self) -> io::Result<()> {
+        if self.is_on.load(Relaxed) {
+            let (_one, _other) = (File::open("/dev/null")?, File::open("/dev/null")?);
+        }
+        Ok(())
+    }
+
     fn worked(&self) {
         if !self.is_on.load(Relaxed) {
             return;
@@ -249,7 +258,11 @@ impl Acceptor {
                 std::future::pending::<()>().await;
                 continue;
             };
-            match self.listener.accept().await {
+            let accepted = match self.outage.check_room() {
+                Ok(()) => self.listener.accept().await,
+                Err(error) => Err(error),
+            };
+            match accepted {
                 Ok((stream, peer)) => {
                     self.pause = FIRST_PAUSE;
                     self.outage.worked();
@@ -261,6 +274,7 @@ impl Acceptor {
                 Err(error) => {
                     self.outage.failed(&error);
                     drop(permit);
+                    self.deadlines.make_room();
                     sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(LAST_PAUSE);
                 }

@@ -165,10 +165,10 @@ impl AsyncWrite for Paced {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.settle(cx, |stream, cx| stream.poll_flush(cx))
+        self.settle(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.settle(cx, |stream, cx| stream.poll_shutdown(cx))
+        self.settle(cx, AsyncWrite::poll_shutdown)
     }
 }

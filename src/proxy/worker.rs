@@ -306,11 +306,12 @@ async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Own
     let service = service_fn(|request| {
         let (worker, activity) = (Arc::clone(worker), Arc::clone(&activity));
         let witness = witness.clone();
-        async move {
+        // Boxed: a connection keeps room for a whole request all the time, even while it has none.
+        Box::pin(async move {
             let busy = Busy::new(activity);
             let response = service::handle(worker, peer, request, &witness).await;
             Ok::<_, Infallible>(response.map(|body| body.keeping(busy)))
-        }
+        })
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
