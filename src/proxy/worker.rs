@@ -22,11 +22,13 @@ use super::callback::{self, Background};
 use super::caught::{caught, caught_now};
 use super::headers::PublicFace;
 use super::hint::Hints;
+use super::judging::Beside;
 use super::listener::{self, Acceptor};
 use super::resigning::KnownForms;
 use super::room::Room;
 use super::service;
 use super::spelling::Enforced;
+use super::stream::Streams;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
@@ -71,8 +73,12 @@ pub(super) struct Shared {
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// Streams of Twilio's that run.
+    pub(super) streams: Arc<Streams>,
     /// What may be held in memory.
     pub(super) room: Arc<Room>,
+    /// Where long work is done.
+    pub(super) beside: Arc<Beside>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -83,6 +89,8 @@ impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
         Self {
+            streams: Arc::default(),
+            beside: Arc::default(),
             room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
@@ -117,7 +125,9 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) streams: Arc<Streams>,
     pub(super) room: Arc<Room>,
+    pub(super) beside: Arc<Beside>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -141,7 +151,9 @@ impl Worker {
             forms,
             aliases,
             attempts,
+            streams,
             room,
+            beside,
             background,
             queue,
         } = shared;
@@ -162,7 +174,9 @@ impl Worker {
             suspects,
             forms,
             attempts,
+            streams,
             room,
+            beside,
             background,
             queue,
         }
@@ -189,6 +203,7 @@ pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutd
                 connections = worker.tracker.len(),
                 "the drain deadline is over; what is still open is cut"
             );
+            worker.streams.go_away().await;
         }
     });
     // A name lookup that hangs must not hold up the exit.

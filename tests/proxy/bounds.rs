@@ -234,3 +234,54 @@ fn an_upload_that_still_moves_keeps_a_silent_answer() {
     drip(&mut client, 20, &"x".repeat(2_048), 120);
     assert_eq!(client.exactly(4), b"done");
 }
+
+const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: pbx.example.com\r\n\r\n";
+
+/// What is said on one connection, and how often it was answered.
+fn answers_to(guard: &Guard, bytes: &str) -> usize {
+    let mut client = Client::to(guard.address);
+    client.say(bytes);
+    let _ = client.socket().shutdown(std::net::Shutdown::Write);
+    String::from_utf8_lossy(&client.rest().0).matches("HTTP/1.1 ").count()
+}
+
+#[test]
+fn an_answer_of_the_guards_own_leaves_no_body_to_be_read_as_a_request() {
+    let backend = Backend::always(twiml("hi"));
+    let mut config = config(backend.address);
+    config.max_request_body = 2_000;
+    config.budget = Duration::from_millis(600);
+    route(&mut config, "/voice", "voice", |_| {});
+    let guard = Guard::with(config);
+    let length = SMUGGLED.len();
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let requests = [
+        // Refused at the door: method, host, framing.
+        format!("TRACE / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"),
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"
+        ),
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: {length}\r\n\r\n{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n"
+        ),
+        // No WebSocket, on a path that is one.
+        format!(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nX-Twilio-Signature: x\r\nSec-WebSocket-Key: x\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"
+        ),
+        // Larger than is taken, and the rest of it looks like a request.
+        format!(
+            "POST /voice HTTP/1.1\r\nHost: a\r\n{form}Content-Length: {}\r\n\r\n{}{SMUGGLED}",
+            3_000 + length,
+            "x".repeat(3_000)
+        ),
+        format!(
+            "POST /voice HTTP/1.1\r\nHost: a\r\n{form}Transfer-Encoding: chunked\r\n\r\nbb8\r\n{}\r\n{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n",
+            "x".repeat(3_000)
+        ),
+    ];
+    for request in requests {
+        assert_eq!(answers_to(&guard, &request), 1, "{request}");
+    }
+    assert!(!backend.requests().iter().any(|seen| seen.starts_with("GET /smuggled")));
+    assert!(!backend.requests().iter().any(|seen| seen.starts_with("POST /voice")));
+}
