@@ -1,6 +1,5 @@
 //! One request, from its head to the answer.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +16,7 @@ use super::authenticate::{self, Check, Covered};
 use super::body::{RequestBody, ResponseBody};
 use super::caught::caught;
 use super::collect::collect;
-use super::headers::Sender;
+use super::headers::{Peer, Sender};
 use super::pulse::Pulse;
 use super::room::Held;
 use super::routing::{self, Plan};
@@ -55,7 +54,7 @@ pub(super) enum InboundBody {
 /// Answers a request, whatever it is.
 pub(super) async fn handle(
     worker: Arc<Worker>,
-    peer: SocketAddr,
+    peer: Peer,
     request: Request<Incoming>,
     witness: &Witness,
 ) -> Response<ResponseBody> {
@@ -77,12 +76,12 @@ pub(super) async fn handle(
 
 async fn dispatch(
     worker: &Arc<Worker>,
-    peer: SocketAddr,
+    peer: Peer,
     mut request: Request<Incoming>,
     start: Instant,
     witness: &Witness,
 ) -> Response<ResponseBody> {
-    let sender = Sender { ip: peer.ip(), version: request.version() };
+    let sender = peer.sender(request.version());
     let wants_websocket = upgrade::is_websocket(&request);
     let switch = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();

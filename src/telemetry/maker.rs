@@ -1,4 +1,4 @@
-//! Makes the instruments of the metrics.
+//! How instruments are made: each registered at once.
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -12,14 +12,10 @@ const BUCKETS: [f64; 17] = [
 ];
 
 /// Makes instruments and registers them.
-#[derive(Debug)]
+#[derive(Default)]
 pub(super) struct Maker(Registry);
 
 impl Maker {
-    pub(super) fn new(registry: Registry) -> Self {
-        Self(registry)
-    }
-
     /// Where they are registered.
     pub(super) fn registry(&self) -> Registry {
         self.0.clone()

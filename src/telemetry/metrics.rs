@@ -11,6 +11,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::clients::ClientMetrics;
 use super::maker::Maker;
 use super::streams::StreamMetrics;
 
@@ -43,6 +44,7 @@ pub struct Metrics {
     signatures: IntCounterVec,
     panics: IntCounter,
     buffered: IntGauge,
+    clients: ClientMetrics,
     resident: IntGauge,
     streams: StreamMetrics,
 }
@@ -50,7 +52,7 @@ pub struct Metrics {
 impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
     pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
-        let make = Maker::new(Registry::new());
+        let make = Maker::default();
         let metrics = Self {
             registry: make.registry(),
             answers: make.counters(
@@ -158,6 +160,7 @@ impl Metrics {
                 "twiml_guard_buffered_bytes",
                 "Bytes of guarded requests and answers that are held, of max_buffered.",
             )?,
+            clients: ClientMetrics::new(&make)?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
         };
@@ -252,6 +255,11 @@ impl Metrics {
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
     pub fn signature(&self, result: &'static str) {
         self.signatures.with_label_values(&[result]).inc();
+    }
+
+    /// The instruments of clients' connections.
+    pub fn clients(&self) -> &ClientMetrics {
+        &self.clients
     }
 
     /// Counts one incident that did not fit the queue.

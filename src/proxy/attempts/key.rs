@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::incidents::instruments;
     use crate::proxy::authenticate::{Check, Checked};
-    use crate::proxy::headers::Sender;
+    use crate::proxy::headers::Peer;
     use crate::proxy::room::Room;
     use crate::twilio::Params;
 
@@ -61,7 +61,8 @@ mod tests {
             body: Ok(Bytes::from_static(body.as_bytes())),
             held: Arc::new(Room::new(0, instruments().unwrap()).share()),
             params: Params::default(),
-            sender: Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 },
+            sender: Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
+                .sender(Version::HTTP_11),
             start: Instant::now(),
             check: Check::Done(Checked::default()),
         }
