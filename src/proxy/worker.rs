@@ -269,9 +269,9 @@ async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
             () = &mut stop => return,
             () = &mut redelivery => {}
             (stream, peer, permit) = acceptor.accept() => {
-                let metrics = worker.metrics.clone();
-                let served = connection(Arc::clone(serving), stream, peer, permit);
+                let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
                 worker.tracker.spawn(async move {
+                    let served = connection(serving, stream, peer, permit);
                     let _ = caught(&metrics, "serving a connection", served).await;
                 });
             }

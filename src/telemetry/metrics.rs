@@ -42,9 +42,9 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
+    clients: ClientMetrics,
     panics: IntCounter,
     buffered: IntGauge,
-    clients: ClientMetrics,
     resident: IntGauge,
     streams: StreamMetrics,
 }
@@ -152,6 +152,7 @@ impl Metrics {
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
             )?,
+            clients: ClientMetrics::new(&make)?,
             panics: make.counter(
                 "twiml_guard_panics_total",
                 "Panics of the guard itself that were caught; each is a bug.",
@@ -160,7 +161,6 @@ impl Metrics {
                 "twiml_guard_buffered_bytes",
                 "Bytes of guarded requests and answers that are held, of max_buffered.",
             )?,
-            clients: ClientMetrics::new(&make)?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
         };
