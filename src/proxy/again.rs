@@ -54,13 +54,13 @@ impl Again {
             start: Instant::now(),
             check: Check::Due(SignatureMode::Off),
         };
-        let policy = &**route.policy.configured();
+        let policy = route.policy.configured();
         let asked = Asked::read(&self.0, inbound).await?;
         let call = CallFacts::default();
         let limit = self.0.config.budget;
         let Gathered { exchange, .. } =
             exchange(&self.0, route, policy, asked, slot, call, limit).await;
-        let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
+        let (judgement, exchange) = judging::judge_safely(&self.0.metrics, exchange, policy, judge);
         Some((exchange, judgement))
     }
 }

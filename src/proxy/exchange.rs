@@ -10,6 +10,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::asked::{self, text};
 use super::balance::{self, Asked, Manner};
+use super::caught::caught_now;
 use super::collect::{collect, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
@@ -17,13 +18,14 @@ use super::resigning::Signer;
 use super::room::Held;
 use super::upstream::Head;
 use super::worker::Worker;
-use crate::config::Upstream;
 use crate::config::route::Route;
+use crate::config::{SharedPolicy, Upstream};
 use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, CallFacts, Exchange, Failure, Oddities, Outcome,
-    Policy, RequestFacts, begins_as_chunk, follow_up, is_whole, resign,
+    Policy, RequestFacts, SecondRequest, begins_as_chunk, follow_up, is_whole, resign,
 };
 use crate::incidents::Sent;
+use crate::telemetry::metrics::Metrics;
 use crate::twilio::Slot;
 
 /// All that the backend gave, and how the original looked on the wire.
@@ -73,7 +75,7 @@ impl Gathered {
 pub(super) async fn exchange(
     worker: &Worker,
     route: &Route,
-    policy: &Policy,
+    policy: &SharedPolicy,
     asked: asked::Asked,
     slot: Slot,
     call: CallFacts,
@@ -102,7 +104,6 @@ pub(super) async fn exchange(
             loop {
                 let taken = (&mut gathered, &mut room);
                 ask(worker, route, &mut out, taken, manner, start, deadline.as_mut()).await;
-                let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= limit {
                     break;
                 }
@@ -111,11 +112,7 @@ pub(super) async fn exchange(
                     out.reason = AttemptReason::Resent;
                     continue;
                 }
-                let decide = || {
-                    let second = follow_up(*slot, request, attempts, outcome, policy);
-                    second.or_else(|| resign(&gathered.exchange, policy))
-                };
-                let Some(second) = judging::or_none(decide) else { break };
+                let Some(second) = second(worker, &gathered.exchange, policy).await else { break };
                 if !out.become_second(second, signer.as_ref()) {
                     break;
                 }
@@ -126,6 +123,30 @@ pub(super) async fn exchange(
     gathered.exchange.elapsed = start.elapsed();
     gathered.held = Some((held, room));
     gathered
+}
+
+/// The second request that the answer calls for.
+async fn second(
+    worker: &Worker,
+    exchange: &Exchange,
+    policy: &SharedPolicy,
+) -> Option<SecondRequest> {
+    let decide = |exchange: &Exchange, policy: &Policy| {
+        let Exchange { slot, request, attempts, outcome, .. } = exchange;
+        let second = follow_up(*slot, request, attempts, outcome, policy);
+        second.or_else(|| resign(exchange, policy))
+    };
+    let safely = move |metrics: &Metrics, exchange: &Exchange, policy: &Policy| {
+        let decided =
+            caught_now(metrics, "deciding on a second request", || decide(exchange, policy));
+        decided.ok().flatten()
+    };
+    if !judging::is_long(&exchange.outcome) {
+        return safely(&worker.metrics, exchange, policy);
+    }
+    let (metrics, exchange) = (worker.metrics.clone(), exchange.clone());
+    let policy = Arc::clone(policy);
+    worker.beside.run(true, move || safely(&metrics, &exchange, &policy)).await
 }
 
 /// Sends one request to the backend, and notes what came of it.

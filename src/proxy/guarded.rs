@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::asked::Asked;
 use super::attempts;
 use super::body::{RequestBody, ResponseBody};
-use super::caught::caught;
+use super::caught::{caught, caught_now};
 use super::exchange::{Gathered, exchange};
 use super::service::Inbound;
 use super::spare::Spare;
@@ -109,8 +109,8 @@ impl Done {
         let Self { route, policy, start, gathered, id } = self;
         let Gathered { exchange, sent, upstream, spelling, asked, held: _held, .. } = gathered;
         let asked = asked.as_ref().unwrap_or_else(|| route.upstream()).authority();
+        let (judgement, exchange) = judged(worker, exchange, &policy).await;
         let policy = &*policy;
-        let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         worker.recorder.fell_back(&exchange, &worker.redaction);
         let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
         if is_changed {
@@ -128,12 +128,12 @@ impl Done {
         }
         worker.recorder.count(&route.name, counted(&judgement), upstream);
         if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
-            noting::note(worker, &exchange, &judgement, policy, start.elapsed(), None);
+            noting::note(worker, &exchange, &judgement, start.elapsed(), None);
             return deliver::response(judgement.delivery, &exchange, spelling, None);
         }
         let (new, now) = new_id();
         let id = id.unwrap_or(new);
-        noting::note(worker, &exchange, &judgement, policy, start.elapsed(), Some(id));
+        noting::note(worker, &exchange, &judgement, start.elapsed(), Some(id));
         let known_routes = noting::known_routes(worker, &judgement);
         let mark = is_changed.then(|| deliver::Mark::new(id, &judgement, &exchange.outcome));
         let response = deliver::response(judgement.delivery.clone(), &exchange, spelling, mark);
@@ -153,6 +153,24 @@ impl Done {
         });
         response
     }
+}
+
+/// Judges, and learns from what is to be delivered; of a large answer beside the worker.
+async fn judged(
+    worker: &Worker,
+    exchange: Exchange,
+    policy: &SharedPolicy,
+) -> (Judgement, Exchange) {
+    let (metrics, calls) = (worker.metrics.clone(), Arc::clone(&worker.calls));
+    let (is_long, policy) = (judging::is_long(&exchange.outcome), Arc::clone(policy));
+    let work = move || {
+        let (judgement, exchange) = judging::judge_safely(&metrics, exchange, &policy, judge);
+        // Whatever is learnt or not, the answer has to leave.
+        let learn = || calls.learn(&exchange, &judgement, &policy);
+        let _ = caught_now(&metrics, "learning from an answer", learn);
+        (judgement, exchange)
+    };
+    worker.beside.run(is_long, work).await
 }
 
 /// Counts the phases that came to their end.

@@ -1,17 +1,17 @@
-//! What a judged exchange tells of its call: learnt, and taken as a step.
+//! What a judged exchange tells of its call: taken as a step.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::caught::caught_now;
 use super::worker::Worker;
 use crate::calls;
 use crate::clock::now_ms;
 use crate::guard::call::StreamState;
 use crate::guard::causes::{Cause, document, status};
 use crate::guard::stream::{StreamEnd, StreamReport};
-use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome, Policy};
+use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome};
 use crate::incidents::timeline::Step;
 use crate::twilio::{Params, Slot, call};
 
@@ -28,12 +28,11 @@ const NO_ROUTE: [&Cause; 4] = [
     &status::not_found::CAUSE,
 ];
 
-/// Learns from what is delivered, and takes the exchange as a step of its call.
+/// Takes the exchange as a step of its call.
 pub(super) fn note(
     worker: &Worker,
     exchange: &Exchange,
     judgement: &Judgement,
-    policy: &Policy,
     took: Duration,
     incident: Option<Uuid>,
 ) {
@@ -41,17 +40,12 @@ pub(super) fn note(
     if exchange.call.signature.is_refuted() {
         return;
     }
-    // Whatever is learnt or not, the answer has to leave.
-    let noted = catch_unwind(AssertUnwindSafe(|| {
-        worker.calls.learn(exchange, judgement, policy);
-        if let Some(sid) = calls::sid(&exchange.request.params) {
-            let step = step(worker, exchange, judgement, took, incident);
-            worker.recorder.steps(sid, worker.calls.note(sid, step));
-        }
-    }));
-    if noted.is_err() {
-        tracing::error!("learning from an answer panicked; it is delivered all the same");
-    }
+    let Some(sid) = calls::sid(&exchange.request.params) else { return };
+    // Whatever is noted or not, the answer has to leave.
+    let _ = caught_now(&worker.metrics, "noting a step of a call", || {
+        let step = step(worker, exchange, judgement, took, incident);
+        worker.recorder.steps(sid, worker.calls.note(sid, step));
+    });
 }
 
 /// Routes that take TwiML, where the backend has nothing on this path.

@@ -23,6 +23,7 @@ use super::deadlines::Deadlines;
 use super::headers::{Peer, PublicFace};
 use super::health::Healths;
 use super::hint::Hints;
+use super::judging::Beside;
 use super::listener::{self, Acceptor, Listener, Outage};
 use super::paced::Paced;
 use super::resigning::KnownForms;
@@ -30,6 +31,7 @@ use super::room::Room;
 use super::service;
 use super::socket::{Bare, Socket};
 use super::spelling::Enforced;
+use super::stream::Streams;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::tls_in::TlsIn;
@@ -63,10 +65,14 @@ pub(super) struct Shared {
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// Streams of Twilio's that run.
+    pub(super) streams: Arc<Streams>,
     /// What may be held in memory.
     pub(super) room: Arc<Room>,
     /// What is known of the backends.
     pub(super) healths: Arc<Healths>,
+    /// Where long work is done.
+    pub(super) beside: Arc<Beside>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -80,6 +86,8 @@ impl Shared {
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
         let healths = Arc::new(Healths::new(&config, metrics.upstreams().clone()));
         Self {
+            streams: Arc::default(),
+            beside: Arc::default(),
             room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
@@ -116,8 +124,10 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) streams: Arc<Streams>,
     pub(super) room: Arc<Room>,
     pub(super) healths: Arc<Healths>,
+    pub(super) beside: Arc<Beside>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -141,8 +151,10 @@ impl Worker {
             forms,
             aliases,
             attempts,
+            streams,
             room,
             healths,
+            beside,
             background,
             queue,
             resolver,
@@ -164,8 +176,10 @@ impl Worker {
             suspects,
             forms,
             attempts,
+            streams,
             room,
             healths,
+            beside,
             background,
             queue,
         }
@@ -222,6 +236,7 @@ pub(super) fn run(runtime: Runtime, door: Door, shared: Shared, shutdown: &Shutd
                 connections = worker.tracker.len(),
                 "the drain deadline is over; what is still open is cut"
             );
+            worker.streams.go_away().await;
         }
         tick.abort();
     });

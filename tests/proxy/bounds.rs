@@ -1,11 +1,12 @@
 //! What the guard holds, catches and ends: panics, memory, bodies that nobody reads.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::backend::{Backend, twiml};
+use crate::support::backend::{Backend, answer, twiml};
 use crate::support::client::{Answer, CALL, Client, ask, get, post};
 use crate::support::guard::{Guard, config, route};
 
@@ -233,4 +234,111 @@ fn an_upload_that_still_moves_keeps_a_silent_answer() {
     assert!(client.head().starts_with("HTTP/1.1 200 OK\r\n"));
     drip(&mut client, 20, &"x".repeat(2_048), 120);
     assert_eq!(client.exactly(4), b"done");
+}
+
+const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: pbx.example.com\r\n\r\n";
+
+/// What is said on one connection, and how often it was answered.
+fn answers_to(guard: &Guard, bytes: &str) -> usize {
+    let mut client = Client::to(guard.address);
+    client.say(bytes);
+    let _ = client.socket().shutdown(std::net::Shutdown::Write);
+    String::from_utf8_lossy(&client.rest().0).matches("HTTP/1.1 ").count()
+}
+
+#[test]
+fn an_answer_of_the_guards_own_leaves_no_body_to_be_read_as_a_request() {
+    let backend = Backend::always(twiml("hi"));
+    let mut config = config(backend.address);
+    config.max_request_body = 2_000;
+    config.budget = Duration::from_millis(600);
+    route(&mut config, "/voice", "voice", |_| {});
+    let guard = Guard::with(config);
+    let length = SMUGGLED.len();
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let requests = [
+        // Refused at the door: method, host, framing.
+        format!("TRACE / HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"),
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"
+        ),
+        format!(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: {length}\r\n\r\n{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n"
+        ),
+        // No WebSocket, on a path that is one.
+        format!(
+            "GET /ws HTTP/1.1\r\nHost: a\r\nX-Twilio-Signature: x\r\nSec-WebSocket-Key: x\r\nContent-Length: {length}\r\n\r\n{SMUGGLED}"
+        ),
+        // Larger than is taken, and the rest of it looks like a request.
+        format!(
+            "POST /voice HTTP/1.1\r\nHost: a\r\n{form}Content-Length: {}\r\n\r\n{}{SMUGGLED}",
+            3_000 + length,
+            "x".repeat(3_000)
+        ),
+        format!(
+            "POST /voice HTTP/1.1\r\nHost: a\r\n{form}Transfer-Encoding: chunked\r\n\r\nbb8\r\n{}\r\n{length:x}\r\n{SMUGGLED}\r\n0\r\n\r\n",
+            "x".repeat(3_000)
+        ),
+    ];
+    for request in requests {
+        assert_eq!(answers_to(&guard, &request), 1, "{request}");
+    }
+    assert!(!backend.requests().iter().any(|seen| seen.starts_with("GET /smuggled")));
+    assert!(!backend.requests().iter().any(|seen| seen.starts_with("POST /voice")));
+}
+
+const HANDSHAKE: &str = "GET /ws HTTP/1.1\r\nHost: pbx.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nUser-Agent: Twilio.TmeWs/1.0\r\n\r\n";
+
+const SWITCH: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+
+/// What takes longest to look at: a document that is escaped whole.
+fn escaped(size: usize) -> String {
+    let piece = "&lt;Say&gt;a&lt;/Say&gt;";
+    format!("&lt;Response&gt;{}&lt;/Response&gt;", piece.repeat(size / piece.len()))
+}
+
+#[test]
+fn a_stream_does_not_wait_for_the_judgement_of_a_large_answer() {
+    let large = escaped(1024 * 1024 - 1024);
+    let backend = Backend::start(move |connection| {
+        let Some(request) = connection.request() else { return };
+        if !request.starts_with("GET /ws") {
+            return connection.say(answer("200 OK", "Content-Type: text/html\r\n", &large));
+        }
+        connection.say(SWITCH);
+        let mut frame = [0; 11];
+        while connection.socket().read_exact(&mut frame).is_ok() {
+            let unmasked: Vec<u8> = frame[6..].iter().map(|b| b ^ frame[2]).collect();
+            connection.say([&[0x81, 5][..], &unmasked].concat());
+        }
+    });
+    let mut config = config(backend.address);
+    config.budget = Duration::from_secs(10);
+    config.max_answer_body = 1024 * 1024;
+    let guard = Guard::with(config);
+    let mut stream = Client::to(guard.address);
+    stream.say(HANDSHAKE);
+    stream.head();
+    let address = guard.address;
+    let webhook = thread::spawn(move || {
+        let start = Instant::now();
+        (ask(address, post("/voice", CALL)).status(), start.elapsed())
+    });
+    let mut waits = Vec::new();
+    while !webhook.is_finished() {
+        let start = Instant::now();
+        stream.say(b"\x81\x85\x01\x01\x01\x01idmmn");
+        assert_eq!(stream.exactly(7), b"\x81\x05hello");
+        waits.push(start.elapsed());
+        thread::sleep(Duration::from_millis(5));
+    }
+    let (status, took) = webhook.join().unwrap();
+    assert_eq!(status, 200);
+    assert!(waits.len() >= 10, "judged in {took:?}: too soon to tell");
+    waits.sort();
+    // The last few are the machine's own, which others use too.
+    let most = waits[waits.len() * 9 / 10];
+    assert!(most < Duration::from_millis(50), "{most:?} while {took:?} were judged");
+    assert!(waits[waits.len() - 1] < took / 4 + Duration::from_millis(100), "{waits:?}");
 }

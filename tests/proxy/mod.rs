@@ -11,6 +11,7 @@ mod failures;
 mod forwarding;
 mod guarded;
 mod heads;
+mod injection;
 mod life;
 mod limits;
 mod pass;

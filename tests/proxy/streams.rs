@@ -24,6 +24,7 @@ const PAGE: &str =
     "HTTP/1.1 500 INTERNAL SERVER ERROR\r\nContent-Type: text/html\r\n\r\n<h1>500</h1>";
 
 const CLOSE_1011: &[u8] = b"\x88\x02\x03\xf3";
+const CLOSE_1001: &[u8] = b"\x88\x02\x03\xe9";
 
 fn open(guard: &Guard) -> Client {
     let mut client = Client::to(guard.address);
@@ -463,4 +464,48 @@ fn library_backend() -> SocketAddr {
         }
     });
     address
+}
+
+/// Switches, says the beginning of a frame and, once the guard stops, its end; then sends what it
+/// is told to the test.
+fn drained(text: &'static str, cut: usize) -> (Vec<u8>, bool, Vec<u8>) {
+    let whole = frame(0x81, text.as_bytes(), false);
+    let (sender, told) = mpsc::channel();
+    let sent = whole.clone();
+    let backend = Backend::start(move |connection| {
+        connection.request();
+        connection.say([SWITCH.as_bytes(), &sent[..cut]].concat());
+        connection.rest(900);
+        connection.say(&sent[cut..]);
+        let mut heard = Vec::new();
+        let _ = connection.socket().read_to_end(&mut heard);
+        let _ = sender.send(heard);
+    });
+    let mut config = config(backend.address);
+    config.drain_timeout = Duration::from_millis(300);
+    let guard = Guard::with(config);
+    let mut client = open(&guard);
+    assert_eq!(client.exactly(cut), whole[..cut]);
+    guard.begin_stop();
+    let (rest, is_clean) = client.rest();
+    drop(client);
+    assert_eq!(guard.stop().lost_at_deadline, 1);
+    (rest, is_clean, told.recv_timeout(Duration::from_secs(5)).unwrap())
+}
+
+#[test]
+fn what_the_drain_cuts_is_closed_with_1001_both_ways() {
+    let whole = frame(0x81, b"{\"event\":\"clear\"}", false).len();
+    let (rest, is_clean, heard) = drained("{\"event\":\"clear\"}", whole);
+    assert_eq!((&rest[..], is_clean), (CLOSE_1001, true));
+    assert_eq!(heard, b"\x88\x82\0\0\0\0\x03\xe9");
+}
+
+#[test]
+fn it_is_so_at_the_border_of_a_frame_only() {
+    let text = "{\"event\":\"clear\"}";
+    let whole = frame(0x81, text.as_bytes(), false);
+    let (rest, is_clean, heard) = drained(text, 6);
+    assert_eq!((rest, is_clean), ([&whole[6..], CLOSE_1001].concat(), true));
+    assert_eq!(heard, b"\x88\x82\0\0\0\0\x03\xe9");
 }

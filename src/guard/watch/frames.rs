@@ -134,6 +134,11 @@ impl Frames {
         if matches!(self.state, State::Header) { self.filled } else { 0 }
     }
 
+    /// Whether a frame is about to begin: none is on its way.
+    pub fn is_at_border(&self) -> bool {
+        matches!(self.state, State::Header)
+    }
+
     /// Takes the next piece off `input`; `None` when nothing is left of it. Behind
     /// [`Event::Malformed`] all input is passed over; [`Frames::begun`] are the bytes that it means.
     pub fn next<'c>(&mut self, input: &mut &'c [u8]) -> Option<Event<'c>> {

@@ -176,6 +176,19 @@ impl Watch {
         }
     }
 
+    /// Whether a frame of one's own could go on behind what went on from this side: that ended with
+    /// a whole frame, and nobody said goodbye.
+    pub fn is_at_border(&self, from: Side) -> bool {
+        let is_whole = match from {
+            Side::Backend => self.backend.frames.is_at_border(),
+            // Its header went on as far as it came.
+            Side::Twilio => {
+                self.twilio.frames.is_at_border() && self.twilio.frames.begun_at_border() == 0
+            }
+        };
+        is_whole && !self.is_over
+    }
+
     /// One side's connection ended, so long after the 101.
     pub fn ended(&mut self, side: Side, now: Duration) {
         self.end(StreamEnd::Lost { by: side }, now);

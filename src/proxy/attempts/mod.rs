@@ -99,3 +99,67 @@ async fn again(worker: &Worker, spare: &Spare, mut pending: Pending) -> Response
 async fn given(pending: &mut Pending) -> Option<Response<Bytes>> {
     pending.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::incidents::instruments;
+    use crate::incidents::recorder::Recorder;
+    use crate::proxy::worker::Shared;
+    use crate::twilio::Slot;
+
+    /// A worker, and what stands in for a request of this slot.
+    fn standing_in(slot: Slot) -> (Arc<Worker>, Spare) {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = Sources { cwd: folder.path().to_owned(), ..Sources::default() };
+        let config = Arc::new(load(&sources).unwrap().config);
+        let recorder = Recorder::without_writer(instruments().unwrap());
+        let worker = Worker::new(Shared::new(config, recorder, instruments().unwrap()));
+        let route = Arc::clone(&worker.config.default_route);
+        let (parts, ()) = Request::post("/voice").body(()).unwrap().into_parts();
+        let policy = Arc::clone(route.policy.current());
+        let spare = Spare::of_head(&route, &policy, &parts, Some(slot), Instant::now());
+        (Arc::new(worker), spare)
+    }
+
+    fn assert_stood_in(worker: &Worker, answer: &Response<Bytes>, slot: Slot) {
+        let fallbacks = &worker.config.default_route.policy.current().fallbacks;
+        assert_eq!(answer.body(), &fallbacks.of(slot).unwrap().body);
+        let status = answer.headers()["proxy-status"].to_str().unwrap();
+        assert!(status.contains("guard-failure"), "{status}");
+        assert!(worker.metrics.render().contains("twiml_guard_panics_total 1\n"));
+    }
+
+    #[tokio::test]
+    async fn a_panic_before_the_reply_is_answered_with_the_slots_fallback() {
+        for slot in [Slot::Voice, Slot::Whisper, Slot::Messaging] {
+            let (worker, spare) = standing_in(slot);
+            let key = [7; 32];
+            let Claim::First(reply) = worker.attempts.claim(key, Instant::now()) else {
+                panic!("nobody came before")
+            };
+            let answer = shared(&worker, spare, reply, async |_reply| panic!("on the way")).await;
+            assert_stood_in(&worker, &answer, slot);
+            // Nothing is left of it: the next attempt is a first one.
+            assert!(matches!(worker.attempts.claim(key, Instant::now()), Claim::First(_)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_behind_the_reply_changes_nothing_for_who_has_it() {
+        let (worker, spare) = standing_in(Slot::Callback);
+        let said = Response::new(Bytes::from_static(b"heard"));
+        let answer = shared(&worker, spare, Reply::unshared(), async |reply| {
+            reply.give(said);
+            tokio::task::yield_now().await;
+            panic!("in the background")
+        });
+        assert_eq!(answer.await.body(), "heard");
+        worker.tracker.close();
+        worker.tracker.wait().await;
+        assert!(worker.metrics.render().contains("twiml_guard_panics_total 1\n"));
+    }
+}

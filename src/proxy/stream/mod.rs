@@ -15,7 +15,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::watched::Watched;
 use super::body::{RequestBody, ResponseBody};
@@ -34,6 +36,22 @@ pub(super) use self::opening::Opening;
 
 /// How long the body of a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(5);
+
+/// The streams that run.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    running: TaskTracker,
+    go_away: CancellationToken,
+}
+
+impl Streams {
+    /// Tells both sides of every stream that the guard goes away, and waits for them for a moment.
+    pub(super) async fn go_away(&self) {
+        self.go_away.cancel();
+        self.running.close();
+        let _ = timeout(pipe::GOING_AWAY, self.running.wait()).await;
+    }
+}
 
 /// Passes the handshake of a stream on, and joins both sides once the backend has switched.
 pub(super) async fn answer(
@@ -115,8 +133,10 @@ fn switched(
     let watch = Watch::new(opening.path(), reserved_bits(asked, &parts.headers));
     let watched = Watched::new(opening, watch, parts.headers.clone());
     let metrics = worker.metrics.clone();
-    let joined = run(client, backend, watched, open);
-    worker.tracker.spawn(async move { caught(&metrics, "a stream", joined).await });
+    let streams = Arc::clone(&worker.streams);
+    let joined = run(client, backend, watched, open, Arc::clone(&streams));
+    let joined = async move { caught(&metrics, "a stream", joined).await };
+    worker.tracker.spawn(streams.running.track_future(joined));
     let mut response = Response::new(ResponseBody::full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = end_to_end(parts.headers);
@@ -125,11 +145,18 @@ fn switched(
     response
 }
 
-async fn run(client: OnUpgrade, backend: OnUpgrade, mut watched: Watched, open: Open) {
+async fn run(
+    client: OnUpgrade,
+    backend: OnUpgrade,
+    mut watched: Watched,
+    open: Open,
+    streams: Arc<Streams>,
+) {
     let _open = open;
     match tokio::try_join!(client, backend) {
         Ok((client, backend)) => {
-            pipe::join(TokioIo::new(client), TokioIo::new(backend), &mut watched).await;
+            let (client, backend) = (TokioIo::new(client), TokioIo::new(backend));
+            pipe::join(client, backend, &mut watched, streams.go_away.cancelled()).await;
         }
         Err(error) => {
             watched.lost();

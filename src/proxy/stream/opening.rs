@@ -133,7 +133,8 @@ impl Opening {
             elapsed,
             call,
         };
-        let (judgement, exchange) = judge_safely(exchange, self.route.policy.current(), judge);
+        let (judgement, exchange) =
+            judge_safely(&worker.metrics, exchange, self.route.policy.current(), judge);
         let mark = self.record(&judgement, &exchange, elapsed);
         (judgement, exchange, mark)
     }
@@ -168,14 +169,13 @@ impl Opening {
         worker.tally.answer(judgement.verdict, false);
         worker.metrics.answer(outcome, Slot::Stream.name(), &causes, elapsed, elapsed);
         worker.recorder.count(&self.route.name, counted, elapsed);
-        let policy = self.route.policy.current();
         let took = self.start.elapsed();
         if judgement.findings.is_empty() {
-            noting::note(worker, exchange, judgement, policy, took, None);
+            noting::note(worker, exchange, judgement, took, None);
             return None;
         }
         let (id, now) = new_id();
-        noting::note(worker, exchange, judgement, policy, took, Some(id));
+        noting::note(worker, exchange, judgement, took, Some(id));
         let since = u64::try_from(self.start.elapsed().as_millis()).unwrap_or_default();
         let sent = if exchange.attempts.is_empty() { Vec::new() } else { vec![self.sent] };
         worker.recorder.offer(Incident {

@@ -25,8 +25,17 @@ const LINGER: Duration = Duration::from_mins(1);
 /// Code 1011, with nothing to add: the server met what it did not expect.
 const CLOSE_1011: [u8; 4] = [0x88, 2, 0x03, 0xf3];
 
+/// Code 1001, with nothing to add: the server goes away.
+const CLOSE_1001: [u8; 4] = [0x88, 2, 0x03, 0xe9];
+
+/// The same as a client says it: with a mask, and under one of zeros it reads the same.
+const MASKED_CLOSE_1001: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+
 /// How long Twilio may take to read that and to leave.
 const LEAVING: Duration = Duration::from_secs(5);
+
+/// How long both sides may take to end their frames and to leave, when the guard goes away.
+pub(super) const GOING_AWAY: Duration = Duration::from_secs(1);
 
 /// Sees what passes.
 pub(super) trait Watcher {
@@ -36,13 +45,20 @@ pub(super) trait Watcher {
     /// One side's connection ended.
     fn ended(&mut self, side: Side);
 
+    /// Whether a frame of the guard's own may go on behind what went on from this side.
+    fn is_at_border(&self, from: Side) -> bool;
+
     /// Whether the stream is over, and only the connections are still to end.
     fn is_over(&self) -> bool;
 }
 
-/// Joins both sides until both are done, or one fails.
-pub(super) async fn join<T, B, W>(mut twilio: T, mut backend: B, watcher: &mut W)
-where
+/// Joins both sides until both are done, or one fails, or the guard goes away.
+pub(super) async fn join<T, B, W>(
+    mut twilio: T,
+    mut backend: B,
+    watcher: &mut W,
+    goes_away: impl Future<Output = ()>,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
     W: Watcher,
@@ -54,8 +70,15 @@ where
         outbound: Lane::new(Side::Backend),
         linger: None,
     };
-    let end = poll_fn(|cx| pipe.poll(cx, watcher)).await;
+    let end = tokio::select! {
+        biased;
+        end = poll_fn(|cx| pipe.poll(cx, watcher)) => end,
+        () = goes_away => End::GoingAway,
+    };
     match end {
+        End::GoingAway => {
+            let _ = timeout(GOING_AWAY, pipe.leave(watcher)).await;
+        }
         End::Both => {}
         End::Fault(side, error) => {
             watcher.ended(side);
@@ -72,9 +95,14 @@ where
 async fn say_goodbye(twilio: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
     twilio.write_all(&CLOSE_1011).await?;
     twilio.shutdown().await?;
-    // Bytes left unread would turn the end into a reset, and lose the close frame.
+    gone(twilio).await
+}
+
+/// Waits for a side to leave. Bytes left unread would turn the end into a reset, and lose the close
+/// frame.
+async fn gone(side: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
     let mut rest = [0; 1024];
-    while twilio.read(&mut rest).await? > 0 {}
+    while side.read(&mut rest).await? > 0 {}
     Ok(())
 }
 
@@ -84,6 +112,8 @@ enum End {
     Both,
     /// This side's connection failed.
     Fault(Side, io::Error),
+    /// The guard goes away.
+    GoingAway,
     /// The backend's bytes must not go on.
     Stopped,
 }
@@ -116,6 +146,14 @@ where
         }
     }
 
+    /// Ends both directions with a close frame, each at the next border of its frames.
+    async fn leave(&mut self, watcher: &mut impl Watcher) {
+        self.inbound.goodbye = Some(&MASKED_CLOSE_1001);
+        self.outbound.goodbye = Some(&CLOSE_1001);
+        poll_fn(|cx| self.poll(cx, watcher)).await;
+        let _ = tokio::join!(gone(self.twilio), gone(self.backend));
+    }
+
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let passed = self.inbound.passed + self.outbound.passed;
         let (sleep, before) = self.linger.get_or_insert_with(|| (Box::pin(sleep(LINGER)), passed));
@@ -141,6 +179,8 @@ struct Lane {
     passed: u64,
     state: State,
     needs_flush: bool,
+    /// What ends this direction as soon as nothing else is on its way.
+    goodbye: Option<&'static [u8]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,6 +205,7 @@ impl Lane {
             passed: 0,
             state: State::Open,
             needs_flush: false,
+            goodbye: None,
         }
     }
 
@@ -191,7 +232,14 @@ impl Lane {
         loop {
             ready!(self.poll_write(cx, writer)).map_err(|error| End::Fault(to, error))?;
             match self.state {
-                State::Open => {}
+                State::Open => {
+                    if let Some(goodbye) = self.goodbye
+                        && watcher.is_at_border(from)
+                    {
+                        self.end_with(goodbye);
+                        continue;
+                    }
+                }
                 State::Ended => {
                     ready!(Pin::new(&mut *writer).poll_shutdown(cx))
                         .map_err(|error| End::Fault(to, error))?;
@@ -228,6 +276,13 @@ impl Lane {
                 }
             }
         }
+    }
+
+    /// Lets these bytes be the last ones, in place of what is held.
+    fn end_with(&mut self, bytes: &[u8]) {
+        self.buffer = bytes.into();
+        (self.start, self.free, self.end) = (0, bytes.len(), bytes.len());
+        self.state = State::Ended;
     }
 
     /// Writes what may go on.
@@ -269,6 +324,8 @@ impl Lane {
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use tokio::io::duplex;
 
     use super::*;
@@ -290,6 +347,10 @@ mod tests {
         fn is_over(&self) -> bool {
             self.is_over
         }
+
+        fn is_at_border(&self, _: Side) -> bool {
+            !self.is_over
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -298,7 +359,7 @@ mod tests {
         let (mut handler, backend) = duplex(64);
         let start = Instant::now();
         let joined = tokio::spawn(async move {
-            join(twilio, backend, &mut Once::default()).await;
+            join(twilio, backend, &mut Once::default(), pending()).await;
             start.elapsed()
         });
         // An open stream may be silent for as long as it likes.
@@ -323,7 +384,10 @@ mod tests {
         let (caller, twilio) = duplex(64);
         let (mut handler, backend) = duplex(64);
         drop(caller);
-        let joined = tokio::spawn(async move { join(twilio, backend, &mut Once::default()).await });
+        let joined =
+            tokio::spawn(
+                async move { join(twilio, backend, &mut Once::default(), pending()).await },
+            );
         let mut rest = Vec::new();
         handler.read_to_end(&mut rest).await.unwrap();
         drop(handler);

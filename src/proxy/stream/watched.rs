@@ -1,6 +1,5 @@
 //! A stream that runs: the watcher between pipe, ledger and record.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use http::HeaderMap;
@@ -9,6 +8,8 @@ use super::opening::{Opening, switch};
 use super::pipe::Watcher;
 use crate::guard::stream::Side;
 use crate::guard::watch::{Passage, Watch};
+use crate::proxy::caught::caught_now;
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::streams::OpenStream;
 
 /// A stream that runs.
@@ -20,6 +21,7 @@ pub(super) struct Watched {
     opening: Option<(Opening, HeaderMap)>,
     since: Instant,
     is_announced: bool,
+    metrics: Metrics,
     _open: OpenStream,
 }
 
@@ -27,12 +29,14 @@ impl Watched {
     /// `headers`: of the 101.
     pub(super) fn new(mut opening: Opening, watch: Watch, headers: HeaderMap) -> Self {
         opening.answered();
-        let open = opening.worker.metrics.streams().open();
+        let metrics = opening.worker.metrics.clone();
+        let open = metrics.streams().open();
         Self {
             watch: Some(watch),
             opening: Some((opening, headers)),
             since: Instant::now(),
             is_announced: false,
+            metrics,
             _open: open,
         }
     }
@@ -65,9 +69,8 @@ impl Watcher for Watched {
     fn see(&mut self, from: Side, chunk: &[u8]) -> Passage {
         let now = self.since.elapsed();
         let Some(watch) = &mut self.watch else { return Passage::But(0) };
-        let seen = catch_unwind(AssertUnwindSafe(|| watch.see(from, chunk, now)));
-        let Ok(passage) = seen else {
-            tracing::error!("the watcher of a stream panicked; please report it");
+        let see = || watch.see(from, chunk, now);
+        let Ok(passage) = caught_now(&self.metrics, "watching a stream", see) else {
             self.watch = None;
             return Passage::But(0);
         };
@@ -80,6 +83,10 @@ impl Watcher for Watched {
             watch.ended(side, self.since.elapsed());
         }
         self.tell();
+    }
+
+    fn is_at_border(&self, from: Side) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_at_border(from))
     }
 
     fn is_over(&self) -> bool {
