@@ -8,9 +8,11 @@ mod exit;
 mod explain;
 mod incidents;
 mod learnt;
+mod manager;
 mod mode;
 mod notify;
 pub mod output;
+mod reload;
 mod serve;
 mod text;
 

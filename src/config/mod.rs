@@ -12,6 +12,7 @@ mod load;
 mod networks;
 pub mod notify;
 pub mod otlp;
+mod reload;
 mod resolve;
 pub mod route;
 mod schema;
@@ -65,6 +66,10 @@ pub struct Config {
     pub max_request_body: usize,
     /// Time that in-flight requests have after SIGTERM.
     pub drain_timeout: Duration,
+    /// Time in which connections are still taken after SIGTERM, and told to close.
+    pub drain_grace: Duration,
+    /// How often the files are looked at; zero: never.
+    pub reload_every: Duration,
     /// Current-thread runtimes that serve.
     pub workers: usize,
     /// Log lines.

@@ -117,6 +117,8 @@ pub(super) fn resolve(
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
         drain_timeout: own.duration("drain_timeout")?,
+        drain_grace: own.duration("drain_grace")?,
+        reload_every: own.duration("reload_every")?,
         workers: own.count("workers")?,
         log: log(&own)?,
         incidents: incidents(&own)?,

@@ -15,6 +15,7 @@ mod attempts;
 mod authenticate;
 mod body;
 mod callback;
+mod closing;
 mod deliver;
 mod exchange;
 mod forward;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::{self, Runtime};
+use tokio::sync::watch;
 
 use self::worker::Shared;
 use crate::calls::Calls;
@@ -57,6 +59,7 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
 pub use self::again::Again;
+pub use self::closing::Closing;
 pub use self::tally::Summary;
 
 /// Time for the queue of callbacks to be closed.
@@ -68,6 +71,7 @@ pub struct Proxy {
     address: SocketAddr,
     workers: Vec<(Runtime, TcpListener)>,
     shared: Shared,
+    configs: watch::Sender<Arc<Config>>,
 }
 
 /// Why the proxy can't start.
@@ -120,14 +124,26 @@ impl Proxy {
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;
+        let configs = watch::Sender::new(Arc::clone(&config));
         let mut shared = Shared::new(config, recorder, metrics);
         shared.queue = queue(&shared).map_err(BindError::Worker)?;
-        Ok(Self { address, workers, shared })
+        Ok(Self { address, workers, shared, configs })
     }
 
     /// What is known of calls and URLs.
     pub fn calls(&self) -> &Arc<Calls> {
         &self.shared.calls
+    }
+
+    /// Where another configuration is put in force: running requests and streams keep theirs, the
+    /// next request finds the new one. What [`Config::taken_over`] keeps must be the running one's.
+    pub fn configs(&self) -> watch::Sender<Arc<Config>> {
+        self.configs.clone()
+    }
+
+    /// The switch that makes clients close their connections.
+    pub fn closing(&self) -> Closing {
+        self.shared.closing.clone()
     }
 
     /// The address that is listened on; the port is the real one where 0 was configured.
@@ -145,15 +161,18 @@ impl Proxy {
     /// is over. Blocks, and must not be called from within a runtime.
     #[allow(clippy::needless_pass_by_value)] // one clone fewer to think of for the caller
     pub fn run(self, shutdown: Shutdown) -> Summary {
-        let Self { workers, shared, .. } = self;
+        let Self { workers, shared, configs, .. } = self;
         let tally = Arc::clone(&shared.tally);
         let queue = shared.queue.clone();
         thread::scope(|scope| {
             for (n, (runtime, listener)) in workers.into_iter().enumerate() {
                 let (shared, shutdown) = (shared.clone(), shutdown.clone());
+                let configs = configs.subscribe();
                 let started = thread::Builder::new()
                     .name(format!("worker-{n}"))
-                    .spawn_scoped(scope, move || worker::run(runtime, listener, shared, &shutdown));
+                    .spawn_scoped(scope, move || {
+                        worker::run(runtime, listener, shared, configs, &shutdown)
+                    });
                 if let Err(error) = started {
                     tracing::error!(%error, "a worker could not be started; the others serve on");
                 }

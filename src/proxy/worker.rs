@@ -6,12 +6,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +22,7 @@ use super::activity::{Activity, Busy};
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
+use super::closing::Closing;
 use super::headers::PublicFace;
 use super::hint::Hints;
 use super::listener::{self, Acceptor};
@@ -75,6 +79,7 @@ pub(super) struct Shared {
     pub(super) queue: Option<Queue>,
     /// Addresses of the backends' names.
     pub(super) resolver: Resolver,
+    pub(super) closing: Closing,
 }
 
 impl Shared {
@@ -94,6 +99,7 @@ impl Shared {
             background: Arc::default(),
             queue: None,
             resolver: Resolver::default(),
+            closing: Closing::default(),
         }
     }
 }
@@ -117,6 +123,8 @@ pub(super) struct Worker {
     pub(super) attempts: Arc<Attempts>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
+    resolver: Resolver,
+    closing: Closing,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -141,9 +149,14 @@ impl Worker {
             background,
             queue,
             resolver,
+            closing,
         } = shared;
         Self {
-            client: Client::new(resolver, config.upstream_tls.clone(), config.connect_timeout),
+            client: Client::new(
+                resolver.clone(),
+                config.upstream_tls.clone(),
+                config.connect_timeout,
+            ),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
@@ -161,25 +174,65 @@ impl Worker {
             attempts,
             background,
             queue,
+            resolver,
+            closing,
+        }
+    }
+
+    /// The next generation, under another configuration: what was learnt and counted, and what is
+    /// open, is the same.
+    fn under(&self, config: Arc<Config>) -> Self {
+        let resolver = self.resolver.clone();
+        let (tls, limit) = (config.upstream_tls.clone(), config.connect_timeout);
+        Self {
+            client: self.client.anew(resolver.clone(), tls, limit),
+            face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
+            redaction: Redaction::of(&config),
+            enforced: Enforced::of(&config),
+            config,
+            resolver,
+            closing: self.closing.clone(),
+            tracker: self.tracker.clone(),
+            open: self.open.clone(),
+            recorder: self.recorder.clone(),
+            metrics: self.metrics.clone(),
+            tally: Arc::clone(&self.tally),
+            calls: Arc::clone(&self.calls),
+            hints: Arc::clone(&self.hints),
+            aliases: Arc::clone(&self.aliases),
+            suspects: Arc::clone(&self.suspects),
+            forms: Arc::clone(&self.forms),
+            attempts: Arc::clone(&self.attempts),
+            background: Arc::clone(&self.background),
+            queue: self.queue.clone(),
         }
     }
 }
 
+/// The generation in force; a request takes it once and keeps it to its end.
+pub(super) type Current = Arc<ArcSwap<Worker>>;
+
 /// Serves on this thread until the shutdown, then drains.
-pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: &Shutdown) {
-    let drain_timeout = shared.config.drain_timeout;
-    let worker = Arc::new(Worker::new(shared));
+pub(super) fn run(
+    runtime: Runtime,
+    listener: TcpListener,
+    shared: Shared,
+    configs: watch::Receiver<Arc<Config>>,
+    shutdown: &Shutdown,
+) {
+    let current = Arc::new(ArcSwap::from_pointee(Worker::new(shared)));
     runtime.block_on(async {
-        let workers = worker.config.workers.max(1);
+        let workers = current.load().config.workers.max(1);
         match Acceptor::new(listener, listener::max_connections() / workers) {
-            Ok(acceptor) => serve(&worker, acceptor, shutdown).await,
+            Ok(acceptor) => serve(&current, acceptor, configs, shutdown).await,
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
                 return;
             }
         }
+        let worker = current.load_full();
         worker.tracker.close();
-        if timeout(drain_timeout, worker.tracker.wait()).await.is_err() {
+        if timeout(worker.config.drain_timeout, worker.tracker.wait()).await.is_err() {
             worker.tally.lost(worker.open.now());
             tracing::warn!(
                 connections = worker.tracker.len(),
@@ -191,7 +244,12 @@ pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutd
     runtime.shutdown_background();
 }
 
-async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown) {
+async fn serve(
+    current: &Current,
+    mut acceptor: Acceptor,
+    mut configs: watch::Receiver<Arc<Config>>,
+    shutdown: &Shutdown,
+) {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -203,23 +261,29 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
         .half_close(true);
     let crowd = acceptor.crowd();
     let mut stop = pin!(shutdown.raised());
-    let mut redelivery = pin!(redeliver(worker));
+    let mut redelivery = pin!(redeliver(current));
     let mut sweep = interval(SWEEP);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => return,
             () = &mut redelivery => {}
+            Ok(()) = configs.changed() => {
+                let config = Arc::clone(&configs.borrow_and_update());
+                let next = current.load().under(config);
+                current.store(Arc::new(next));
+            }
             (stream, peer, permit) = acceptor.accept() => {
-                let (worker, builder) = (Arc::clone(worker), builder.clone());
+                let (current, builder) = (Arc::clone(current), builder.clone());
                 let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
-                let tracker = worker.tracker.clone();
+                let tracker = current.load().tracker.clone();
                 tracker.spawn(async move {
-                    connection(worker, &builder, stream, peer, &shutdown, &crowd).await;
+                    connection(current, &builder, stream, peer, &shutdown, &crowd).await;
                     drop(permit);
                 });
             }
             _ = sweep.tick() => {
+                let worker = current.load();
                 worker.client.sweep();
                 worker.attempts.sweep(Instant::now());
             }
@@ -228,9 +292,10 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
 }
 
 /// Asks the backends for callbacks that wait on disk, without end.
-async fn redeliver(worker: &Arc<Worker>) {
-    match &worker.queue {
-        Some(queue) => callback::deliver(worker, queue).await,
+async fn redeliver(current: &Current) {
+    let queue = current.load().queue.clone();
+    match queue {
+        Some(queue) => callback::deliver(current, &queue).await,
         None => std::future::pending().await,
     }
 }
@@ -238,7 +303,7 @@ async fn redeliver(worker: &Arc<Worker>) {
 /// Serves one connection to its end: the client's, or that of its last request once the guard
 /// drains or others have no room.
 async fn connection(
-    worker: Arc<Worker>,
+    current: Current,
     builder: &http1::Builder,
     stream: TcpStream,
     peer: SocketAddr,
@@ -248,11 +313,15 @@ async fn connection(
     let activity = Arc::new(Activity::new());
     let (stream, witness) = Witnessed::new(stream.into());
     let service = service_fn(|request| {
-        let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
+        let (worker, activity) = (current.load_full(), Arc::clone(&activity));
         let witness = witness.clone();
         async move {
             let busy = Busy::new(activity);
-            let response = service::handle(worker, peer, request, &witness).await;
+            let closing = worker.closing.clone();
+            let mut response = service::handle(worker, peer, request, &witness).await;
+            if closing.is_on() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(response.map(|body| body.keeping(busy)))
         }
     });

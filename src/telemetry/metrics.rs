@@ -45,6 +45,8 @@ pub struct Metrics {
     callbacks_waiting: IntGauge,
     callbacks_oldest: IntGauge,
     config_loaded: IntGauge,
+    reload_ok: IntGauge,
+    reloaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
     resident: IntGauge,
@@ -179,6 +181,14 @@ impl Metrics {
             config_loaded: make.gauge(
                 "twiml_guard_config_loaded_timestamp_seconds",
                 "When the configuration in force was loaded, seconds since the Unix epoch.",
+            )?,
+            reload_ok: make.gauge(
+                "twiml_guard_config_last_reload_successful",
+                "1 if the configuration that was read last is in force, 0 if it has mistakes.",
+            )?,
+            reloaded: make.gauge(
+                "twiml_guard_config_last_reload_success_timestamp_seconds",
+                "When a configuration was last read without mistakes, seconds since the Unix epoch.",
             )?,
             observe: make.gauges(
                 "twiml_guard_observe",
@@ -366,6 +376,24 @@ impl Metrics {
     /// A configuration is in force from now on.
     pub fn config_loaded(&self) {
         self.config_loaded.set(now_seconds());
+        self.config_is_fine();
+    }
+
+    /// What was read last is in force, or says the same.
+    pub fn config_is_fine(&self) {
+        self.reload_ok.set(1);
+        self.reloaded.set(now_seconds());
+    }
+
+    /// What was read last has mistakes; an earlier configuration stays in force.
+    pub fn config_is_bad(&self) {
+        self.reload_ok.set(0);
+    }
+
+    /// A route is gone.
+    pub fn forget_route(&self, route: &str) {
+        // It may never have been counted.
+        let _ = self.observe.remove_label_values(&[route]);
     }
 
     /// Everything, as it stands now.

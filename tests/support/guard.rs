@@ -81,6 +81,8 @@ pub fn config(backend: SocketAddr) -> Config {
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
         drain_timeout: Duration::from_secs(3),
+        drain_grace: Duration::ZERO,
+        reload_every: Duration::ZERO,
         workers: 1,
         log: LogConfig { format: None, body: LogBody::None },
         incidents: IncidentsConfig {

@@ -21,7 +21,7 @@ use crate::proxy::exchange::exchange;
 use crate::proxy::guarded::{Done, Job};
 use crate::proxy::headers::Sender;
 use crate::proxy::routing;
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Current, Worker};
 use crate::telemetry::metrics::CallbackCount;
 use crate::twilio::Slot;
 
@@ -87,11 +87,12 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
 }
 
 /// Takes what is due from the queue for as long as it is polled, and asks the backend.
-pub(in crate::proxy) async fn deliver(worker: &Arc<Worker>, queue: &Queue) {
+pub(in crate::proxy) async fn deliver(current: &Current, queue: &Queue) {
     loop {
         let due = queue.next().await;
-        let task_worker = Arc::clone(worker);
-        worker.tracker.spawn(async move { once(&task_worker, due).await });
+        let worker = current.load_full();
+        let tracker = worker.tracker.clone();
+        tracker.spawn(async move { once(&worker, due).await });
     }
 }
 
