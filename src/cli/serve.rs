@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::manager;
 use super::output::complain;
 use super::reload::{self, Reloader};
-use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
+use crate::admin::{Admin, AdminError, Drain, Modes, Ops, OpsError, Ready};
 use crate::calls::Keeper;
 use crate::config::route::Mode;
 use crate::config::{Config, Loaded, Sources};
@@ -101,6 +101,8 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
     let modes = Modes::new(&config, metrics.clone());
     let admin = Admin::bind(&config, modes.clone(), proxy.live())?;
+    let closing = proxy.closing();
+    let drain = Drain::new(ready.clone(), move |on| closing.set(on), proxy.in_flight());
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
@@ -113,7 +115,7 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
     let ops = match ops {
         Some(ops) => {
             tracing::info!(listener = "ops", server.address = %ops.local_addr(), "listening");
-            Some(ops.spawn()?)
+            Some(ops.draining(drain.clone(), config.ops_drain).spawn()?)
         }
         None => None,
     };
@@ -122,7 +124,7 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
             if let Some(address) = admin.local_addr() {
                 tracing::info!(listener = "admin", server.address = %address, "listening");
             }
-            Some(admin.spawn()?)
+            Some(admin.draining(drain).spawn()?)
         }
         None => None,
     };

@@ -248,6 +248,12 @@ pub static KEYS: &[Key] = &[
     ),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
     key(
+        "ops.drain",
+        Kind::Word(&["loopback", "any", "off"]),
+        Some("loopback"),
+        "who may take the guard out of the load over it",
+    ),
+    key(
         "admin.listen",
         Kind::AddressOrSocket,
         Some("off"),

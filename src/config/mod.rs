@@ -52,6 +52,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The ops listener.
     pub ops: OpsListener,
+    /// Who may take the guard out of the load over the ops listener.
+    pub ops_drain: OpsDrain,
     /// The admin listener.
     pub admin: AdminListener,
     /// Time for one webhook in all, connect included.
@@ -157,6 +159,29 @@ pub enum OpsListener {
     Default(SocketAddr),
     /// A configured address: if it is taken, that is an error.
     Configured(SocketAddr),
+}
+
+/// Who may take the guard out of the load over the ops listener.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OpsDrain {
+    /// Whoever reaches it.
+    Any,
+    /// This machine (or Pod) alone.
+    #[default]
+    Loopback,
+    /// Nobody.
+    Off,
+}
+
+impl OpsDrain {
+    /// Its word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Loopback => "loopback",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// A policy shared by the requests of a route.

@@ -21,7 +21,7 @@ impl Config {
             }
         };
         keep("listen", self.listen != running.listen);
-        keep("ops", self.ops != running.ops);
+        keep("ops", (self.ops, self.ops_drain) != (running.ops, running.ops_drain));
         keep("admin", self.admin != running.admin);
         keep("workers", self.workers != running.workers);
         keep("state_dir", self.state_dir != running.state_dir);
@@ -33,6 +33,7 @@ impl Config {
         keep("callbacks_max_size, callbacks_keep_for", self.callbacks != running.callbacks);
         self.listen = running.listen;
         self.ops = running.ops;
+        self.ops_drain = running.ops_drain;
         self.admin = running.admin.clone();
         self.workers = running.workers;
         self.state_dir = running.state_dir.clone();

@@ -24,8 +24,8 @@ use super::signature::{self, SignatureMode};
 use super::upstream_tls;
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
-    Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsDrain, OpsListener,
+    QueueConfig, Upstream,
 };
 use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
@@ -110,6 +110,11 @@ pub(super) fn resolve(
     let config = Config {
         listen: own.address("listen")?,
         ops,
+        ops_drain: match own.text("ops.drain")?.as_str() {
+            "any" => OpsDrain::Any,
+            "off" => OpsDrain::Off,
+            _ => OpsDrain::Loopback,
+        },
         admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,

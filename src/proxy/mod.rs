@@ -141,6 +141,15 @@ impl Proxy {
         self.configs.clone()
     }
 
+    /// Tells how many exchanges and streams are not over yet.
+    pub fn in_flight(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let all = Arc::clone(&self.shared.all_open);
+        move || {
+            let all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            all.iter().map(tally::OpenCount::now).sum()
+        }
+    }
+
     /// The switch that makes clients close their connections.
     pub fn closing(&self) -> Closing {
         self.shared.closing.clone()

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -80,6 +80,8 @@ pub(super) struct Shared {
     /// Addresses of the backends' names.
     pub(super) resolver: Resolver,
     pub(super) closing: Closing,
+    /// What is open in each worker.
+    pub(super) all_open: Arc<Mutex<Vec<OpenCount>>>,
 }
 
 impl Shared {
@@ -100,6 +102,7 @@ impl Shared {
             queue: None,
             resolver: Resolver::default(),
             closing: Closing::default(),
+            all_open: Arc::default(),
         }
     }
 }
@@ -150,7 +153,10 @@ impl Worker {
             queue,
             resolver,
             closing,
+            all_open,
         } = shared;
+        let open = OpenCount::default();
+        all_open.lock().unwrap_or_else(PoisonError::into_inner).push(open.clone());
         Self {
             client: Client::new(
                 resolver.clone(),
@@ -160,7 +166,7 @@ impl Worker {
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
-            open: OpenCount::default(),
+            open,
             enforced: Enforced::of(&config),
             config,
             recorder,

@@ -74,6 +74,7 @@ pub fn config(backend: SocketAddr) -> Config {
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
         ops: OpsListener::Off,
+        ops_drain: twiml_guard::config::OpsDrain::default(),
         admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
