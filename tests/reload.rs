@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::backend::{Backend, twiml};
-use crate::support::binary::{PATIENCE, Running, command, post};
+use crate::support::binary::{PATIENCE, Running, code, command, post, run, stdout};
 
 const CALL: &str = "CallSid=CA00000000000000000000000000000001&AccountSid=AC00000000000000000000000000000001&CallStatus=ringing";
 
@@ -97,6 +97,41 @@ fn a_changed_file_is_noticed_and_a_broken_one_is_told_once_and_changes_nothing()
     assert_eq!(count("did you mean"), 1, "{said}");
     assert_eq!(count("expected a readable configuration file"), 1, "{said}");
     assert_eq!(count("\"keys\":\"workers\""), 1, "{said}");
+}
+
+#[test]
+fn it_is_taken_out_of_the_load_and_back_in_while_it_answers() {
+    let backend = Backend::always(twiml("hi"));
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let file = folder.path().join("guard.toml");
+    let free = crate::support::guard::nobody().to_string();
+    let rest =
+        format!("state_dir = {state:?}\nreload_every = \"0s\"\n[ops]\nlisten = \"{free}\"\n");
+    write(&file, backend.address, &rest);
+    let named = ["--config", file.to_str().unwrap()];
+    let asked = |arguments: &[&str]| run(&[arguments, &named].concat());
+    assert_eq!(code(&asked(&["healthcheck"])), Some(69));
+    let mut guard = Running::start(&["serve", named[0], named[1], "--log-format", "json"]);
+    let address = guard.address();
+    until(address, "hi");
+    assert_eq!(code(&asked(&["healthcheck"])), Some(0));
+    let drained = asked(&["drain", "--wait", "5s"]);
+    assert_eq!(
+        (code(&drained), stdout(&drained)),
+        (Some(0), "drained, nothing in flight\n".to_owned())
+    );
+    let unready = asked(&["healthcheck"]);
+    assert_eq!((code(&unready), stdout(&unready)), (Some(1), "draining\n".to_owned()));
+    assert_eq!(code(&asked(&["healthcheck", "--live"])), Some(0));
+    let answer = post(address, "/voice", CALL).to_lowercase();
+    assert!(answer.contains("connection: close") && answer.contains("hi"), "{answer}");
+    assert_eq!(code(&asked(&["drain", "--undo"])), Some(0));
+    assert_eq!(code(&asked(&["healthcheck"])), Some(0));
+    fs::write(&file, "budget = 5").unwrap();
+    assert_eq!(code(&run(&["healthcheck", "--ops", &free, named[0], named[1]])), Some(0));
+    guard.signal("TERM");
+    assert_eq!(guard.end().0, Some(0));
 }
 
 #[test]

@@ -60,6 +60,8 @@ pub struct ConfigErrors {
     /// The state directory, as far as it is known in spite of the mistakes: what was recorded can
     /// be read all the same.
     pub state_dir: Option<PathBuf>,
+    /// The ops listener, as far as it is known in spite of the mistakes.
+    pub ops: Option<std::net::SocketAddr>,
     /// Every file that was read, or was to be.
     pub files: Vec<PathBuf>,
 }

@@ -146,7 +146,11 @@ fn assemble(
                 Some(Entry { value: Value::Path(path), .. }) => Some(path),
                 _ => None,
             };
-            Err(ConfigErrors { errors: layers.errors, file, text, state_dir, files })
+            let ops = match layers.entries.get("ops.listen") {
+                Some(Entry { value: Value::Address(address), .. }) => Some(*address),
+                _ => None,
+            };
+            Err(ConfigErrors { errors: layers.errors, file, text, state_dir, ops, files })
         }
     }
 }
