@@ -117,7 +117,7 @@ impl Reloader {
         self.modes.reload(&config);
         super::serve::warn_of(&config, Some(&running));
         self.configs.send_replace(Arc::clone(&config));
-        self.metrics.config_loaded();
+        self.metrics.reloads().loaded();
         self.is_bad = false;
         tracing::info!(
             routes = config.routes.len(),
@@ -134,7 +134,7 @@ impl Reloader {
     fn refuse(&mut self, errors: &ConfigErrors, is_wished: bool) {
         let before = self.seen;
         self.watch_files(errors.files.clone());
-        self.metrics.config_is_bad();
+        self.metrics.reloads().refused();
         if self.is_bad && is_wished && before == self.seen {
             tracing::warn!(
                 "the configuration was read again and has mistakes; the running one stays in force"

@@ -86,7 +86,7 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
     }
     warn_of(config, None);
     let metrics = instruments()?;
-    metrics.config_loaded();
+    metrics.reloads().loaded();
     let (wish, wishes) = reload::wishes();
     let shutdown = Shutdown::of_service(move || {
         // Whoever reads wishes lives as long as the guard serves.

@@ -127,18 +127,8 @@ pub static KEYS: &[Key] = &[
         Some("15s"),
         "time that requests in flight have after SIGTERM",
     ),
-    key(
-        "drain_grace",
-        span(0, 600_000),
-        Some("0s"),
-        "time in which connections are still taken after SIGTERM, each told to close",
-    ),
-    key(
-        "reload_every",
-        span(0, 3_600_000),
-        Some("3s"),
-        "how often the files are looked at for changes; 0s: on SIGHUP alone",
-    ),
+    key("drain_grace", span(0, 600_000), Some("0s"), "time to go on accepting after SIGTERM"),
+    key("reload_every", span(0, 3_600_000), Some("3s"), "how often files are looked at; 0s: never"),
     key(
         "max_answer_body",
         Kind::Size(1024, 64 * MIB),

@@ -12,6 +12,7 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::reloads::ReloadMetrics;
 use super::streams::StreamMetrics;
 
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
@@ -44,9 +45,7 @@ pub struct Metrics {
     callbacks: IntCounterVec,
     callbacks_waiting: IntGauge,
     callbacks_oldest: IntGauge,
-    config_loaded: IntGauge,
-    reload_ok: IntGauge,
-    reloaded: IntGauge,
+    reloads: ReloadMetrics,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
     resident: IntGauge,
@@ -178,18 +177,7 @@ impl Metrics {
                 "twiml_guard_callbacks_oldest_seconds",
                 "Age of the oldest of them.",
             )?,
-            config_loaded: make.gauge(
-                "twiml_guard_config_loaded_timestamp_seconds",
-                "When the configuration in force was loaded, seconds since the Unix epoch.",
-            )?,
-            reload_ok: make.gauge(
-                "twiml_guard_config_last_reload_successful",
-                "1 if the configuration that was read last is in force, 0 if it has mistakes.",
-            )?,
-            reloaded: make.gauge(
-                "twiml_guard_config_last_reload_success_timestamp_seconds",
-                "When a configuration was last read without mistakes, seconds since the Unix epoch.",
-            )?,
+            reloads: ReloadMetrics::new(&make)?,
             observe: make.gauges(
                 "twiml_guard_observe",
                 "1 while answers on the route are only observed, 0 while they are mended.",
@@ -373,21 +361,9 @@ impl Metrics {
         self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// A configuration is in force from now on.
-    pub fn config_loaded(&self) {
-        self.config_loaded.set(now_seconds());
-        self.config_is_fine();
-    }
-
-    /// What was read last is in force, or says the same.
-    pub fn config_is_fine(&self) {
-        self.reload_ok.set(1);
-        self.reloaded.set(now_seconds());
-    }
-
-    /// What was read last has mistakes; an earlier configuration stays in force.
-    pub fn config_is_bad(&self) {
-        self.reload_ok.set(0);
+    /// What became of configurations.
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.reloads
     }
 
     /// A route is gone.
@@ -411,7 +387,7 @@ impl Metrics {
     }
 }
 
-fn now_seconds() -> i64 {
+pub(super) fn now_seconds() -> i64 {
     i64::try_from(crate::clock::now_ms() / 1000).unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod kept;
 pub mod labels;
 pub mod log;
 pub mod metrics;
+pub mod reloads;
 pub mod settings;
 pub mod streams;
 pub mod visible;
