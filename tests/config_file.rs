@@ -117,7 +117,7 @@ fn layers_override_each_other_and_say_so() {
     );
     sources.flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
     let loaded = load(&sources).unwrap();
-    assert_eq!(loaded.config.listen.port(), 3);
+    assert_eq!(loaded.config.listen.address().unwrap().port(), 3);
     assert_eq!(loaded.config.ops, OpsListener::Off);
     assert_eq!(loaded.config.public_url.as_deref(), Some("https://pbx.example.com"));
     assert!(loaded.config.default_route.policy.configured().observe);
@@ -445,7 +445,7 @@ fn each_kind_of_mistake_has_its_words() {
         ("upstream = \"http://app/x\"\n", "a path does not belong here"),
         (
             "listen = \"127.0.0.1\"\n",
-            "expected an address and port like \"127.0.0.1:8080\", found `127.0.0.1`",
+            "expected an address and port like \"127.0.0.1:8080\", or a socket like \"unix:/run/twiml-guard/http.sock\", found `127.0.0.1`",
         ),
         ("observe = \"yes\"\n", "expected true or false, without quotes, found `yes`"),
         ("observe = true\nobserve = false\n", "duplicate key"),

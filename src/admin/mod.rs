@@ -5,7 +5,6 @@ mod api;
 mod drain;
 mod ops;
 mod ready;
-mod socket;
 
 pub use api::{Admin, AdminError, AdminHandle, CONTROL, Modes, RouteMode};
 pub use drain::Drain;

@@ -106,7 +106,8 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
-        server.address = %proxy.local_addr(),
+        server.address = %proxy.listens_on(),
+        tls = proxy.tls().is_some(),
         backend.address = config.default_route.upstream.authority(),
         routes = config.routes.len(),
         observe,

@@ -2,11 +2,13 @@
 
 mod admin;
 pub mod alias;
+mod clients;
 pub mod error;
 mod fallbacks;
 pub mod keys;
 mod languages;
 pub mod layers;
+mod listen;
 mod listeners;
 mod load;
 mod networks;
@@ -19,6 +21,7 @@ mod schema;
 mod secret;
 mod signature;
 mod template;
+pub mod tls;
 pub mod tokens;
 mod upstream;
 mod upstream_tls;
@@ -26,13 +29,16 @@ mod url;
 pub mod value;
 
 pub use admin::{AdminListener, TokenError, read_token};
+pub use clients::Clients;
 pub use error::ConfigErrors;
+pub use listen::Listen;
 pub use load::{Flags, Loaded, Sources, load, load_text};
 pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;
 pub use signature::{SignatureMode, Signatures};
 pub use template::Template;
+pub use tls::TlsFiles;
 pub use upstream::{Place, Upstream};
 pub use upstream_tls::UpstreamTls;
 
@@ -49,7 +55,11 @@ use route::Route;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where Twilio's requests arrive.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// What `listen` identifies itself with, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// How many clients there may be, and how slow they may be.
+    pub clients: Clients,
     /// The ops listener.
     pub ops: OpsListener,
     /// Who may take the guard out of the load over the ops listener.
@@ -66,6 +76,10 @@ pub struct Config {
     pub max_answer_body: usize,
     /// Most bytes of a guarded request's body.
     pub max_request_body: usize,
+    /// Most bytes of guarded requests and answers that are held at a time.
+    pub max_buffered: usize,
+    /// Time limits of what is passed on unguarded.
+    pub pass: PassLimits,
     /// Time that in-flight requests have after SIGTERM.
     pub drain_timeout: Duration,
     /// Time in which connections are still taken after SIGTERM, and told to close.
@@ -113,6 +127,21 @@ pub struct IncidentsConfig {
     pub max_size: usize,
     /// An outbreak without an incident for so long is closed.
     pub quiet_after: Duration,
+}
+
+/// Time limits of what is passed on unguarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassLimits {
+    /// For the first byte of the answer, once the request is sent.
+    pub first_byte: Duration,
+    /// For silence in a request's body or in an answer.
+    pub idle: Duration,
+}
+
+impl Default for PassLimits {
+    fn default() -> Self {
+        Self { first_byte: Duration::from_mins(1), idle: Duration::from_mins(1) }
+    }
 }
 
 /// What is kept of callbacks that wait to be redelivered.

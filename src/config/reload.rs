@@ -31,7 +31,7 @@ impl Config {
         keep("notify", self.notify != running.notify);
         keep("otlp", self.otlp != running.otlp);
         keep("callbacks_max_size, callbacks_keep_for", self.callbacks != running.callbacks);
-        self.listen = running.listen;
+        self.listen = running.listen.clone();
         self.ops = running.ops;
         self.ops_drain = running.ops_drain;
         self.admin = running.admin.clone();

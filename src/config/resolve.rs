@@ -11,21 +11,24 @@ use sha2::{Digest as _, Sha256};
 
 use super::admin;
 use super::alias;
+use super::clients;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
+use super::listen::Listen;
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
 use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
+use super::tls;
 use super::upstream_tls;
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsDrain, OpsListener,
-    QueueConfig, Upstream,
+    PassLimits, QueueConfig, Upstream,
 };
 use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
@@ -108,7 +111,9 @@ pub(super) fn resolve(
         default_route.upstream.tls || routes.iter().any(|(route, _)| route.upstream.tls);
     let upstream_tls = upstream_tls::resolve(layers, text, speaks_tls, &mut errors);
     let config = Config {
-        listen: own.address("listen")?,
+        listen: own.listen("listen")?,
+        tls: tls::resolve(layers, text, &mut errors),
+        clients: clients::resolve(&own)?,
         ops,
         ops_drain: match own.text("ops.drain")?.as_str() {
             "any" => OpsDrain::Any,
@@ -121,6 +126,11 @@ pub(super) fn resolve(
         upstream_tls,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
+        max_buffered: own.size("max_buffered")?,
+        pass: PassLimits {
+            first_byte: own.duration("pass_first_byte_timeout")?,
+            idle: own.duration("pass_idle_timeout")?,
+        },
         drain_timeout: own.duration("drain_timeout")?,
         drain_grace: own.duration("drain_grace")?,
         reload_every: own.duration("reload_every")?,
@@ -332,6 +342,14 @@ macro_rules! typed {
 }
 
 impl Values<'_> {
+    pub(super) fn listen(&self, key: &str) -> Option<Listen> {
+        match &self.0.get(key)?.value {
+            Value::Address(address) => Some(Listen::Tcp(*address)),
+            Value::Socket(path) => Some(Listen::Unix(path.clone())),
+            _ => None,
+        }
+    }
+
     typed! {
         address -> std::net::SocketAddr: Address,
         count -> usize: Count,

@@ -131,10 +131,10 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
     let fault = || expected(&describe(kind));
     match kind {
         Kind::AddressOrOff | Kind::AddressOrSocket if text == "off" => Ok(Value::Off),
-        Kind::AddressOrSocket if text.starts_with("unix:") => {
+        Kind::AddressOrSocket | Kind::Listen if text.starts_with("unix:") => {
             socket(&text).map(Value::Socket).ok_or_else(fault)
         }
-        Kind::Address | Kind::AddressOrOff | Kind::AddressOrSocket => {
+        Kind::Address | Kind::AddressOrOff | Kind::AddressOrSocket | Kind::Listen => {
             address(&text).map(Value::Address).ok_or_else(fault)
         }
         Kind::Duration(min, max) => match duration(&text) {
@@ -193,6 +193,9 @@ pub fn describe(kind: Kind) -> String {
         Kind::AddressOrSocket => {
             "an address and port like \"127.0.0.1:9901\", a socket like \"unix:/run/twiml-guard/admin.sock\", or \"off\"".to_owned()
         }
+        Kind::Listen => {
+            "an address and port like \"127.0.0.1:8080\", or a socket like \"unix:/run/twiml-guard/http.sock\"".to_owned()
+        }
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Duration(min, max) => {
             let why = if max == Duration::from_millis(14_500) {
@@ -236,7 +239,7 @@ fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
-fn address(text: &str) -> Option<SocketAddr> {
+pub(super) fn address(text: &str) -> Option<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
@@ -246,7 +249,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 /// `unix:` and an absolute path; the system takes about 100 bytes of one.
-fn socket(text: &str) -> Option<PathBuf> {
+pub(super) fn socket(text: &str) -> Option<PathBuf> {
     let path = text.strip_prefix("unix:")?;
     let fits = path.len() <= 100 && !path.chars().any(char::is_control);
     let names_a_file = path.starts_with('/') && !path.ends_with('/');

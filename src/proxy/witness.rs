@@ -14,7 +14,7 @@ use http::{Request, Version};
 use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::socket::Socket;
+use super::paced::Paced;
 
 /// Bytes that are kept; no head is larger.
 const KEPT: usize = 64 * 1024;
@@ -92,12 +92,12 @@ fn chunked_head_is_alone<B>(bytes: &[u8], request: &Request<B>) -> bool {
 /// A client's connection that shows what it receives to a [`Witness`].
 #[derive(Debug)]
 pub(super) struct Witnessed {
-    stream: Socket,
+    stream: Paced,
     witness: Witness,
 }
 
 impl Witnessed {
-    pub(super) fn new(stream: Socket) -> (Self, Witness) {
+    pub(super) fn new(stream: Paced) -> (Self, Witness) {
         let witness = Witness(Arc::new(Mutex::new(Seen {
             bytes: Vec::new(),
             watches: true,

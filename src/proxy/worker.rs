@@ -1,7 +1,6 @@
 //! One serving thread: a current-thread runtime, its connections and its way to the backends.
 
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,26 +10,31 @@ use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, watch};
-use tokio::time::{interval, sleep, timeout};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::activity::{Activity, Busy};
+use super::activity::{Busy, TICK};
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
+use super::caught::{caught, caught_now};
 use super::closing::Closing;
-use super::headers::PublicFace;
+use super::deadlines::Deadlines;
+use super::headers::{Peer, PublicFace};
 use super::hint::Hints;
-use super::listener::{self, Acceptor};
+use super::listener::{self, Acceptor, Listener, Outage};
+use super::paced::Paced;
 use super::resigning::KnownForms;
+use super::room::Room;
 use super::service;
+use super::socket::{Bare, Socket};
 use super::spelling::Enforced;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
+use super::tls_in::TlsIn;
 use super::upstream::{Client, Resolver};
 use super::witness::Witnessed;
 use crate::calls::Calls;
@@ -41,23 +45,11 @@ use crate::incidents::redact::Redaction;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
-/// Time for a request's head, and for the next one on a kept connection. Above the 60 s that
-/// common front ends keep theirs idle, so that they close first.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
-
 /// Bytes that a connection buffers at most; a larger head is refused with 431.
 const MAX_BUFFER: usize = 64 * 1024;
 
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// How long a connection without a request (half a head, a slow reader) may stay when the guard
-/// drains or others have no room.
-const IDLE_GRACE: Duration = Duration::from_secs(2);
-
-/// How long a connection must have been without a request to make room for others: never one that
-/// has just been opened, whose request is on its way.
-const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 #[derive(Debug, Clone)]
@@ -73,6 +65,8 @@ pub(super) struct Shared {
     pub(super) forms: Arc<KnownForms>,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// What may be held in memory.
+    pub(super) room: Arc<Room>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -88,6 +82,7 @@ impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
         Self {
+            room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
             metrics,
@@ -124,6 +119,7 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) room: Arc<Room>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     resolver: Resolver,
@@ -149,6 +145,7 @@ impl Worker {
             forms,
             aliases,
             attempts,
+            room,
             background,
             queue,
             resolver,
@@ -178,6 +175,7 @@ impl Worker {
             suspects,
             forms,
             attempts,
+            room,
             background,
             queue,
             resolver,
@@ -209,6 +207,7 @@ impl Worker {
             suspects: Arc::clone(&self.suspects),
             forms: Arc::clone(&self.forms),
             attempts: Arc::clone(&self.attempts),
+            room: Arc::clone(&self.room),
             background: Arc::clone(&self.background),
             queue: self.queue.clone(),
         }
@@ -218,25 +217,56 @@ impl Worker {
 /// The generation in force; a request takes it once and keeps it to its end.
 pub(super) type Current = Arc<ArcSwap<Worker>>;
 
+/// Where clients come in.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) listener: Listener,
+    /// What they are shown, where they speak TLS.
+    pub(super) tls: Option<TlsIn>,
+    pub(super) outage: Arc<Outage>,
+}
+
+/// What a worker's connections have in common.
+struct Serving {
+    current: Current,
+    builder: http1::Builder,
+    deadlines: Arc<Deadlines>,
+    tls: Option<TlsIn>,
+    shutdown: Shutdown,
+}
+
 /// Serves on this thread until the shutdown, then drains.
 pub(super) fn run(
     runtime: Runtime,
-    listener: TcpListener,
+    door: Door,
     shared: Shared,
     configs: watch::Receiver<Arc<Config>>,
     shutdown: &Shutdown,
 ) {
     let current = Arc::new(ArcSwap::from_pointee(Worker::new(shared)));
+    let worker = current.load_full();
+    let Door { listener, tls, outage } = door;
     runtime.block_on(async {
-        let workers = current.load().config.workers.max(1);
-        match Acceptor::new(listener, listener::max_connections() / workers) {
-            Ok(acceptor) => serve(&current, acceptor, configs, shutdown).await,
+        let clients = &worker.config.clients;
+        let connections =
+            listener::max_connections(clients.max_connections) / worker.config.workers.max(1);
+        let deadlines = Arc::new(Deadlines::new(clients, worker.metrics.clone()));
+        let tick = tokio::spawn(ticking(Arc::clone(&deadlines)));
+        match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
+            Ok(acceptor) => {
+                let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
+                let builder = builder();
+                let serving =
+                    Serving { current, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
+                serve(&Arc::new(serving), acceptor, configs).await;
+            }
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
                 return;
             }
         }
         let worker = current.load_full();
+        deadlines.drain();
         worker.tracker.close();
         if timeout(worker.config.drain_timeout, worker.tracker.wait()).await.is_err() {
             worker.tally.lost(worker.open.now());
@@ -245,28 +275,42 @@ pub(super) fn run(
                 "the drain deadline is over; what is still open is cut"
             );
         }
+        tick.abort();
     });
     // A name lookup that hangs must not hold up the exit.
     runtime.shutdown_background();
 }
 
-async fn serve(
-    current: &Current,
-    mut acceptor: Acceptor,
-    mut configs: watch::Receiver<Arc<Config>>,
-    shutdown: &Shutdown,
-) {
+/// Looks through the connections at every tick, without end.
+async fn ticking(deadlines: Arc<Deadlines>) {
+    let mut ticks = interval(TICK);
+    // While this worker was held up nobody's time ran.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        deadlines.tick();
+    }
+}
+
+fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(None)
         .max_buf_size(MAX_BUFFER)
         .preserve_header_case(true)
         .title_case_headers(true)
         // A client that shuts its writing side down after the request still wants the answer.
         .half_close(true);
-    let crowd = acceptor.crowd();
-    let mut stop = pin!(shutdown.raised());
+    builder
+}
+
+async fn serve(
+    serving: &Arc<Serving>,
+    mut acceptor: Acceptor,
+    mut configs: watch::Receiver<Arc<Config>>,
+) {
+    let current = &serving.current;
+    let mut stop = pin!(serving.shutdown.raised());
     let mut redelivery = pin!(redeliver(current));
     let mut sweep = interval(SWEEP);
     loop {
@@ -280,18 +324,19 @@ async fn serve(
                 current.store(Arc::new(next));
             }
             (stream, peer, permit) = acceptor.accept() => {
-                let (current, builder) = (Arc::clone(current), builder.clone());
-                let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
-                let tracker = current.load().tracker.clone();
-                tracker.spawn(async move {
-                    connection(current, &builder, stream, peer, &shutdown, &crowd).await;
-                    drop(permit);
+                let worker = current.load_full();
+                let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
+                worker.tracker.spawn(async move {
+                    let served = connection(serving, stream, peer, permit);
+                    let _ = caught(&metrics, "serving a connection", served).await;
                 });
             }
             _ = sweep.tick() => {
-                let worker = current.load();
-                worker.client.sweep();
-                worker.attempts.sweep(Instant::now());
+                let worker = current.load_full();
+                let _ = caught_now(&worker.metrics, "tidying up", || {
+                    worker.client.sweep();
+                    worker.attempts.sweep(Instant::now());
+                });
             }
         }
     }
@@ -307,17 +352,20 @@ async fn redeliver(current: &Current) {
 }
 
 /// Serves one connection to its end: the client's, or that of its last request once the guard
-/// drains or others have no room.
-async fn connection(
-    current: Current,
-    builder: &http1::Builder,
-    stream: TcpStream,
-    peer: SocketAddr,
-    shutdown: &Shutdown,
-    crowd: &Notify,
-) {
-    let activity = Arc::new(Activity::new());
-    let (stream, witness) = Witnessed::new(stream.into());
+/// drains. What takes too long is ended by the deadlines, through the socket.
+async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
+    let Serving { current, builder, deadlines, tls, shutdown } = &*serving;
+    let activity = deadlines.watch(tls.is_some());
+    let stream = match tls {
+        // Boxed: a handshake is large, and connections without TLS should not be.
+        Some(tls) => match Box::pin(tls.accept(stream, &activity, deadlines)).await {
+            Some(stream) => stream,
+            None => return,
+        },
+        None => Socket::Bare(stream),
+    };
+    let peer = Peer { is_tls: tls.is_some(), ..peer };
+    let (stream, witness) = Witnessed::new(Paced::new(stream, Arc::clone(&activity), permit));
     let service = service_fn(|request| {
         let (worker, activity) = (current.load_full(), Arc::clone(&activity));
         let witness = witness.clone();
@@ -333,30 +381,18 @@ async fn connection(
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
-    let mut ended = None;
-    {
-        let mut stop = pin!(shutdown.raised());
-        while ended.is_none() {
-            tokio::select! {
-                biased;
-                end = connection.as_mut() => ended = Some(end),
-                () = &mut stop => break,
-                () = crowd.notified() => if activity.is_idle_for(IDLE_IN_A_CROWD) { break },
-            }
+    let ended = tokio::select! {
+        biased;
+        end = connection.as_mut() => end,
+        () = shutdown.raised() => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
         }
-    }
-    if ended.is_none() {
-        connection.as_mut().graceful_shutdown();
-    }
-    while ended.is_none() {
-        tokio::select! {
-            biased;
-            end = connection.as_mut() => ended = Some(end),
-            () = sleep(IDLE_GRACE) => if activity.is_idle_for(IDLE_GRACE) { return },
-        }
-    }
-    if let Some(Err(error)) = ended {
+    };
+    // What is left of it, if anything is, is a tunnel.
+    activity.became_tunnel();
+    if let Err(error) = ended {
         let error = super::upstream::chain(&error);
-        tracing::debug!(client = %peer, error, "a client's connection failed");
+        tracing::debug!(client = ?peer.ip, error, "a client's connection failed");
     }
 }

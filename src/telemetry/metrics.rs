@@ -5,23 +5,18 @@
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
+use super::clients::ClientMetrics;
+use super::maker::Maker;
 use super::reloads::ReloadMetrics;
 use super::streams::StreamMetrics;
 
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
-
-/// Upper bounds in seconds, close around Twilio's 15 s.
-const BUCKETS: [f64; 17] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0, 12.0, 13.0, 14.0, 15.0,
-    20.0,
-];
 
 /// The guard's instruments. Cheap to clone; counting never waits.
 #[derive(Debug, Clone)]
@@ -48,52 +43,19 @@ pub struct Metrics {
     reloads: ReloadMetrics,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
+    clients: ClientMetrics,
+    panics: IntCounter,
+    buffered: IntGauge,
     resident: IntGauge,
     streams: StreamMetrics,
-}
-
-/// Makes instruments and registers them.
-pub(super) struct Maker(Registry);
-
-impl Maker {
-    fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(instrument.clone()))?;
-        Ok(instrument)
-    }
-
-    pub(super) fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.keep(IntCounter::new(name, help)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
-        self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.keep(IntGauge::new(name, help)?)
-    }
-
-    fn seconds(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
-        let opts = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        self.keep(HistogramVec::new(opts, &[label])?)
-    }
 }
 
 impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
     pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
-        let make = Maker(Registry::new());
+        let make = Maker::default();
         let metrics = Self {
-            registry: make.0.clone(),
+            registry: make.registry(),
             answers: make.counters(
                 "twiml_guard_answers_total",
                 "Answers by what became of them and by slot.",
@@ -187,6 +149,15 @@ impl Metrics {
                 "twiml_guard_signatures_total",
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
+            )?,
+            clients: ClientMetrics::new(&make)?,
+            panics: make.counter(
+                "twiml_guard_panics_total",
+                "Panics of the guard itself that were caught; each is a bug.",
+            )?,
+            buffered: make.gauge(
+                "twiml_guard_buffered_bytes",
+                "Bytes of guarded requests and answers that are held, of max_buffered.",
             )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
@@ -284,6 +255,11 @@ impl Metrics {
         self.signatures.with_label_values(&[result]).inc();
     }
 
+    /// The instruments of clients' connections.
+    pub fn clients(&self) -> &ClientMetrics {
+        &self.clients
+    }
+
     /// Counts one incident that did not fit the queue.
     pub fn incident_dropped(&self) {
         self.dropped.inc();
@@ -370,6 +346,16 @@ impl Metrics {
     pub fn forget_route(&self, route: &str) {
         // It may never have been counted.
         let _ = self.observe.remove_label_values(&[route]);
+    }
+
+    /// Counts a panic that was caught.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// So many more (or fewer) bytes of requests and answers are held.
+    pub fn buffered(&self, more: i64) {
+        self.buffered.add(more);
     }
 
     /// Everything, as it stands now.

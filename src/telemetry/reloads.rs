@@ -2,7 +2,8 @@
 
 use prometheus::IntGauge;
 
-use super::metrics::{Maker, now_seconds};
+use super::maker::Maker;
+use super::metrics::now_seconds;
 
 /// What became of the configurations that were read.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
 mod attempts;
+mod bounds;
 mod callbacks;
 mod calls;
+mod deadlines;
 mod failures;
 mod forwarding;
 mod guarded;
@@ -13,5 +15,7 @@ mod pass;
 mod pool;
 mod signatures;
 mod streams;
+mod tls;
+mod unix;
 mod upstreams;
 mod websocket;

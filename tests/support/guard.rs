@@ -9,19 +9,21 @@ use http::Method;
 use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
 use twiml_guard::config::{
-    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, QueueConfig,
-    SignatureMode, Signatures, Upstream,
+    AdminListener, Capture, Clients, Config, IncidentsConfig, LogBody, LogConfig, OpsListener,
+    PassLimits, QueueConfig, SignatureMode, Signatures, Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
 use twiml_guard::incidents::recorder::Recorder;
 use twiml_guard::proxy::{Proxy, Summary};
 use twiml_guard::shutdown::Shutdown;
+use twiml_guard::telemetry::metrics::Metrics;
 use twiml_guard::twilio::SlotSetting;
 
 /// A running guard; stops when dropped.
 pub struct Guard {
     pub address: SocketAddr,
+    pub metrics: Metrics,
     shutdown: Shutdown,
     running: Option<JoinHandle<Summary>>,
 }
@@ -34,16 +36,24 @@ impl Guard {
 
     /// With a configuration.
     pub fn with(config: Config) -> Self {
+        let metrics = instruments().unwrap();
         let proxy = Proxy::bind(
             Arc::new(config),
             Recorder::without_writer(instruments().unwrap()),
-            instruments().unwrap(),
+            metrics.clone(),
         )
         .unwrap();
-        let (address, shutdown) = (proxy.local_addr(), Shutdown::new());
+        let (address, shutdown) = (proxy.local_addr().unwrap_or_else(unix), Shutdown::new());
         let raised = shutdown.clone();
         let running = Some(thread::spawn(move || proxy.run(raised)));
-        Self { address, shutdown, running }
+        Self { address, metrics, shutdown, running }
+    }
+
+    /// The value of a metric's line, its labels included.
+    pub fn metric(&self, line: &str) -> i64 {
+        let text = self.metrics.render();
+        let value = text.lines().find_map(|own| own.strip_prefix(line)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {line} in {text}")).parse().unwrap()
     }
 
     /// Raises the shutdown without waiting.
@@ -73,6 +83,8 @@ pub fn config(backend: SocketAddr) -> Config {
     let policy = Policy { upstream_authority: upstream.authority(), ..Policy::default() };
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
+        tls: None,
+        clients: Clients::default(),
         ops: OpsListener::Off,
         ops_drain: twiml_guard::config::OpsDrain::default(),
         admin: AdminListener::Off,
@@ -81,6 +93,8 @@ pub fn config(backend: SocketAddr) -> Config {
         upstream_tls: None,
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
+        max_buffered: 64 * 1024 * 1024,
+        pass: PassLimits::default(),
         drain_timeout: Duration::from_secs(3),
         drain_grace: Duration::ZERO,
         reload_every: Duration::ZERO,
@@ -129,6 +143,11 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         policy: Policies::new(policy),
         callbacks: config.default_route.callbacks,
     }));
+}
+
+/// What stands for the address of a guard that listens on a Unix socket.
+fn unix() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// An address where nobody listens.

@@ -1,6 +1,5 @@
 //! `callbacks = "redeliver"`: what the backend does not take waits on disk until it does.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,9 +16,10 @@ use crate::incidents::new_id;
 use crate::proxy::asked::Asked;
 use crate::proxy::attempts::Reply;
 use crate::proxy::authenticate::{Check, Checked};
+use crate::proxy::caught::caught;
 use crate::proxy::exchange::exchange;
 use crate::proxy::guarded::{Done, Job};
-use crate::proxy::headers::Sender;
+use crate::proxy::headers::Peer;
 use crate::proxy::routing;
 use crate::proxy::worker::{Current, Worker};
 use crate::telemetry::metrics::CallbackCount;
@@ -57,7 +57,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
             }
             drop(claim);
         }
-        return reply.give(done(job, gathered, None).settle(worker));
+        return reply.give(done(job, gathered, None).settle(worker).await);
     }
     let is_stored = claim.put(waiting).await.is_ok();
     let (id, _) = new_id();
@@ -68,7 +68,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
     let Some(_room) = worker.background.enter() else {
         drop(attempt);
         if !is_stored {
-            ack::give_up(worker, job, acknowledged, id);
+            ack::give_up(worker, job, acknowledged, id).await;
         }
         return;
     };
@@ -83,7 +83,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
     }
     gathered.exchange.call.acknowledged = Some(acknowledged);
     gathered.exchange.elapsed = start.elapsed();
-    done(job, gathered, Some(id)).settle(worker);
+    done(job, gathered, Some(id)).settle(worker).await;
 }
 
 /// Takes what is due from the queue for as long as it is polled, and asks the backend.
@@ -92,14 +92,17 @@ pub(in crate::proxy) async fn deliver(current: &Current, queue: &Queue) {
         let due = queue.next().await;
         let worker = current.load_full();
         let tracker = worker.tracker.clone();
-        tracker.spawn(async move { once(&worker, due).await });
+        tracker.spawn(async move {
+            let metrics = worker.metrics.clone();
+            caught(&metrics, "redelivering a callback", once(&worker, due)).await
+        });
     }
 }
 
 /// Asks the backend once more. The first failure is recorded; further ones would say the same.
 async fn once(worker: &Worker, due: Due) {
     let Due { callback, claim } = due;
-    let Some(asked) = asked(&callback) else {
+    let Some(asked) = asked(worker, &callback) else {
         tracing::error!("a callback on disk is no request; it is dropped");
         worker.metrics.callback(CallbackCount::GivenUp, 1);
         return claim.taken();
@@ -116,7 +119,7 @@ async fn once(worker: &Worker, due: Due) {
         claim.taken();
     } else if claim.is_first_failure() {
         drop(claim);
-        Done { route, policy, start, gathered, id: None }.settle(worker);
+        Done { route, policy, start, gathered, id: None }.settle(worker).await;
     }
 }
 
@@ -138,12 +141,12 @@ fn waiting(job: &Job) -> Option<Waiting> {
         target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         headers,
         body: body.as_ref().ok()?.to_vec(),
-        peer: sender.ip.to_string(),
+        peer: sender.peer().written(),
     })
 }
 
 /// The request that was put on disk.
-fn asked(waiting: &Waiting) -> Option<Asked> {
+fn asked(worker: &Worker, waiting: &Waiting) -> Option<Asked> {
     let mut request = Request::builder()
         .method(waiting.method.as_str())
         .uri(waiting.target.as_str())
@@ -157,12 +160,13 @@ fn asked(waiting: &Waiting) -> Option<Asked> {
     }
     let (parts, ()) = request.into_parts();
     let params = routing::params(&parts, &waiting.body);
-    let ip = waiting.peer.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     Some(Asked {
         parts,
         body: Ok(Bytes::from(waiting.body.clone())),
+        // At most so many wait on disk at a time.
+        held: Arc::new(worker.room.share()),
         params,
-        sender: Sender { ip, version: Version::HTTP_11 },
+        sender: Peer::read(&waiting.peer).sender(Version::HTTP_11),
         start: Instant::now(),
         // It was looked at before it was put in the queue.
         check: Check::Done(Checked::default()),
