@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::manager;
 use crate::admin::Modes;
 use crate::config::{self, Config, ConfigErrors, Loaded, Sources};
+use crate::proxy::TlsIn;
 use crate::telemetry::metrics::Metrics;
 
 /// A file that changed is being written, perhaps; it is read once it rests for so long.
@@ -32,6 +33,7 @@ pub(super) struct Reloader {
     files: Vec<PathBuf>,
     modes: Modes,
     configs: watch::Sender<Arc<Config>>,
+    tls: Option<TlsIn>,
     metrics: Metrics,
     /// What the files held when they were read last.
     seen: Contents,
@@ -51,6 +53,7 @@ impl Reloader {
         loaded: &Loaded,
         modes: Modes,
         configs: watch::Sender<Arc<Config>>,
+        tls: Option<TlsIn>,
         metrics: Metrics,
     ) -> Self {
         // A file that was found by chance is no longer there by choice: without it the defaults
@@ -60,7 +63,7 @@ impl Reloader {
         }
         let files = loaded.files.clone();
         let (seen, told) = (contents(&files), Vec::new());
-        Self { sources, files, modes, configs, metrics, seen, is_bad: false, told }
+        Self { sources, files, modes, configs, tls, metrics, seen, is_bad: false, told }
     }
 
     /// Waits for wishes and changes on a thread of its own, as long as anybody can wish.
@@ -113,6 +116,11 @@ impl Reloader {
         let running = Arc::clone(&self.configs.borrow());
         let (config, kept) = loaded.config.taken_over(&running);
         let config = Arc::new(config);
+        if let (Some(tls), Some(files)) = (&self.tls, &config.tls)
+            && let Err(error) = tls.reload(&files.certificate, &files.key)
+        {
+            tracing::error!(%error, "the running certificate stays in force");
+        }
         // The switches first, so that no request finds a route as it was not wanted.
         self.modes.reload(&config);
         super::serve::warn_of(&config, Some(&running));

@@ -129,7 +129,8 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
         }
         None => None,
     };
-    Reloader::new(sources, &loaded, modes, proxy.configs(), metrics).spawn(wishes)?;
+    Reloader::new(sources, &loaded, modes, proxy.configs(), proxy.tls().cloned(), metrics)
+        .spawn(wishes)?;
     ready.set_ready();
     manager::ready();
     if self_check {

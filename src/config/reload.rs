@@ -21,6 +21,8 @@ impl Config {
             }
         };
         keep("listen", self.listen != running.listen);
+        keep("tls", self.tls.is_some() != running.tls.is_some());
+        keep("connection limits", self.clients != running.clients);
         keep("ops", (self.ops, self.ops_drain) != (running.ops, running.ops_drain));
         keep("admin", self.admin != running.admin);
         keep("workers", self.workers != running.workers);
@@ -32,6 +34,7 @@ impl Config {
         keep("otlp", self.otlp != running.otlp);
         keep("callbacks_max_size, callbacks_keep_for", self.callbacks != running.callbacks);
         self.listen = running.listen.clone();
+        self.clients = running.clients;
         self.ops = running.ops;
         self.ops_drain = running.ops_drain;
         self.admin = running.admin.clone();
