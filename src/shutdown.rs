@@ -31,35 +31,38 @@ impl Shutdown {
     /// operator does not want to wait for the drain. Fails when the signal handlers can't be
     /// installed.
     pub fn on_signals() -> io::Result<Self> {
-        Self::raised_by_signals(false)
+        Self::raised_by_signals(None)
     }
 
-    /// The same for a service: SIGHUP ends nothing, least of all streams that are open.
-    pub fn of_service() -> io::Result<Self> {
-        Self::raised_by_signals(true)
+    /// The same for a service: SIGHUP ends nothing, least of all streams that are open, and calls
+    /// `hung_up`, which must not block.
+    pub fn of_service(hung_up: impl Fn() + Send + 'static) -> io::Result<Self> {
+        Self::raised_by_signals(Some(Box::new(hung_up)))
     }
 
-    fn raised_by_signals(outlives_hangup: bool) -> io::Result<Self> {
+    fn raised_by_signals(hung_up: Option<Box<dyn Fn() + Send>>) -> io::Result<Self> {
         let shutdown = Self::new();
         let raised = shutdown.clone();
         let runtime = runtime::Builder::new_current_thread().enable_io().build()?;
         let (mut terminate, mut interrupt, mut hangup) = {
             let _context = runtime.enter();
-            let hangup = outlives_hangup.then(|| signal(SignalKind::hangup())).transpose()?;
+            let hangup = hung_up.is_some().then(|| signal(SignalKind::hangup())).transpose()?;
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, hangup)
         };
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             runtime.block_on(async {
                 let mut next = async || {
                     loop {
-                        let hung_up = async { hangup.as_mut()?.recv().await };
+                        let hangup = async { hangup.as_mut()?.recv().await };
                         tokio::select! {
                             Some(()) = terminate.recv() => return Some(("SIGTERM", 143)),
                             Some(()) = interrupt.recv() => return Some(("SIGINT", 130)),
-                            Some(()) = hung_up => tracing::warn!(
-                                signal = "SIGHUP",
-                                "configuration and tokens are read at the start only; restart to read them anew"
-                            ),
+                            Some(()) = hangup => {
+                                tracing::info!(signal = "SIGHUP", "reading the configuration again");
+                                if let Some(hung_up) = &hung_up {
+                                    hung_up();
+                                }
+                            }
                             else => return None,
                         }
                     }

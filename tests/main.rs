@@ -20,6 +20,7 @@ mod pages;
 mod probe;
 mod properties;
 mod proxy;
+mod reload;
 mod slow;
 mod support;
 mod watch;

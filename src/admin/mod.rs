@@ -2,9 +2,11 @@
 //! nothing private) and `api` (incidents, and the switch of modes; off by default).
 
 mod api;
+mod drain;
 mod ops;
 mod ready;
 
 pub use api::{Admin, AdminError, AdminHandle, CONTROL, Modes, RouteMode};
+pub use drain::Drain;
 pub use ops::{Ops, OpsError, OpsHandle};
 pub use ready::Ready;

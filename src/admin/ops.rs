@@ -4,11 +4,12 @@
 //! | --- | --- |
 //! | `/livez` | 200 while the process runs |
 //! | `/readyz`, `/healthz` | 200 while it serves, 503 before and while it drains; a dead backend changes nothing |
+//! | `/drain` | takes the guard out of the load, for whom `ops.drain` lets; it goes on answering |
 //! | `/metrics` | Prometheus text |
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,8 +24,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
-use super::Ready;
-use crate::config::OpsListener;
+use super::{Drain, Ready};
+use crate::config::{OpsDrain, OpsListener};
 use crate::telemetry::metrics::Metrics;
 
 /// Connections at once; the oldest makes room for a new one.
@@ -41,6 +42,7 @@ pub struct Ops {
     address: SocketAddr,
     metrics: Metrics,
     ready: Ready,
+    drain: Option<(Drain, OpsDrain)>,
 }
 
 /// The running ops listener.
@@ -80,7 +82,9 @@ impl Ops {
             Ok((listener, address))
         });
         match bound {
-            Ok((listener, address)) => Ok(Some(Self { listener, address, metrics, ready })),
+            Ok((listener, address)) => {
+                Ok(Some(Self { listener, address, metrics, ready, drain: None }))
+            }
             Err(source) if configured => Err(OpsError { address, source }),
             Err(error) => {
                 let address = address.to_string();
@@ -88,6 +92,13 @@ impl Ops {
                 Ok(None)
             }
         }
+    }
+
+    /// With `/drain`, for whom it is open.
+    #[must_use]
+    pub fn draining(mut self, drain: Drain, who: OpsDrain) -> Self {
+        self.drain = Some((drain, who));
+        self
     }
 
     /// The address that was bound.
@@ -130,10 +141,10 @@ async fn serve(ops: Ops) {
             return;
         }
     };
-    let state = Arc::new((ops.metrics, ops.ready));
+    let state = Arc::new((ops.metrics, ops.ready, ops.drain));
     let mut open: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             // Out of descriptors, or a client that left: a moment later it may work again.
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
@@ -149,7 +160,16 @@ async fn serve(ops: Ops) {
         let connection = tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let state = Arc::clone(&state);
-                async move { Ok::<_, Infallible>(answer(&request, &state.0, &state.1)) }
+                async move {
+                    let (metrics, ready, drain) = &*state;
+                    let reply = match drain {
+                        Some((drain, who)) if request.uri().path() == "/drain" => {
+                            drained(&request, peer.ip(), drain, *who)
+                        }
+                        _ => answer(&request, metrics, ready),
+                    };
+                    Ok::<_, Infallible>(reply)
+                }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -161,6 +181,29 @@ async fn serve(ops: Ops) {
         });
         open.push_back(connection.abort_handle());
     }
+}
+
+/// Drains from now on, where this client may ask for that.
+fn drained(
+    request: &Request<Incoming>,
+    client: IpAddr,
+    drain: &Drain,
+    who: OpsDrain,
+) -> Response<Full<Bytes>> {
+    let may = match who {
+        OpsDrain::Any => true,
+        OpsDrain::Loopback => client.to_canonical().is_loopback(),
+        OpsDrain::Off => false,
+    };
+    if !may {
+        let why = format!("ops.drain = \"{}\" does not let {client} drain\n", who.name());
+        return text(StatusCode::FORBIDDEN, why);
+    }
+    if request.method() != Method::GET && request.method() != Method::POST {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and POST\n".to_owned());
+    }
+    drain.set(true, &client.to_string());
+    text(StatusCode::OK, format!("draining, {} in flight\n", drain.state().1))
 }
 
 fn answer(request: &Request<Incoming>, metrics: &Metrics, ready: &Ready) -> Response<Full<Bytes>> {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -54,6 +55,10 @@ pub enum Command {
     Incidents(Box<IncidentsArgs>),
     /// Show or switch what the running guard does with answers, until it restarts.
     Mode(ModeArgs),
+    /// Take the running guard out of the load (not ready, clients told to close); it goes on answering.
+    Drain(DrainArgs),
+    /// Say whether the guard on this machine is ready: 0 yes, 1 no, 69 it does not answer.
+    Healthcheck(HealthcheckArgs),
     /// Try the webhooks of the configuration.
     Notify {
         /// What to do with them.
@@ -213,6 +218,49 @@ pub struct ModeArgs {
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `drain`.
+#[derive(Debug, Args)]
+pub struct DrainArgs {
+    /// Put it back in.
+    #[arg(long)]
+    pub undo: bool,
+    /// Wait until nothing is in flight, so long at most (`30s`, `10min`); exit code 1 if something is.
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "undo")]
+    pub wait: Option<Duration>,
+    /// The guard's admin listener, http://host:port or unix:/path [default: the socket in its state
+    /// directory].
+    #[arg(long, value_name = "URL", conflicts_with_all = ["state_dir", "config"])]
+    pub admin: Option<String>,
+    /// The file with the token of an admin address.
+    #[arg(long, value_name = "FILE", requires = "admin")]
+    pub token_file: Option<PathBuf>,
+    /// The guard's state directory [default: as `serve` finds it].
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<String>,
+    /// The guard's configuration [default: ./config.toml where there is one].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    crate::config::value::duration(text)
+        .ok_or_else(|| "expected a number with ms, s, min or h, such as 30s".to_owned())
+}
+
+/// Flags of `healthcheck`.
+#[derive(Debug, Args)]
+pub struct HealthcheckArgs {
+    /// Ask whether it lives (/livez), not whether it is ready (/readyz).
+    #[arg(long)]
+    pub live: bool,
+    /// Where the guard's ops listener is [default: as `serve` finds it].
+    #[arg(long, value_name = "ADDRESS")]
+    pub ops: Option<String>,
+    /// The guard's configuration [default: ./config.toml where there is one].
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// What to switch to.

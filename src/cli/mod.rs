@@ -4,13 +4,17 @@ mod args;
 mod check;
 mod config_command;
 pub mod demo;
+mod drain;
 mod exit;
 mod explain;
+mod healthcheck;
 mod incidents;
 mod learnt;
+mod manager;
 mod mode;
 mod notify;
 pub mod output;
+mod reload;
 mod serve;
 mod text;
 
@@ -44,6 +48,8 @@ fn run(cli: Cli) -> Exit {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Incidents(args)) => incidents::run(&args),
         Some(Command::Mode(args)) => mode::run(&args),
+        Some(Command::Drain(args)) => drain::run(&args),
+        Some(Command::Healthcheck(args)) => healthcheck::run(&args),
         Some(Command::Notify { command: NotifyCommand::Test(args) }) => notify::test(&args),
         Some(Command::Config { command }) => match command {
             ConfigCommand::Check(args) => config_command::check(&args),

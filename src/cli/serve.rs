@@ -8,11 +8,13 @@ use super::args::ServeArgs;
 use super::check;
 use super::config_command;
 use super::exit::Exit;
+use super::manager;
 use super::output::complain;
-use crate::admin::{Admin, AdminError, Modes, Ops, OpsError, Ready};
+use super::reload::{self, Reloader};
+use crate::admin::{Admin, AdminError, Drain, Modes, Ops, OpsError, Ready};
 use crate::calls::Keeper;
-use crate::config::Config;
 use crate::config::route::Mode;
+use crate::config::{Config, Loaded, Sources};
 use crate::incidents::recorder::Recorder;
 use crate::incidents::{Recording, instruments};
 use crate::proxy::{BindError, Proxy, Summary};
@@ -24,11 +26,14 @@ const FLUSH: Duration = Duration::from_secs(2);
 
 /// Runs the guard until a signal ends it.
 pub(super) fn run(args: &ServeArgs) -> Exit {
-    let config = match config_command::load(args) {
-        Ok(loaded) => loaded.config,
+    let loaded = match config_command::load(args) {
+        Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    match serve(config, args.self_check) {
+    let started = config_command::sources(args)
+        .map_err(ServeError::from)
+        .and_then(|sources| serve(loaded, sources, args.self_check));
+    match started {
         Ok(()) => Exit::Fine,
         Err(error) => {
             complain(&format!("twiml-guard: {error}\n"));
@@ -57,31 +62,47 @@ enum ServeError {
     System(#[from] io::Error),
 }
 
-fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
-    let log = telemetry::init(config.log);
-    for warning in &config.otlp.warnings {
-        tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
-    }
-    for warning in &config.signatures.warnings {
+/// Tells what a configuration makes unsafe, unless `before` did so already.
+pub(super) fn warn_of(config: &Config, before: Option<&Config>) {
+    let told = before.map_or(&[][..], |before| &before.signatures.warnings);
+    for warning in config.signatures.warnings.iter().filter(|it| !told.contains(it)) {
         tracing::warn!(reason = warning, "an auth token is not kept safe");
     }
-    if config.upstream_tls.as_ref().is_some_and(|tls| tls.is_insecure) {
+    let is_insecure =
+        |config: &Config| config.upstream_tls.as_ref().is_some_and(|tls| tls.is_insecure);
+    if is_insecure(config) && !before.is_some_and(is_insecure) {
         tracing::warn!(
             reason = "upstream_tls.insecure_skip_verify is set: any certificate of a backend is taken, and whoever sits between can read and answer calls; name the backend's certificate in upstream_tls.ca_file instead",
             "TLS to backends is not verified"
         );
     }
+}
+
+fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), ServeError> {
+    let config = &loaded.config;
+    let log = telemetry::init(config.log);
+    for warning in &config.otlp.warnings {
+        tracing::warn!(reason = warning, "a variable of OpenTelemetry can't be followed");
+    }
+    warn_of(config, None);
     let metrics = instruments()?;
-    metrics.config_loaded();
-    let shutdown = Shutdown::of_service()?;
-    let recording = Recording::start(&config, &metrics)?;
+    metrics.reloads().loaded();
+    let (wish, wishes) = reload::wishes();
+    let shutdown = Shutdown::of_service(move || {
+        // Whoever reads wishes lives as long as the guard serves.
+        let _ = wish.send(());
+    })?;
+    let recording = Recording::start(config, &metrics)?;
     let (recorder, records) = Recorder::start(config.log, log.clone(), metrics.clone(), recording);
-    let config = Arc::new(config);
+    let config = Arc::new(loaded.config.clone());
     let ready = Ready::default();
     let proxy = Proxy::bind(Arc::clone(&config), recorder, metrics.clone())?;
     let keeper = Keeper::start(proxy.calls(), config.state_dir.as_deref());
     let ops = Ops::bind(config.ops, metrics.clone(), ready.clone())?;
-    let admin = Admin::bind(&config, Modes::new(&config, metrics), proxy.live())?;
+    let modes = Modes::new(&config, metrics.clone());
+    let admin = Admin::bind(&config, modes.clone(), proxy.live())?;
+    let closing = proxy.closing();
+    let drain = Drain::new(ready.clone(), move |on| closing.set(on), proxy.in_flight());
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
@@ -95,7 +116,7 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     let ops = match ops {
         Some(ops) => {
             tracing::info!(listener = "ops", server.address = %ops.local_addr(), "listening");
-            Some(ops.spawn()?)
+            Some(ops.draining(drain.clone(), config.ops_drain).spawn()?)
         }
         None => None,
     };
@@ -104,16 +125,20 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
             if let Some(address) = admin.local_addr() {
                 tracing::info!(listener = "admin", server.address = %address, "listening");
             }
-            Some(admin.spawn()?)
+            Some(admin.draining(drain).spawn()?)
         }
         None => None,
     };
+    Reloader::new(sources, &loaded, modes, proxy.configs(), proxy.tls().cloned(), metrics)
+        .spawn(wishes)?;
     ready.set_ready();
+    manager::ready();
     if self_check {
         check::at_start(&config)?;
     }
-    drain_on(&shutdown, ready)?;
-    let summary = proxy.run(shutdown);
+    let closed = Shutdown::new();
+    drain_on(&shutdown, &closed, ready, &proxy)?;
+    let summary = proxy.run(closed);
     keeper.finish();
     if let Some(admin) = admin {
         admin.stop();
@@ -127,13 +152,19 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Readiness ends with the wish to stop, before the last request does.
-fn drain_on(shutdown: &Shutdown, ready: Ready) -> io::Result<()> {
-    let shutdown = shutdown.clone();
+/// Readiness ends with the wish to stop; the listener only after the grace, in which each client is
+/// told to close.
+fn drain_on(shutdown: &Shutdown, closed: &Shutdown, ready: Ready, proxy: &Proxy) -> io::Result<()> {
+    let (shutdown, closed) = (shutdown.clone(), closed.clone());
+    let (configs, closing) = (proxy.configs(), proxy.closing());
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     std::thread::Builder::new().name("readiness".to_owned()).spawn(move || {
         runtime.block_on(shutdown.raised());
         ready.set_draining();
+        closing.set(true);
+        manager::stopping();
+        std::thread::sleep(configs.borrow().drain_grace);
+        closed.raise();
     })?;
     Ok(())
 }

@@ -60,6 +60,10 @@ pub struct ConfigErrors {
     /// The state directory, as far as it is known in spite of the mistakes: what was recorded can
     /// be read all the same.
     pub state_dir: Option<PathBuf>,
+    /// The ops listener, as far as it is known in spite of the mistakes.
+    pub ops: Option<std::net::SocketAddr>,
+    /// Every file that was read, or was to be.
+    pub files: Vec<PathBuf>,
 }
 
 impl std::error::Error for ConfigErrors {}
@@ -73,15 +77,19 @@ impl fmt::Display for ConfigErrors {
 impl ConfigErrors {
     /// Every mistake, drawn; with colours for a terminal.
     pub fn render(&self, colours: bool) -> String {
-        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
-        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
-        let text = without_secrets(&without_credentials(&self.text));
-        let mut drawn: Vec<String> =
-            self.errors.iter().map(|error| self.draw(error, &text, &renderer)).collect();
+        let mut drawn = self.drawn(colours);
         let count = self.errors.len();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
         drawn.push(format!("{count} {noun} in the configuration; nothing was started"));
         drawn.join("\n\n")
+    }
+
+    /// Each mistake, drawn by itself.
+    pub fn drawn(&self, colours: bool) -> Vec<String> {
+        let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(100);
+        let text = without_secrets(&without_credentials(&self.text));
+        self.errors.iter().map(|error| self.draw(error, &text, &renderer)).collect()
     }
 
     fn draw(&self, error: &ConfigError, text: &str, renderer: &Renderer) -> String {

@@ -145,6 +145,8 @@ pub static KEYS: &[Key] = &[
         Some("15s"),
         "time that requests in flight have after SIGTERM",
     ),
+    key("drain_grace", span(0, 600_000), Some("0s"), "time to go on accepting after SIGTERM"),
+    key("reload_every", span(0, 3_600_000), Some("3s"), "how often files are looked at; 0s: never"),
     key(
         "max_answer_body",
         Kind::Size(1024, 64 * MIB),
@@ -308,6 +310,12 @@ pub static KEYS: &[Key] = &[
     ),
     key("tls.key", Kind::File, None, "file with the certificate's private key (PEM)"),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
+    key(
+        "ops.drain",
+        Kind::Word(&["loopback", "any", "off"]),
+        Some("loopback"),
+        "who may take the guard out of the load over it",
+    ),
     key(
         "admin.listen",
         Kind::AddressOrSocket,

@@ -7,7 +7,7 @@ use super::error::{ConfigError, ConfigErrors, Origin};
 use super::keys::KEYS;
 use super::layers::{Entries, Entry, Layers};
 use super::value::Value;
-use super::{Config, resolve};
+use super::{Config, reload, resolve};
 
 /// Everything that a configuration is made of.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +48,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
+    /// Every file that was read: what a reload looks at.
+    pub files: Vec<PathBuf>,
     /// Values with their origins, for `config print`.
     pub entries: Entries,
     /// The same of each route.
@@ -122,11 +124,13 @@ fn assemble(
         };
         layers.entries.insert("state_dir", entry);
     }
+    let files = reload::files(found.as_deref(), &layers, &sources.env);
     let config = resolve::resolve(&mut layers, &text, &sources.env);
     match config {
         Some(config) if layers.errors.is_empty() => Ok(Loaded {
             config,
             file: found,
+            files,
             entries: layers.entries,
             routes: layers.routes.into_iter().map(|(entries, _)| entries).collect(),
             notify: layers.notify.into_iter().map(|(entries, _)| entries).collect(),
@@ -142,7 +146,11 @@ fn assemble(
                 Some(Entry { value: Value::Path(path), .. }) => Some(path),
                 _ => None,
             };
-            Err(ConfigErrors { errors: layers.errors, file, text, state_dir })
+            let ops = match layers.entries.get("ops.listen") {
+                Some(Entry { value: Value::Address(address), .. }) => Some(*address),
+                _ => None,
+            };
+            Err(ConfigErrors { errors: layers.errors, file, text, state_dir, ops, files })
         }
     }
 }

@@ -14,6 +14,7 @@ mod load;
 mod networks;
 pub mod notify;
 pub mod otlp;
+mod reload;
 mod resolve;
 pub mod route;
 mod schema;
@@ -62,6 +63,8 @@ pub struct Config {
     pub clients: Clients,
     /// The ops listener.
     pub ops: OpsListener,
+    /// Who may take the guard out of the load over the ops listener.
+    pub ops_drain: OpsDrain,
     /// The admin listener.
     pub admin: AdminListener,
     /// Time for one webhook in all, connect included.
@@ -84,6 +87,10 @@ pub struct Config {
     pub pass: PassLimits,
     /// Time that in-flight requests have after SIGTERM.
     pub drain_timeout: Duration,
+    /// Time in which connections are still taken after SIGTERM, and told to close.
+    pub drain_grace: Duration,
+    /// How often the files are looked at; zero: never.
+    pub reload_every: Duration,
     /// Current-thread runtimes that serve.
     pub workers: usize,
     /// Log lines.
@@ -186,6 +193,29 @@ pub enum OpsListener {
     Default(SocketAddr),
     /// A configured address: if it is taken, that is an error.
     Configured(SocketAddr),
+}
+
+/// Who may take the guard out of the load over the ops listener.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OpsDrain {
+    /// Whoever reaches it.
+    Any,
+    /// This machine (or Pod) alone.
+    #[default]
+    Loopback,
+    /// Nobody.
+    Off,
+}
+
+impl OpsDrain {
+    /// Its word in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Loopback => "loopback",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// A policy shared by the requests of a route.

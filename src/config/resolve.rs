@@ -28,8 +28,8 @@ use super::upstream_tls;
 use super::upstreams::{self, Patience, Upstreams};
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, PassLimits,
-    QueueConfig, Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsDrain, OpsListener,
+    PassLimits, QueueConfig, Upstream,
 };
 use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
@@ -119,6 +119,11 @@ pub(super) fn resolve(
         tls: tls::resolve(layers, text, &mut errors),
         clients: clients::resolve(&own)?,
         ops,
+        ops_drain: match own.text("ops.drain")?.as_str() {
+            "any" => OpsDrain::Any,
+            "off" => OpsDrain::Off,
+            _ => OpsDrain::Loopback,
+        },
         admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
@@ -133,6 +138,8 @@ pub(super) fn resolve(
             idle: own.duration("pass_idle_timeout")?,
         },
         drain_timeout: own.duration("drain_timeout")?,
+        drain_grace: own.duration("drain_grace")?,
+        reload_every: own.duration("reload_every")?,
         workers: own.count("workers")?,
         log: log(&own)?,
         incidents: incidents(&own)?,

@@ -83,6 +83,14 @@ pub fn find(
     Ok(FoundTokens::default())
 }
 
+/// The files that variables and the service manager name.
+pub(super) fn files(variable: impl Fn(&str) -> Option<String>) -> Vec<PathBuf> {
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+    let twins = VARIABLES.iter().filter_map(|name| set(&format!("{name}_FILE")));
+    let credential = set("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(CREDENTIAL));
+    twins.map(PathBuf::from).chain(credential).collect()
+}
+
 fn read(place: &str, path: &Path) -> Result<FoundTokens, AuthTokenError> {
     let failed =
         |source| AuthTokenError::Io { place: place.to_owned(), path: path.to_owned(), source };

@@ -286,7 +286,8 @@ pub(super) fn socket(text: &str) -> Option<PathBuf> {
     (fits && names_a_file).then(|| PathBuf::from(path))
 }
 
-fn duration(text: &str) -> Option<Duration> {
+/// `13s`, `500ms`, `10min`.
+pub fn duration(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(split);
     let number: f64 = number.parse().ok()?;

@@ -18,6 +18,7 @@ mod balance;
 mod body;
 mod callback;
 mod caught;
+mod closing;
 mod collect;
 mod deadlines;
 mod deliver;
@@ -56,6 +57,7 @@ use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::{self, Runtime};
+use tokio::sync::watch;
 
 use self::listener::{Bound, Failed, Outage};
 use self::worker::{Door, Shared};
@@ -70,6 +72,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::unix_socket::{SocketError, SocketFile};
 
 pub use self::again::Again;
+pub use self::closing::Closing;
 pub use self::tally::Summary;
 pub use self::tls_in::{TlsIn, TlsInError};
 
@@ -84,6 +87,7 @@ pub struct Proxy {
     tls: Option<TlsIn>,
     workers: Vec<(Runtime, Door)>,
     shared: Shared,
+    configs: watch::Sender<Arc<Config>>,
 }
 
 /// Why the proxy can't start.
@@ -152,14 +156,35 @@ impl Proxy {
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;
+        let configs = watch::Sender::new(Arc::clone(&config));
         let mut shared = Shared::new(config, recorder, metrics);
         shared.queue = queue(&shared).map_err(BindError::Worker)?;
-        Ok(Self { at, file, tls, workers, shared })
+        Ok(Self { at, file, tls, workers, shared, configs })
     }
 
     /// What is known of calls and URLs.
     pub fn calls(&self) -> &Arc<Calls> {
         &self.shared.calls
+    }
+
+    /// Where another configuration is put in force: running requests and streams keep theirs, the
+    /// next request finds the new one. What [`Config::taken_over`] keeps must be the running one's.
+    pub fn configs(&self) -> watch::Sender<Arc<Config>> {
+        self.configs.clone()
+    }
+
+    /// Tells how many exchanges and streams are not over yet.
+    pub fn in_flight(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let all = Arc::clone(&self.shared.all_open);
+        move || {
+            let all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            all.iter().map(tally::OpenCount::now).sum()
+        }
+    }
+
+    /// The switch that makes clients close their connections.
+    pub fn closing(&self) -> Closing {
+        self.shared.closing.clone()
     }
 
     /// The address that is listened on; the port is the real one where 0 was configured.
@@ -189,15 +214,18 @@ impl Proxy {
     /// is over. Blocks, and must not be called from within a runtime.
     #[allow(clippy::needless_pass_by_value)] // one clone fewer to think of for the caller
     pub fn run(self, shutdown: Shutdown) -> Summary {
-        let Self { workers, shared, file, .. } = self;
+        let Self { workers, shared, file, configs, .. } = self;
         let tally = Arc::clone(&shared.tally);
         let queue = shared.queue.clone();
         thread::scope(|scope| {
             for (n, (runtime, door)) in workers.into_iter().enumerate() {
                 let (shared, shutdown) = (shared.clone(), shutdown.clone());
+                let configs = configs.subscribe();
                 let started = thread::Builder::new()
                     .name(format!("worker-{n}"))
-                    .spawn_scoped(scope, move || worker::run(runtime, door, shared, &shutdown));
+                    .spawn_scoped(scope, move || {
+                        worker::run(runtime, door, shared, configs, &shutdown)
+                    });
                 if let Err(error) = started {
                     tracing::error!(%error, "a worker could not be started; the others serve on");
                 }

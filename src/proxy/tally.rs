@@ -76,7 +76,7 @@ impl Tally {
 }
 
 /// How many exchanges and tunnels of one worker are not over yet.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct OpenCount(Arc<AtomicU64>);
 
 impl OpenCount {

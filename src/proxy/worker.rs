@@ -2,14 +2,17 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +22,7 @@ use super::attempts::Attempts;
 use super::balance;
 use super::callback::{self, Background};
 use super::caught::{caught, caught_now};
+use super::closing::Closing;
 use super::deadlines::Deadlines;
 use super::headers::{Peer, PublicFace};
 use super::health::Healths;
@@ -79,6 +83,9 @@ pub(super) struct Shared {
     pub(super) queue: Option<Queue>,
     /// Addresses of the backends' names.
     pub(super) resolver: Resolver,
+    pub(super) closing: Closing,
+    /// What is open in each worker.
+    pub(super) all_open: Arc<Mutex<Vec<OpenCount>>>,
 }
 
 impl Shared {
@@ -103,6 +110,8 @@ impl Shared {
             background: Arc::default(),
             queue: None,
             resolver: Resolver::default(),
+            closing: Closing::default(),
+            all_open: Arc::default(),
         }
     }
 }
@@ -130,6 +139,8 @@ pub(super) struct Worker {
     pub(super) beside: Arc<Beside>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
+    resolver: Resolver,
+    closing: Closing,
     pub(super) client: Client,
     pub(super) face: PublicFace,
     /// What is masked in records.
@@ -158,13 +169,21 @@ impl Worker {
             background,
             queue,
             resolver,
+            closing,
+            all_open,
         } = shared;
+        let open = OpenCount::default();
+        all_open.lock().unwrap_or_else(PoisonError::into_inner).push(open.clone());
         Self {
-            client: Client::new(resolver, config.upstream_tls.clone(), config.connect_timeout),
+            client: Client::new(
+                resolver.clone(),
+                config.upstream_tls.clone(),
+                config.connect_timeout,
+            ),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
-            open: OpenCount::default(),
+            open,
             enforced: Enforced::of(&config),
             config,
             recorder,
@@ -182,9 +201,47 @@ impl Worker {
             beside,
             background,
             queue,
+            resolver,
+            closing,
+        }
+    }
+
+    /// The next generation, under another configuration: what was learnt and counted, and what is
+    /// open, is the same.
+    fn under(&self, config: Arc<Config>) -> Self {
+        let resolver = self.resolver.clone();
+        let (tls, limit) = (config.upstream_tls.clone(), config.connect_timeout);
+        Self {
+            client: self.client.anew(resolver.clone(), tls, limit),
+            face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
+            redaction: Redaction::of(&config),
+            enforced: Enforced::of(&config),
+            config,
+            resolver,
+            closing: self.closing.clone(),
+            tracker: self.tracker.clone(),
+            open: self.open.clone(),
+            recorder: self.recorder.clone(),
+            metrics: self.metrics.clone(),
+            tally: Arc::clone(&self.tally),
+            calls: Arc::clone(&self.calls),
+            hints: Arc::clone(&self.hints),
+            aliases: Arc::clone(&self.aliases),
+            suspects: Arc::clone(&self.suspects),
+            forms: Arc::clone(&self.forms),
+            attempts: Arc::clone(&self.attempts),
+            streams: Arc::clone(&self.streams),
+            room: Arc::clone(&self.room),
+            healths: Arc::clone(&self.healths),
+            beside: Arc::clone(&self.beside),
+            background: Arc::clone(&self.background),
+            queue: self.queue.clone(),
         }
     }
 }
+
+/// The generation in force; a request takes it once and keeps it to its end.
+pub(super) type Current = Arc<ArcSwap<Worker>>;
 
 /// Where clients come in.
 #[derive(Debug)]
@@ -197,7 +254,7 @@ pub(super) struct Door {
 
 /// What a worker's connections have in common.
 struct Serving {
-    worker: Arc<Worker>,
+    current: Current,
     builder: http1::Builder,
     deadlines: Arc<Deadlines>,
     tls: Option<TlsIn>,
@@ -205,9 +262,15 @@ struct Serving {
 }
 
 /// Serves on this thread until the shutdown, then drains.
-pub(super) fn run(runtime: Runtime, door: Door, shared: Shared, shutdown: &Shutdown) {
-    let drain_timeout = shared.config.drain_timeout;
-    let worker = Arc::new(Worker::new(shared));
+pub(super) fn run(
+    runtime: Runtime,
+    door: Door,
+    shared: Shared,
+    configs: watch::Receiver<Arc<Config>>,
+    shutdown: &Shutdown,
+) {
+    let current = Arc::new(ArcSwap::from_pointee(Worker::new(shared)));
+    let worker = current.load_full();
     let Door { listener, tls, outage } = door;
     runtime.block_on(async {
         let clients = &worker.config.clients;
@@ -217,20 +280,21 @@ pub(super) fn run(runtime: Runtime, door: Door, shared: Shared, shutdown: &Shutd
         let tick = tokio::spawn(ticking(Arc::clone(&deadlines)));
         match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
             Ok(acceptor) => {
-                let (worker, shutdown) = (Arc::clone(&worker), shutdown.clone());
+                let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
                 let builder = builder();
                 let serving =
-                    Serving { worker, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
-                serve(&Arc::new(serving), acceptor).await;
+                    Serving { current, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
+                serve(&Arc::new(serving), acceptor, configs).await;
             }
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
                 return;
             }
         }
+        let worker = current.load_full();
         deadlines.drain();
         worker.tracker.close();
-        if timeout(drain_timeout, worker.tracker.wait()).await.is_err() {
+        if timeout(worker.config.drain_timeout, worker.tracker.wait()).await.is_err() {
             worker.tally.lost(worker.open.now());
             tracing::warn!(
                 connections = worker.tracker.len(),
@@ -267,17 +331,27 @@ fn builder() -> http1::Builder {
     builder
 }
 
-async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
-    let worker = &serving.worker;
+async fn serve(
+    serving: &Arc<Serving>,
+    mut acceptor: Acceptor,
+    mut configs: watch::Receiver<Arc<Config>>,
+) {
+    let current = &serving.current;
     let mut stop = pin!(serving.shutdown.raised());
-    let mut redelivery = pin!(redeliver(worker));
+    let mut redelivery = pin!(redeliver(current));
     let mut sweep = interval(SWEEP);
     loop {
         tokio::select! {
             biased;
             () = &mut stop => return,
             () = &mut redelivery => {}
+            Ok(()) = configs.changed() => {
+                let config = Arc::clone(&configs.borrow_and_update());
+                let next = current.load().under(config);
+                current.store(Arc::new(next));
+            }
             (stream, peer, permit) = acceptor.accept() => {
+                let worker = current.load_full();
                 let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
                 worker.tracker.spawn(async move {
                     let served = connection(serving, stream, peer, permit);
@@ -285,9 +359,10 @@ async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
                 });
             }
             _ = sweep.tick() => {
+                let worker = current.load_full();
                 let _ = caught_now(&worker.metrics, "tidying up", || {
                     worker.client.sweep();
-                    balance::try_left_out(worker);
+                    balance::try_left_out(&worker);
                     worker.attempts.sweep(Instant::now());
                 });
             }
@@ -296,9 +371,10 @@ async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
 }
 
 /// Asks the backends for callbacks that wait on disk, without end.
-async fn redeliver(worker: &Arc<Worker>) {
-    match &worker.queue {
-        Some(queue) => callback::deliver(worker, queue).await,
+async fn redeliver(current: &Current) {
+    let queue = current.load().queue.clone();
+    match queue {
+        Some(queue) => callback::deliver(current, &queue).await,
         None => std::future::pending().await,
     }
 }
@@ -306,7 +382,7 @@ async fn redeliver(worker: &Arc<Worker>) {
 /// Serves one connection to its end: the client's, or that of its last request once the guard
 /// drains. What takes too long is ended by the deadlines, through the socket.
 async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
-    let Serving { worker, builder, deadlines, tls, shutdown } = &*serving;
+    let Serving { current, builder, deadlines, tls, shutdown } = &*serving;
     let activity = deadlines.watch(tls.is_some());
     let stream = match tls {
         // Boxed: a handshake is large, and connections without TLS should not be.
@@ -319,12 +395,16 @@ async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Own
     let peer = Peer { is_tls: tls.is_some(), ..peer };
     let (stream, witness) = Witnessed::new(Paced::new(stream, Arc::clone(&activity), permit));
     let service = service_fn(|request| {
-        let (worker, activity) = (Arc::clone(worker), Arc::clone(&activity));
+        let (worker, activity) = (current.load_full(), Arc::clone(&activity));
         let witness = witness.clone();
         // Boxed: a connection keeps room for a whole request all the time, even while it has none.
         Box::pin(async move {
             let busy = Busy::new(activity);
-            let response = service::handle(worker, peer, request, &witness).await;
+            let closing = worker.closing.clone();
+            let mut response = service::handle(worker, peer, request, &witness).await;
+            if closing.is_on() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             Ok::<_, Infallible>(response.map(|body| body.keeping(busy)))
         })
     });

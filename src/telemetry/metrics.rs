@@ -13,6 +13,7 @@ use prometheus::{
 
 use super::clients::ClientMetrics;
 use super::maker::Maker;
+use super::reloads::ReloadMetrics;
 use super::streams::StreamMetrics;
 use super::upstreams::UpstreamMetrics;
 
@@ -40,7 +41,7 @@ pub struct Metrics {
     callbacks: IntCounterVec,
     callbacks_waiting: IntGauge,
     callbacks_oldest: IntGauge,
-    config_loaded: IntGauge,
+    reloads: ReloadMetrics,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
     clients: ClientMetrics,
@@ -141,10 +142,7 @@ impl Metrics {
                 "twiml_guard_callbacks_oldest_seconds",
                 "Age of the oldest of them.",
             )?,
-            config_loaded: make.gauge(
-                "twiml_guard_config_loaded_timestamp_seconds",
-                "When the configuration in force was loaded, seconds since the Unix epoch.",
-            )?,
+            reloads: ReloadMetrics::new(&make)?,
             observe: make.gauges(
                 "twiml_guard_observe",
                 "1 while answers on the route are only observed, 0 while they are mended.",
@@ -357,6 +355,17 @@ impl Metrics {
         self.resent.inc();
     }
 
+    /// What became of configurations.
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.reloads
+    }
+
+    /// A route is gone.
+    pub fn forget_route(&self, route: &str) {
+        // It may never have been counted.
+        let _ = self.observe.remove_label_values(&[route]);
+    }
+
     /// Counts a panic that was caught.
     pub fn panicked(&self) {
         self.panics.inc();
@@ -365,11 +374,6 @@ impl Metrics {
     /// So many more (or fewer) bytes of requests and answers are held.
     pub fn buffered(&self, more: i64) {
         self.buffered.add(more);
-    }
-
-    /// A configuration is in force from now on.
-    pub fn config_loaded(&self) {
-        self.config_loaded.set(now_seconds());
     }
 
     /// Everything, as it stands now.
@@ -387,7 +391,7 @@ impl Metrics {
     }
 }
 
-fn now_seconds() -> i64 {
+pub(super) fn now_seconds() -> i64 {
     i64::try_from(crate::clock::now_ms() / 1000).unwrap_or_default()
 }
 

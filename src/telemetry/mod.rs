@@ -8,6 +8,7 @@ pub mod labels;
 pub mod log;
 mod maker;
 pub mod metrics;
+pub mod reloads;
 pub mod settings;
 pub mod streams;
 pub mod upstreams;

@@ -95,6 +95,7 @@ pub fn config(backend: SocketAddr) -> Config {
         tls: None,
         clients: Clients::default(),
         ops: OpsListener::Off,
+        ops_drain: twiml_guard::config::OpsDrain::default(),
         admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
@@ -106,6 +107,8 @@ pub fn config(backend: SocketAddr) -> Config {
         max_buffered: 64 * 1024 * 1024,
         pass: PassLimits::default(),
         drain_timeout: Duration::from_secs(3),
+        drain_grace: Duration::ZERO,
+        reload_every: Duration::ZERO,
         workers: 1,
         log: LogConfig { format: None, body: LogBody::None },
         incidents: IncidentsConfig {

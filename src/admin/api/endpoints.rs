@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{Method, Request, StatusCode};
@@ -21,6 +22,7 @@ use super::query::Query;
 use super::reply::{Refusal, Reply, json};
 use super::store::{Store, by_id, incidents, outbreaks, refusal};
 use super::tail::Tails;
+use crate::admin::Drain;
 use crate::clock;
 use crate::config::route::Mode;
 use crate::incidents::stats::Stats;
@@ -41,6 +43,14 @@ pub(super) struct Api {
     tails: Tails,
     modes: Modes,
     live: Live,
+    drain: Option<Drain>,
+}
+
+/// The body of `PUT /api/drain`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Draining {
+    draining: bool,
 }
 
 /// The body of `PUT /api/mode`.
@@ -63,7 +73,18 @@ enum Wanted {
 impl Api {
     /// Over the store in this state directory, where there is one.
     pub(super) fn new(state_dir: Option<PathBuf>, modes: Modes, live: Live) -> Self {
-        Self { store: Arc::new(Store::new(state_dir)), tails: Tails::default(), modes, live }
+        let (store, tails) = (Arc::new(Store::new(state_dir)), Tails::default());
+        Self { store, tails, modes, live, drain: None }
+    }
+
+    /// With the switch of draining.
+    pub(super) fn draining(self, drain: Drain) -> Self {
+        Self { drain: Some(drain), ..self }
+    }
+
+    fn drain(&self) -> Result<&Drain, Refusal> {
+        let message = "this guard can't be drained";
+        self.drain.as_ref().ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, message))
     }
 
     /// Answers a request, whatever it is.
@@ -93,7 +114,11 @@ impl Api {
         })?;
         endpoint.check(&parts.method)?;
         if parts.method == Method::PUT {
-            return self.switch(parts, body, visitor).await;
+            let bytes = change(parts, body).await?;
+            return match endpoint {
+                Endpoint::Drain => self.switch_drain(&bytes, visitor),
+                _ => self.switch(&bytes, visitor),
+            };
         }
         let query = Query::parse(parts.uri.query().unwrap_or_default())?;
         let now_ms = clock::now_ms();
@@ -130,6 +155,10 @@ impl Api {
                 visitor.follows.store(!is_head, Ordering::Relaxed);
                 Ok(reply)
             }
+            Endpoint::Drain => {
+                query.none()?;
+                Ok(drain_state(self.drain()?))
+            }
             Endpoint::Mode => {
                 query.none()?;
                 Ok(json(StatusCode::OK, &json!({ "routes": self.modes.list() })))
@@ -160,31 +189,18 @@ impl Api {
         }
     }
 
-    async fn switch(
-        &self,
-        parts: &Parts,
-        body: Incoming,
-        visitor: &Visitor,
-    ) -> Result<Reply, Refusal> {
-        let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/json") {
-            let message = "expected Content-Type: application/json";
-            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-        }
-        let collected = timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
-        let bytes = match collected {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(_)) => {
-                let message = format!("expected a whole body of at most {MAX_BODY} bytes");
-                return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
-            }
-            Err(_) => {
-                let message = "the body did not come in time";
-                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, message));
-            }
-        };
-        let change: Change = serde_json::from_slice(&bytes).map_err(|error| {
+    fn switch_drain(&self, bytes: &[u8], visitor: &Visitor) -> Result<Reply, Refusal> {
+        let wanted: Draining = serde_json::from_slice(bytes).map_err(|error| {
+            let message = format!("expected {{\"draining\": true or false}}: {error}");
+            Refusal::new(StatusCode::BAD_REQUEST, message)
+        })?;
+        let drain = self.drain()?;
+        drain.set(wanted.draining, &visitor.peer.to_string());
+        Ok(drain_state(drain))
+    }
+
+    fn switch(&self, bytes: &[u8], visitor: &Visitor) -> Result<Reply, Refusal> {
+        let change: Change = serde_json::from_slice(bytes).map_err(|error| {
             let message = format!(
                 "expected {{\"mode\": \"observe\", \"enforce\" or \"reset\"}}, and \"route\" for one route alone: {error}"
             );
@@ -204,6 +220,34 @@ impl Api {
     }
 }
 
+fn drain_state(drain: &Drain) -> Reply {
+    let (draining, in_flight) = drain.state();
+    json(StatusCode::OK, &json!({ "draining": draining, "in_flight": in_flight }))
+}
+
+/// The body of a change.
+async fn change(parts: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let message = "expected Content-Type: application/json";
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
+    let collected = timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
+    let bytes = match collected {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => {
+            let message = format!("expected a whole body of at most {MAX_BODY} bytes");
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, message));
+        }
+        Err(_) => {
+            let message = "the body did not come in time";
+            return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, message));
+        }
+    };
+    Ok(bytes)
+}
+
 /// What a path stands for.
 #[derive(Debug, Clone, Copy)]
 enum Endpoint<'p> {
@@ -215,6 +259,7 @@ enum Endpoint<'p> {
     Stats,
     Tail,
     Mode,
+    Drain,
 }
 
 impl<'p> Endpoint<'p> {
@@ -226,6 +271,7 @@ impl<'p> Endpoint<'p> {
             "/api/stats" => Self::Stats,
             "/api/tail" => Self::Tail,
             "/api/mode" => Self::Mode,
+            "/api/drain" => Self::Drain,
             _ => match path.strip_prefix("/api/calls/") {
                 Some(sid) => Self::Call(sid),
                 None => Self::Incident(path.strip_prefix("/api/incidents/")?),
@@ -235,8 +281,10 @@ impl<'p> Endpoint<'p> {
 
     fn check(self, method: &Method) -> Result<(), Refusal> {
         let allowed = match (self, method) {
-            (_, &Method::GET | &Method::HEAD) | (Self::Mode, &Method::PUT) => return Ok(()),
-            (Self::Mode, _) => "GET, HEAD, PUT",
+            (_, &Method::GET | &Method::HEAD) | (Self::Mode | Self::Drain, &Method::PUT) => {
+                return Ok(());
+            }
+            (Self::Mode | Self::Drain, _) => "GET, HEAD, PUT",
             _ => "GET, HEAD",
         };
         let message = format!("expected one of {allowed}");

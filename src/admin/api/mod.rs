@@ -13,6 +13,8 @@
 //! | `GET /api/stats` | what became of all answers, by route |
 //! | `GET /api/tail` | incidents as they are recorded: server-sent events |
 //! | `GET /api/mode` | which routes are observed, which enforced |
+//! | `GET /api/drain` | whether the guard is taken out of the load, and what is in flight |
+//! | `PUT /api/drain` | takes it out, or back in |
 //! | `PUT /api/mode` | switches routes until the guard restarts |
 
 mod access;
@@ -36,6 +38,7 @@ use tokio::sync::oneshot;
 use self::access::Access;
 use self::door::Door;
 use self::endpoints::Api;
+use super::Drain;
 use crate::config::{AdminListener, Config};
 use crate::incidents::store::prepare_folder;
 use crate::incidents::timeline::Live;
@@ -107,6 +110,13 @@ impl Admin {
         doors.extend(config.state_dir.as_deref().and_then(control));
         let api = Api::new(config.state_dir.clone(), modes, live);
         Ok((!doors.is_empty()).then_some(Self { doors, api, address }))
+    }
+
+    /// With `/api/drain`.
+    #[must_use]
+    pub fn draining(mut self, drain: Drain) -> Self {
+        self.api = self.api.draining(drain);
+        self
     }
 
     /// The address that was bound, where one was configured.

@@ -1,6 +1,6 @@
 //! Which routes are observed, which enforced; and the switch.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use crate::telemetry::metrics::Metrics;
 /// The modes of all guarded routes.
 #[derive(Debug, Clone)]
 pub struct Modes {
-    routes: Arc<[Arc<Route>]>,
+    routes: Arc<Mutex<Vec<Arc<Route>>>>,
     metrics: Metrics,
 }
 
@@ -50,16 +50,40 @@ pub(super) struct SwitchError {
 impl Modes {
     /// Of a configuration's routes; their modes are counted in the metrics.
     pub fn new(config: &Config, metrics: Metrics) -> Self {
-        let all = config.routes.iter().chain([&config.default_route]);
-        let routes = all.filter(|route| route.is_guarded()).cloned().collect();
-        let modes = Self { routes, metrics };
-        modes.measure();
-        modes
+        let routes = guarded(config);
+        measure(&routes, &metrics);
+        Self { routes: Arc::new(Mutex::new(routes)), metrics }
+    }
+
+    /// Takes over the routes of another configuration, before it is in force. A route that was
+    /// switched stays so, where it is configured as before.
+    pub fn reload(&self, config: &Config) {
+        let mut routes = self.lock();
+        let next = guarded(config);
+        for old in routes.iter() {
+            let mut same = next.iter().filter(|new| new.name == old.name);
+            if same.clone().next().is_none() {
+                self.metrics.forget_route(&old.name);
+            }
+            let is_this = |new: &&Arc<Route>| {
+                new.method == old.method
+                    && new.policy.configured_mode() == old.policy.configured_mode()
+            };
+            if let Some(new) = same.find(is_this) {
+                new.policy.switch(Some(old.policy.mode()));
+            }
+        }
+        *routes = next;
+        measure(&routes, &self.metrics);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Route>>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All guarded routes, in the order in which they are tried.
     pub fn list(&self) -> Vec<RouteMode> {
-        self.routes.iter().map(|route| RouteMode::of(route)).collect()
+        self.lock().iter().map(|route| RouteMode::of(route)).collect()
     }
 
     /// Switches the routes of a name, or all, to a mode (`None`: as configured) until the guard
@@ -70,10 +94,11 @@ impl Modes {
         name: Option<&str>,
         by: &str,
     ) -> Result<Vec<RouteMode>, SwitchError> {
+        let routes = self.lock();
         let chosen: Vec<_> =
-            self.routes.iter().filter(|route| name.is_none_or(|name| route.name == name)).collect();
+            routes.iter().filter(|route| name.is_none_or(|name| route.name == name)).collect();
         if chosen.is_empty() {
-            let known: Vec<_> = self.routes.iter().map(|route| route.name.clone()).collect();
+            let known: Vec<_> = routes.iter().map(|route| route.name.clone()).collect();
             let found: String = name.unwrap_or_default().chars().take(100).collect();
             let message =
                 format!("expected the name of a guarded route, found `{}`", found.escape_debug());
@@ -93,16 +118,21 @@ impl Modes {
                 );
             }
         }
-        self.measure();
+        measure(&routes, &self.metrics);
         Ok(chosen.into_iter().map(|route| RouteMode::of(route)).collect())
     }
+}
 
-    fn measure(&self) {
-        for route in self.routes.iter() {
-            // Two routes of one name, for two methods, are one line.
-            let mut same = self.routes.iter().filter(|other| other.name == route.name);
-            let is_observed = same.any(|route| route.policy.mode() == Mode::Observe);
-            self.metrics.observe(&route.name, is_observed);
-        }
+fn guarded(config: &Config) -> Vec<Arc<Route>> {
+    let all = config.routes.iter().chain([&config.default_route]);
+    all.filter(|route| route.is_guarded()).cloned().collect()
+}
+
+fn measure(routes: &[Arc<Route>], metrics: &Metrics) {
+    for route in routes {
+        // Two routes of one name, for two methods, are one line.
+        let mut same = routes.iter().filter(|other| other.name == route.name);
+        let is_observed = same.any(|route| route.policy.mode() == Mode::Observe);
+        metrics.observe(&route.name, is_observed);
     }
 }

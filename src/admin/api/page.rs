@@ -5,7 +5,7 @@ use http::StatusCode;
 use super::reply::{Reply, ReplyBody, reply};
 
 /// The endpoints, for messages.
-pub(super) const PATHS: [&str; 7] = [
+pub(super) const PATHS: [&str; 8] = [
     "/api/outbreaks",
     "/api/incidents",
     "/api/incidents/ID",
@@ -13,6 +13,7 @@ pub(super) const PATHS: [&str; 7] = [
     "/api/stats",
     "/api/tail",
     "/api/mode",
+    "/api/drain",
 ];
 
 const PAGE: &str = r#"<!DOCTYPE html>

@@ -29,7 +29,7 @@ pub(super) fn run(args: &ModeArgs) -> Exit {
 
 /// Why the command could not do its work.
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(super) enum Failure {
     /// Nobody knows where the guard's socket is.
     #[error(
         "expected a state directory, found none configured; name it with --state-dir, or the admin listener with --admin"
@@ -55,7 +55,7 @@ enum Failure {
 }
 
 impl Failure {
-    fn exit(&self) -> Exit {
+    pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Homeless | Self::Refused { .. } | Self::Unreachable(_) => Exit::Unavailable,
             Self::System(_) => Exit::Io,
@@ -110,6 +110,19 @@ fn modes(args: &ModeArgs) -> Result<Modes, Failure> {
         }
     }
     Ok(modes)
+}
+
+/// Asks the guard that is meant; gives its answer, if that is no refusal.
+pub(super) fn ask(
+    args: &ModeArgs,
+    method: &str,
+    path: &str,
+    body: Option<&str>,
+) -> Result<Value, Failure> {
+    match guard(args)?.ask(method, path, body)? {
+        (200, answer) => Ok(answer),
+        (status, answer) => Err(refused(status, &answer)),
+    }
 }
 
 /// The guard that is meant: behind the admin listener that is named, or the one of the state

@@ -21,7 +21,7 @@ use crate::proxy::exchange::exchange;
 use crate::proxy::guarded::{Done, Job};
 use crate::proxy::headers::Peer;
 use crate::proxy::routing;
-use crate::proxy::worker::Worker;
+use crate::proxy::worker::{Current, Worker};
 use crate::telemetry::metrics::CallbackCount;
 use crate::twilio::Slot;
 
@@ -87,13 +87,14 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
 }
 
 /// Takes what is due from the queue for as long as it is polled, and asks the backend.
-pub(in crate::proxy) async fn deliver(worker: &Arc<Worker>, queue: &Queue) {
+pub(in crate::proxy) async fn deliver(current: &Current, queue: &Queue) {
     loop {
         let due = queue.next().await;
-        let task_worker = Arc::clone(worker);
-        worker.tracker.spawn(async move {
-            let metrics = task_worker.metrics.clone();
-            caught(&metrics, "redelivering a callback", once(&task_worker, due)).await
+        let worker = current.load_full();
+        let tracker = worker.tracker.clone();
+        tracker.spawn(async move {
+            let metrics = worker.metrics.clone();
+            caught(&metrics, "redelivering a callback", once(&worker, due)).await
         });
     }
 }

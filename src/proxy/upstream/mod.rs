@@ -109,6 +109,20 @@ impl Client {
         Self { builder, connector, pools: Mutex::default() }
     }
 
+    /// The same with other settings. Idle connections are kept, but for those that were checked by
+    /// earlier rules of TLS.
+    pub(super) fn anew(
+        &self,
+        resolver: Resolver,
+        tls: Option<UpstreamTls>,
+        limit: Duration,
+    ) -> Self {
+        let next = Self::new(resolver, tls, limit);
+        let kept = self.lock().clone().into_iter().filter(|(upstream, _)| !upstream.tls);
+        next.lock().extend(kept);
+        next
+    }
+
     /// Sends a request and waits for the answer's head.
     ///
     /// A pooled connection (of those that `reuse` allows) on which nothing was written is replaced
