@@ -145,6 +145,13 @@ pub static KEYS: &[Key] = &[
         Some("1MiB"),
         "largest body of a guarded request",
     ),
+    key(
+        "max_head",
+        Kind::Size(1024, 256 * 1024),
+        Some("64KiB"),
+        "largest head of a request, its line and headers; 431 beyond",
+    ),
+    key("max_headers", Kind::Count(10, 1000), Some("100"), "most headers of a request; 431 beyond"),
     key("workers", Kind::Count(1, 64), Some("1"), "threads that serve"),
     key("state_dir", Kind::Path, None, "folder for state"),
     key(

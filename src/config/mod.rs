@@ -57,6 +57,10 @@ pub struct Config {
     pub max_answer_body: usize,
     /// Most bytes of a guarded request's body.
     pub max_request_body: usize,
+    /// Most bytes of a request's head.
+    pub max_head: usize,
+    /// Most headers of a request.
+    pub max_headers: usize,
     /// Time that in-flight requests have after SIGTERM.
     pub drain_timeout: Duration,
     /// Current-thread runtimes that serve.

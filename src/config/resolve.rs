@@ -111,6 +111,8 @@ pub(super) fn resolve(
         connect_timeout: own.duration("connect_timeout")?,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
+        max_head: own.size("max_head")?,
+        max_headers: own.count("max_headers")?,
         drain_timeout: own.duration("drain_timeout")?,
         workers: own.count("workers")?,
         log: log(&own)?,

@@ -12,9 +12,9 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::activity::Busy;
+use super::inlet::gate::Witness;
 use super::tally::Open;
 use super::upstream::{Lease, chain};
-use super::witness::Witness;
 use crate::guard::BodyEnd;
 
 /// Why a streamed body ended before its end; whoever reads it sees a cut connection.

@@ -21,6 +21,7 @@ mod forward;
 mod guarded;
 mod headers;
 mod hint;
+mod inlet;
 mod judging;
 mod listener;
 mod noting;
@@ -36,7 +37,6 @@ mod suspects;
 mod tally;
 mod upgrade;
 mod upstream;
-mod witness;
 mod worker;
 
 use std::io;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::sleep_until;
 
@@ -16,10 +16,11 @@ use super::asked::Asked;
 use super::authenticate::{self, Check, Covered};
 use super::body::{Pulse, RequestBody, ResponseBody, collect};
 use super::headers::Sender;
+use super::inlet::gate::Witness;
+use super::inlet::head::{Framing, Head};
 use super::routing::{self, Plan};
-use super::witness::Witness;
 use super::worker::Worker;
-use super::{alias, guarded, hint, pass, refuse, stream, upgrade};
+use super::{alias, guarded, hint, pass, refuse, stream};
 use crate::config::SignatureMode;
 use crate::config::route::Route;
 use crate::guard::BodyEnd;
@@ -54,13 +55,16 @@ pub(super) async fn handle(
     witness: &Witness,
 ) -> Response<ResponseBody> {
     let start = Instant::now();
-    let response = match refuse::check(&request, witness.has_one_length(&request)) {
-        Ok(()) => dispatch(&worker, peer, request, start, witness).await,
-        Err(refusal) => refusal.into_response(),
+    let head = match witness.verdict() {
+        Ok(head) => head,
+        Err(fault) => return refuse::Refusal::from(fault).into_response(),
     };
-    // Behind a switch no request follows.
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        witness.watch();
+    let mut response = dispatch(&worker, peer, request, head, start, witness).await;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        witness.switch();
+    } else if head.is_websocket {
+        // What the client may have sent behind its handshake is no request (RFC 9931).
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -69,11 +73,12 @@ async fn dispatch(
     worker: &Arc<Worker>,
     peer: SocketAddr,
     mut request: Request<Incoming>,
+    head: Head,
     start: Instant,
     witness: &Witness,
 ) -> Response<ResponseBody> {
     let sender = Sender { ip: peer.ip(), version: request.version() };
-    let wants_websocket = upgrade::is_websocket(&request);
+    let wants_websocket = head.is_websocket;
     let switch = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();
     alias::map(&worker.config, &worker.aliases, &mut parts);
@@ -102,7 +107,7 @@ async fn dispatch(
             claimed(worker, route, plan, inbound, witness).await
         }
         Plan::Recognise if !wants_websocket => {
-            recognised(worker, parts, body, sender, start, witness).await
+            recognised(worker, parts, body, head.framing, sender, start, witness).await
         }
         Plan::Guard(_) | Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
@@ -181,6 +186,7 @@ async fn recognised(
     worker: &Arc<Worker>,
     parts: Parts,
     mut body: Incoming,
+    framing: Framing,
     sender: Sender,
     start: Instant,
     witness: &Witness,
@@ -191,12 +197,13 @@ async fn recognised(
         SignatureMode::Enforce => worker.config.max_request_body.max(MAX_RECOGNISED_FORM),
         SignatureMode::Observe | SignatureMode::Off => MAX_RECOGNISED_FORM,
     };
-    let announced: Option<usize> =
-        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let may_fit = match framing {
+        Framing::Length(length) => length <= limit as u64,
+        Framing::None | Framing::Chunked => true,
+    };
     let reads_form = parts.method == Method::POST
         && routing::is_form(&parts)
-        && (route.signature == SignatureMode::Enforce
-            || announced.is_none_or(|length| length <= limit));
+        && (route.signature == SignatureMode::Enforce || may_fit);
     let mut read = Bytes::new();
     if reads_form {
         let deadline = pin!(sleep_until((start + worker.config.budget).into()));

@@ -21,6 +21,9 @@ use super::attempts::Attempts;
 use super::callback::{self, Background};
 use super::headers::PublicFace;
 use super::hint::Hints;
+use super::inlet::gate::Gate;
+use super::inlet::head::Limits;
+use super::inlet::refused::Refusals;
 use super::listener::{self, Acceptor};
 use super::resigning::KnownForms;
 use super::service;
@@ -28,7 +31,6 @@ use super::spelling::Enforced;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::upstream::Client;
-use super::witness::Witnessed;
 use crate::calls::Calls;
 use crate::calls::queue::Queue;
 use crate::config::Config;
@@ -41,8 +43,11 @@ use crate::telemetry::metrics::Metrics;
 /// common front ends keep theirs idle, so that they close first.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 
-/// Bytes that a connection buffers at most; a larger head is refused with 431.
-const MAX_BUFFER: usize = 64 * 1024;
+/// Bytes that a connection buffers at most beside a head.
+const BUFFER: usize = 64 * 1024;
+
+/// Headers for which the HTTP library has room without being told.
+const LIBRARY_HEADERS: usize = 100;
 
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -67,6 +72,7 @@ pub(super) struct Shared {
     pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
+    pub(super) refusals: Refusals,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
     /// Callbacks that go on after they were acknowledged.
@@ -81,6 +87,7 @@ impl Shared {
         Self {
             config,
             recorder,
+            refusals: Refusals::new(metrics.clone()),
             metrics,
             tally: Arc::default(),
             calls: Arc::default(),
@@ -109,6 +116,7 @@ pub(super) struct Worker {
     pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
+    pub(super) refusals: Refusals,
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
@@ -133,6 +141,7 @@ impl Worker {
             hints,
             suspects,
             forms,
+            refusals,
             aliases,
             attempts,
             background,
@@ -154,6 +163,7 @@ impl Worker {
             aliases,
             suspects,
             forms,
+            refusals,
             attempts,
             background,
             queue,
@@ -192,11 +202,14 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_BUFFER)
+        .max_buf_size(worker.config.max_head + BUFFER)
         .preserve_header_case(true)
         .title_case_headers(true)
         // A client that shuts its writing side down after the request still wants the answer.
         .half_close(true);
+    if worker.config.max_headers > LIBRARY_HEADERS {
+        builder.max_headers(worker.config.max_headers);
+    }
     let crowd = acceptor.crowd();
     let mut stop = pin!(shutdown.raised());
     let mut redelivery = pin!(redeliver(worker));
@@ -242,7 +255,8 @@ async fn connection(
     crowd: &Notify,
 ) {
     let activity = Arc::new(Activity::new());
-    let (stream, witness) = Witnessed::new(stream.into());
+    let limits = Limits { bytes: worker.config.max_head, lines: worker.config.max_headers };
+    let (stream, witness) = Gate::new(stream.into(), limits, worker.refusals.clone());
     let service = service_fn(|request| {
         let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
         let witness = witness.clone();

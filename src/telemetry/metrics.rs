@@ -14,7 +14,9 @@ use prometheus::{
 
 use super::streams::StreamMetrics;
 
-pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
+pub use super::labels::{
+    CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, REFUSED, Told,
+};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -47,6 +49,7 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
+    refused: IntCounterVec,
     resident: IntGauge,
     streams: StreamMetrics,
 }
@@ -190,6 +193,11 @@ impl Metrics {
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
             )?,
+            refused: make.counters(
+                "twiml_guard_refused_total",
+                "Requests that were refused at the door by what is wrong with them.",
+                &["reason"],
+            )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
         };
@@ -230,6 +238,9 @@ impl Metrics {
         }
         for result in ["genuine", "unsigned", "forged"] {
             self.signatures.with_label_values(&[result]);
+        }
+        for reason in REFUSED {
+            self.refused.with_label_values(&[reason]);
         }
         for queue in ["recorder", "store"] {
             self.queued.with_label_values(&[queue]);
@@ -284,6 +295,11 @@ impl Metrics {
     /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
     pub fn signature(&self, result: &'static str) {
         self.signatures.with_label_values(&[result]).inc();
+    }
+
+    /// Counts one request that was refused at the door, for one of [`REFUSED`].
+    pub fn refused(&self, reason: &'static str) {
+        self.refused.with_label_values(&[reason]).inc();
     }
 
     /// Counts one incident that did not fit the queue.

@@ -3,6 +3,7 @@
 mod attempts;
 mod callbacks;
 mod calls;
+mod door;
 mod failures;
 mod forwarding;
 mod guarded;

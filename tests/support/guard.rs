@@ -79,6 +79,8 @@ pub fn config(backend: SocketAddr) -> Config {
         connect_timeout: Duration::from_millis(500),
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
+        max_head: 64 * 1024,
+        max_headers: 100,
         drain_timeout: Duration::from_secs(3),
         workers: 1,
         log: LogConfig { format: None, body: LogBody::None },
