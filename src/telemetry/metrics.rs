@@ -12,11 +12,10 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
+use super::door::DoorMetrics;
 use super::streams::StreamMetrics;
 
-pub use super::labels::{
-    CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, REFUSED, Told,
-};
+pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
 
 /// Upper bounds in seconds, close around Twilio's 15 s.
 const BUCKETS: [f64; 17] = [
@@ -49,7 +48,7 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
-    refused: IntCounterVec,
+    door: DoorMetrics,
     resident: IntGauge,
     streams: StreamMetrics,
 }
@@ -193,12 +192,8 @@ impl Metrics {
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
             )?,
-            refused: make.counters(
-                "twiml_guard_refused_total",
-                "Requests that were refused at the door by what is wrong with them.",
-                &["reason"],
-            )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
+            door: DoorMetrics::new(&make)?,
             streams: StreamMetrics::new(&make)?,
         };
         let started = make.gauge(
@@ -238,9 +233,6 @@ impl Metrics {
         }
         for result in ["genuine", "unsigned", "forged"] {
             self.signatures.with_label_values(&[result]);
-        }
-        for reason in REFUSED {
-            self.refused.with_label_values(&[reason]);
         }
         for queue in ["recorder", "store"] {
             self.queued.with_label_values(&[queue]);
@@ -297,9 +289,9 @@ impl Metrics {
         self.signatures.with_label_values(&[result]).inc();
     }
 
-    /// Counts one request that was refused at the door, for one of [`REFUSED`].
-    pub fn refused(&self, reason: &'static str) {
-        self.refused.with_label_values(&[reason]).inc();
+    /// The instruments of the door.
+    pub fn door(&self) -> &DoorMetrics {
+        &self.door
     }
 
     /// Counts one incident that did not fit the queue.

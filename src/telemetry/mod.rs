@@ -1,5 +1,6 @@
 //! Logs, metrics and their names.
 
+pub mod door;
 pub mod fields;
 #[cfg(test)]
 pub(crate) mod kept;

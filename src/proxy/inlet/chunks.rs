@@ -126,10 +126,9 @@ impl Scanner {
             State::DataReturn if byte == b'\r' => State::DataEnd,
             State::DataReturn => return Err(END),
             State::DataEnd if byte == b'\n' => State::default(),
-            State::DataEnd => return Err(LINE),
             State::Trailer => self.trailers.byte(byte)?,
             State::TrailerEnd if byte == b'\n' => self.trailers.end()?,
-            State::TrailerEnd => return Err(LINE),
+            State::DataEnd | State::TrailerEnd => return Err(LINE),
             State::Over => return Ok(0),
         };
         Ok(taken)

@@ -85,9 +85,9 @@ impl Follower {
                     }
                 }
                 Place::Chunks(scanner) => {
-                    let scanned = scanner.scan(rest);
-                    used += scanned.used;
-                    match scanned.then {
+                    let scan = scanner.scan(rest);
+                    used += scan.used;
+                    match scan.then {
                         Then::More => {}
                         Then::Over => self.place = Place::Head(Reader::default()),
                         Then::Refused(fault) => self.place = Place::Broken(fault),

@@ -79,17 +79,22 @@ pub struct Reader {
     line: usize,
     /// Bytes in which no line's end and no control character was found.
     seen: usize,
-    /// Whether the request line is read.
-    is_begun: bool,
+    /// What the request line says, once it is read.
+    begun: Option<Begun>,
     lines: usize,
-    is_old: bool,
-    is_get: bool,
     /// Where the target's authority is.
     authority: Option<(usize, usize)>,
     host: Option<(usize, usize)>,
     length: Option<u64>,
     is_chunked: bool,
     upgrade: Upgrade,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    is_get: bool,
+    /// HTTP/1.0.
+    is_old: bool,
 }
 
 /// What a WebSocket handshake is recognised by.
@@ -119,7 +124,7 @@ impl Reader {
     }
 
     fn too_large(&self) -> Fault {
-        if self.is_begun {
+        if self.begun.is_some() {
             let why = "the head is larger than max_head allows";
             Fault { status: 431, reason: Reason::TooLarge, why }
         } else {
@@ -133,12 +138,11 @@ impl Reader {
             let start = std::mem::replace(&mut self.line, end + 2);
             self.seen = self.line;
             let line = view.get(start..end).unwrap_or_default();
-            if !self.is_begun {
+            if self.begun.is_none() {
                 if line.is_empty() && start < EMPTY_LINES {
                     continue;
                 }
-                self.request_line(line, start)?;
-                self.is_begun = true;
+                self.begun = Some(self.request_line(line, start)?);
             } else if line.is_empty() {
                 return self.end(view).map(Some);
             } else {
@@ -159,13 +163,11 @@ impl Reader {
         let (content, end) = match memchr(b'\n', fresh) {
             Some(at) => {
                 let content = fresh.get(..at).unwrap_or_default();
-                match content.strip_suffix(b"\r") {
-                    Some(content) => (content, Some(self.seen + at - 1)),
-                    None => {
-                        no_control(content)?;
-                        return Err(syntax("a line ends without a carriage return"));
-                    }
-                }
+                let Some(line) = content.strip_suffix(b"\r") else {
+                    no_control(content)?;
+                    return Err(syntax("a line ends without a carriage return"));
+                };
+                (line, Some(self.seen + at - 1))
             }
             None => (fresh.strip_suffix(b"\r").unwrap_or(fresh), None),
         };
@@ -174,7 +176,7 @@ impl Reader {
         Ok(end)
     }
 
-    fn request_line(&mut self, line: &[u8], start: usize) -> Result<(), Fault> {
+    fn request_line(&mut self, line: &[u8], start: usize) -> Result<Begun, Fault> {
         const LINE: Fault = syntax("expected a request line: method, target and version");
         let method_end = memchr(b' ', line).ok_or(LINE)?;
         let (method, rest) = (&line[..method_end], &line[method_end + 1..]);
@@ -187,7 +189,7 @@ impl Reader {
         }
         let target_end = memchr::memrchr(b' ', rest).ok_or(LINE)?;
         let (target, version) = (&rest[..target_end], &rest[target_end + 1..]);
-        self.is_old = match version {
+        let is_old = match version {
             b"HTTP/1.1" => false,
             b"HTTP/1.0" => true,
             [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', ..] => {
@@ -196,11 +198,14 @@ impl Reader {
             }
             _ => return Err(LINE),
         };
-        self.is_get = method == b"GET";
         let from = start + method_end + 1;
         self.authority = target::check(method, target)?
             .map(|authority| (from + authority.start, from + authority.end));
-        Ok(())
+        Ok(Begun { is_get: method == b"GET", is_old })
+    }
+
+    fn is_old(&self) -> bool {
+        self.begun.is_some_and(|begun| begun.is_old)
     }
 
     fn field(&mut self, line: &[u8], start: usize) -> Result<(), Fault> {
@@ -219,7 +224,7 @@ impl Reader {
                 if self.length.is_some() {
                     return Err(BOTH);
                 }
-                if self.is_old {
+                if self.is_old() {
                     let why = "Transfer-Encoding does not exist in HTTP/1.0";
                     return Err(bad(Reason::Framing, why));
                 }
@@ -266,7 +271,7 @@ impl Reader {
     fn end(&self, view: &[u8]) -> Result<Head, Fault> {
         let at = |(from, to): (usize, usize)| view.get(from..to).unwrap_or_default();
         match (self.host, self.authority) {
-            (None, _) if !self.is_old => {
+            (None, _) if !self.is_old() => {
                 return Err(bad(Reason::Host, "expected a Host header, found none"));
             }
             (Some(host), Some(authority)) if !at(host).eq_ignore_ascii_case(at(authority)) => {
@@ -366,7 +371,7 @@ pub(super) fn is_token(word: &[u8]) -> bool {
 
 /// Refuses the first control character, if there is one. A tab is none.
 pub(super) fn no_control(bytes: &[u8]) -> Result<(), Fault> {
-    let is_control = |b: u8| (b < b' ' && b != b'\t') | (b == 0x7f);
+    let is_control = |b: u8| (b < b' ' && b != b'\t') || b == 0x7f;
     // Without an early end it is done in wide steps.
     if !bytes.iter().fold(false, |found, &b| found | is_control(b)) {
         return Ok(());

@@ -29,7 +29,7 @@ impl Refusals {
 
     /// One more request is refused.
     pub(super) fn note(&self, fault: &Fault) {
-        self.metrics.refused(fault.reason.name());
+        self.metrics.door().refused(fault.reason.name());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let count = told.get_mut(fault.reason as usize).and_then(|told| told.due(Instant::now()));
         drop(told);
@@ -60,7 +60,7 @@ impl Told {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::metrics::REFUSED;
+    use crate::telemetry::labels::REFUSED;
 
     #[test]
     fn a_reason_is_told_of_once_a_minute_with_its_count() {
