@@ -28,3 +28,4 @@ pub mod proxy;
 pub mod shutdown;
 pub mod telemetry;
 pub mod twilio;
+pub mod unix_socket;

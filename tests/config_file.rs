@@ -117,7 +117,7 @@ fn layers_override_each_other_and_say_so() {
     );
     sources.flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
     let loaded = load(&sources).unwrap();
-    assert_eq!(loaded.config.listen.port(), 3);
+    assert_eq!(loaded.config.listen.address().unwrap().port(), 3);
     assert_eq!(loaded.config.ops, OpsListener::Off);
     assert_eq!(loaded.config.public_url.as_deref(), Some("https://pbx.example.com"));
     assert!(loaded.config.default_route.policy.configured().observe);
@@ -192,8 +192,14 @@ fn routes_take_over_what_they_do_not_say() {
         "on_fault = \"fail\"\n[[route]]\npath = \"/a\"\n[[route]]\npath = \"/b\"\non_fault = \"fallback\"\nupstream = \"http://127.0.0.1:7\"\n",
     );
     let [a, b] = loaded.config.routes.as_slice() else { panic!("two routes") };
-    assert_eq!((a.policy.configured().on_fault, a.upstream.port), (OnFault::Fail, 5000));
-    assert_eq!((b.policy.configured().on_fault, b.upstream.port), (OnFault::Fallback, 7));
+    assert_eq!(
+        (a.policy.configured().on_fault, a.upstream.authority().as_str()),
+        (OnFault::Fail, "127.0.0.1:5000")
+    );
+    assert_eq!(
+        (b.policy.configured().on_fault, b.upstream.authority().ends_with(":7")),
+        (OnFault::Fallback, true)
+    );
 }
 
 #[test]
@@ -429,11 +435,17 @@ fn a_file_that_is_no_text_is_a_mistake() {
 #[test]
 fn each_kind_of_mistake_has_its_words() {
     for (text, part) in [
-        ("upstream = \"https://app\"\n", "TLS to the backend is not spoken"),
+        ("upstream = \"ftp://app\"\n", "it begins with http://, https:// or unix:/"),
+        ("upstream = \"unix:app.sock\"\n", "begins with /"),
+        (
+            "upstream = \"https://app\"\nupstream_tls.ca_file = \"/nonexistent\"\n",
+            "expected certificates (PEM)",
+        ),
+        ("upstream_tls.server_name = \"a b\"\n", "expected a host name or an IP address"),
         ("upstream = \"http://app/x\"\n", "a path does not belong here"),
         (
             "listen = \"127.0.0.1\"\n",
-            "expected an address and port like \"127.0.0.1:8080\", found `127.0.0.1`",
+            "expected an address and port like \"127.0.0.1:8080\", or a socket like \"unix:/run/twiml-guard/http.sock\", found `127.0.0.1`",
         ),
         ("observe = \"yes\"\n", "expected true or false, without quotes, found `yes`"),
         ("observe = true\nobserve = false\n", "duplicate key"),

@@ -68,6 +68,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["clap", "hyper"],
     ),
     (
+        "unix_socket",
+        &["admin", "calls", "cli", "config", "guard", "incidents", "probe", "proxy", "twilio"],
+        &["clap", "hyper"],
+    ),
+    (
         "clock",
         &["admin", "calls", "cli", "config", "guard", "incidents", "probe", "proxy", "twilio"],
         &["clap", "hyper"],

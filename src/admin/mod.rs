@@ -4,7 +4,6 @@
 mod api;
 mod ops;
 mod ready;
-mod socket;
 
 pub use api::{Admin, AdminError, AdminHandle, CONTROL, Modes, RouteMode};
 pub use ops::{Ops, OpsError, OpsHandle};

@@ -65,6 +65,12 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     for warning in &config.signatures.warnings {
         tracing::warn!(reason = warning, "an auth token is not kept safe");
     }
+    if config.upstream_tls.as_ref().is_some_and(|tls| tls.is_insecure) {
+        tracing::warn!(
+            reason = "upstream_tls.insecure_skip_verify is set: any certificate of a backend is taken, and whoever sits between can read and answer calls; name the backend's certificate in upstream_tls.ca_file instead",
+            "TLS to backends is not verified"
+        );
+    }
     let metrics = instruments()?;
     metrics.config_loaded();
     let shutdown = Shutdown::of_service()?;
@@ -79,7 +85,8 @@ fn serve(config: Config, self_check: bool) -> Result<(), ServeError> {
     let observe = is_observing(&config);
     tracing::info!(
         listener = "public",
-        server.address = %proxy.local_addr(),
+        server.address = %proxy.listens_on(),
+        tls = proxy.tls().is_some(),
         backend.address = config.default_route.upstream.authority(),
         routes = config.routes.len(),
         observe,

@@ -1,6 +1,10 @@
 //! The table of every key: reading, errors, schema and `config print` all walk it.
 
+mod repeated;
+
 use std::time::Duration;
+
+pub use repeated::{ALIAS, ALIAS_KEYS, CHANGES, NOTIFY, NOTIFY_KEYS, ROUTE, Repeated};
 
 use crate::twilio::{Slot, SlotSetting};
 
@@ -26,6 +30,8 @@ pub enum Kind {
     AddressOrOff,
     /// An address, `unix:/path`, or `off`.
     AddressOrSocket,
+    /// An address, or `unix:/path`.
+    Listen,
     /// A whole number in this range.
     Count(usize, usize),
     /// `13s`, `500ms`, in this range.
@@ -100,7 +106,7 @@ const LONGEST_BUDGET: u64 = 14_500;
 
 /// Keys outside routes, in the order in which they are printed.
 pub static KEYS: &[Key] = &[
-    key("listen", Kind::Address, Some("127.0.0.1:8080"), "where Twilio's requests arrive"),
+    key("listen", Kind::Listen, Some("127.0.0.1:8080"), "where Twilio's requests arrive"),
     key("upstream", Kind::Upstream, Some("http://127.0.0.1:5000"), "the backend"),
     key(
         "public_url",
@@ -119,7 +125,7 @@ pub static KEYS: &[Key] = &[
         "connect_timeout",
         span(10, LONGEST_BUDGET),
         Some("3s"),
-        "time for a TCP connect to the backend",
+        "time for a connection to the backend, TLS included",
     ),
     key(
         "drain_timeout",
@@ -153,6 +159,30 @@ pub static KEYS: &[Key] = &[
     ),
     key("max_headers", Kind::Count(10, 1000), Some("100"), "most headers of a request; 431 beyond"),
     key("workers", Kind::Count(1, 64), Some("1"), "threads that serve"),
+    key(
+        "max_connections",
+        Kind::Count(1, 1_000_000),
+        Some("10000"),
+        "open connections of clients, streams included; fewer where open files are few",
+    ),
+    key(
+        "head_timeout",
+        span(100, 300_000),
+        Some("15s"),
+        "time for a TLS handshake, and for a request's head from its first byte",
+    ),
+    key(
+        "idle_timeout",
+        span(100, 3_600_000),
+        Some("65s"),
+        "time that a connection may wait for its first or next request",
+    ),
+    key(
+        "write_timeout",
+        span(100, 3_600_000),
+        Some("60s"),
+        "time in which a client takes at least 1 KiB of what waits for it",
+    ),
     key("state_dir", Kind::Path, None, "folder for state"),
     key(
         "on_fault",
@@ -223,6 +253,31 @@ pub static KEYS: &[Key] = &[
         Some("1s"),
         "so much audio from the backend is enough",
     ),
+    key(
+        "upstream_tls.ca_file",
+        Kind::File,
+        None,
+        "certificates (PEM) that backends may prove themselves by, besides the system's",
+    ),
+    key(
+        "upstream_tls.server_name",
+        Kind::Text,
+        None,
+        "the name that backends' certificates bear, if it is not their host",
+    ),
+    key(
+        "upstream_tls.insecure_skip_verify",
+        Kind::Flag,
+        Some("false"),
+        "take any certificate of a backend",
+    ),
+    key(
+        "tls.certificate",
+        Kind::File,
+        None,
+        "file with the certificate and its chain (PEM); with it and the key, `listen` speaks TLS",
+    ),
+    key("tls.key", Kind::File, None, "file with the certificate's private key (PEM)"),
     key("ops.listen", Kind::AddressOrOff, Some("127.0.0.1:9900"), "health and metrics"),
     key(
         "admin.listen",
@@ -318,56 +373,6 @@ pub static ROUTE_KEYS: &[Key] = &[
     key("resign", Kind::Flag, None, "as above, for this route"),
     key("callbacks", CALLBACKS, None, "as above, for this route"),
 ];
-
-/// Keys of a `[[notify]]`.
-pub static NOTIFY_KEYS: &[Key] = &[
-    key("url", Kind::SecretUrl, None, "the webhook"),
-    key("url_file", Kind::File, None, "a file that holds the webhook's URL"),
-    key("format", Kind::Word(&["slack", "json"]), Some("slack"), "what is posted"),
-    key("template", Kind::Text, None, "JSON of your own, with {{placeholders}}"),
-    key(
-        "on",
-        Kind::Words(&CHANGES),
-        None,
-        "changes of an outbreak that are told; all if not given",
-    ),
-    key("warnings", Kind::Flag, Some("false"), "tell of what Twilio accepts all the same, too"),
-    key("per_minute", Kind::Count(1, 600), Some("10"), "most messages in a minute"),
-    key("timeout", span(100, 60_000), Some("10s"), "time for one attempt to post"),
-];
-
-/// Keys of an `[[alias]]`.
-pub static ALIAS_KEYS: &[Key] = &[
-    key("from", Kind::Pattern, None, "the path that Twilio asks, `/voice` or `/old/*`"),
-    key(
-        "to",
-        Kind::Pattern,
-        None,
-        "the path that the backend has instead, `/webhook/voice` or `/new/*`",
-    ),
-];
-
-/// What can be told of an outbreak.
-pub const CHANGES: [&str; 4] = ["opened", "reopened", "grew", "closed"];
-
-/// Tables that may stand in the file several times.
-#[derive(Debug, Clone, Copy)]
-pub struct Repeated {
-    /// Their name: `[[name]]`.
-    pub name: &'static str,
-    /// Their keys.
-    pub keys: &'static [Key],
-    /// Keys that each of them has.
-    pub required: &'static [&'static str],
-}
-
-/// `[[route]]`
-pub static ROUTE: Repeated = Repeated { name: "route", keys: ROUTE_KEYS, required: &["path"] };
-/// `[[notify]]`
-pub static NOTIFY: Repeated = Repeated { name: "notify", keys: NOTIFY_KEYS, required: &[] };
-/// `[[alias]]`
-pub static ALIAS: Repeated =
-    Repeated { name: "alias", keys: ALIAS_KEYS, required: &["from", "to"] };
 
 /// The key of this path, outside routes.
 pub fn find(path: &str) -> Option<&'static Key> {

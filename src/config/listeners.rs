@@ -2,16 +2,19 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Upstream;
 use super::error::{ConfigError, Origin};
 use super::layers::{Entries, Entry, Layers, line_of};
+use super::listen::Listen;
 use super::resolve::Values;
+use super::value::Value;
+use super::{Place, Upstream};
 
 /// Reports listeners that take each other's address and backends that are a listener of the guard.
 pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) {
     let own = Values(&layers.entries);
-    let (Some(listen), ops) = (own.address("listen"), own.address("ops.listen")) else { return };
-    if let (Some(ops), Some(entry)) = (ops, layers.entries.get("ops.listen"))
+    // A Unix socket of its own is in nobody's way, but for another one on the same path.
+    let (listen, ops) = (own.address("listen"), own.address("ops.listen"));
+    if let (Some(listen), Some(ops), Some(entry)) = (listen, ops, layers.entries.get("ops.listen"))
         && entry.origin != Origin::Default
         && clash(listen, ops)
     {
@@ -22,7 +25,7 @@ pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) 
     }
     let admin = own.address("admin.listen");
     if let (Some(admin), Some(entry)) = (admin, layers.entries.get("admin.listen")) {
-        let others = [("listen", Some(listen)), ("ops.listen", ops)];
+        let others = [("listen", listen), ("ops.listen", ops)];
         let taken = others.iter().find(|(_, other)| other.is_some_and(|other| clash(admin, other)));
         if let Some((other, _)) = taken {
             let message = format!(
@@ -31,13 +34,23 @@ pub(super) fn check(layers: &Layers, text: &str, errors: &mut Vec<ConfigError>) 
             errors.push(mistake("admin.listen", entry, text, message, "choose another port"));
         }
     }
+    if let (Some(Listen::Unix(own)), Some(entry)) =
+        (own.listen("listen"), layers.entries.get("admin.listen"))
+        && entry.value == Value::Socket(own.clone())
+    {
+        let message = format!(
+            "expected a socket of its own for the admin listener, found `{}`, which is `listen` too",
+            own.display()
+        );
+        errors.push(mistake("admin.listen", entry, text, message, "choose another path"));
+    }
     let mut backend = |entries: &Entries, key: &'static str| {
         let (Some(entry), Some(upstream)) =
             (entries.get("upstream"), Values(entries).upstream("upstream"))
         else {
             return;
         };
-        let own = [Some(listen), admin].into_iter().flatten();
+        let own = [listen, admin].into_iter().flatten();
         for address in own.filter(|address| leads_to(&upstream, *address)) {
             let message = format!(
                 "expected the backend, found the guard itself: `{}` is where it listens (`{address}`)",
@@ -81,13 +94,14 @@ fn clash(one: SocketAddr, other: SocketAddr) -> bool {
 
 /// Whether a connection to this backend certainly arrives at this listener.
 fn leads_to(upstream: &Upstream, listen: SocketAddr) -> bool {
-    if upstream.port != listen.port() {
+    let Place::Tcp { host, port } = &upstream.place else { return false };
+    if *port != listen.port() {
         return false;
     }
-    if upstream.host.eq_ignore_ascii_case("localhost") {
+    if host.eq_ignore_ascii_case("localhost") {
         return listen.ip().is_loopback() || listen.ip().is_unspecified();
     }
-    upstream.host.parse::<IpAddr>().is_ok_and(|address| {
+    host.parse::<IpAddr>().is_ok_and(|address| {
         address == listen.ip() || (listen.ip().is_unspecified() && address.is_loopback())
     })
 }
@@ -109,7 +123,7 @@ mod tests {
             ("app", 8080, "0.0.0.0:8080", false),
             ("10.0.0.7", 8080, "0.0.0.0:8080", false),
         ] {
-            let upstream = Upstream { host: host.to_owned(), port };
+            let upstream = Upstream::tcp(host, port);
             assert_eq!(leads_to(&upstream, listen.parse().unwrap()), leads, "{host} {listen}");
         }
     }

@@ -67,17 +67,35 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigErrors> {
     let found = named
         .clone()
         .or_else(|| Some(sources.cwd.join("config.toml")).filter(|path| path.exists()));
+    let read = found.as_deref().map(std::fs::read_to_string);
+    assemble(sources, named.as_deref(), found, read)
+}
+
+/// The same for a configuration file's text, wherever it comes from; paths in it are seen from
+/// `folder`.
+pub fn load_text(sources: &Sources, folder: &Path, text: String) -> Result<Loaded, ConfigErrors> {
+    let file = folder.join("config.toml");
+    assemble(sources, Some(&file), Some(file.clone()), Some(Ok(text)))
+}
+
+/// Lays the layers over each other: defaults, file, environment, flags.
+fn assemble(
+    sources: &Sources,
+    named: Option<&Path>,
+    found: Option<PathBuf>,
+    read: Option<std::io::Result<String>>,
+) -> Result<Loaded, ConfigErrors> {
     let mut layers = Layers::default();
     layers.defaults();
     let mut text = String::new();
-    if let Some(path) = &found {
-        match std::fs::read_to_string(path) {
+    if let (Some(path), Some(read)) = (&found, read) {
+        match read {
             Ok(read) => {
                 layers.file(&read, path.parent().unwrap_or(Path::new(".")));
                 text = read;
             }
             Err(error) => layers.errors.push(ConfigError {
-                origin: match (&sources.flags.config, &named) {
+                origin: match (&sources.flags.config, named) {
                     (Some(_), _) => Origin::Flag("--config"),
                     (None, Some(_)) => Origin::Variable("TWIML_GUARD_CONFIG".to_owned()),
                     (None, None) => Origin::Default,

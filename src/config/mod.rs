@@ -2,11 +2,13 @@
 
 mod admin;
 pub mod alias;
+mod clients;
 pub mod error;
 mod fallbacks;
 pub mod keys;
 mod languages;
 pub mod layers;
+mod listen;
 mod listeners;
 mod load;
 mod networks;
@@ -18,18 +20,26 @@ mod schema;
 mod secret;
 mod signature;
 mod template;
+pub mod tls;
 pub mod tokens;
+mod upstream;
+mod upstream_tls;
 mod url;
 pub mod value;
 
 pub use admin::{AdminListener, TokenError, read_token};
+pub use clients::Clients;
 pub use error::ConfigErrors;
-pub use load::{Flags, Loaded, Sources, load};
+pub use listen::Listen;
+pub use load::{Flags, Loaded, Sources, load, load_text};
 pub use networks::Network;
 pub use schema::schema;
 pub use secret::Secret;
 pub use signature::{SignatureMode, Signatures};
 pub use template::Template;
+pub use tls::TlsFiles;
+pub use upstream::{Place, Upstream};
+pub use upstream_tls::UpstreamTls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -44,15 +54,21 @@ use route::Route;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where Twilio's requests arrive.
-    pub listen: SocketAddr,
+    pub listen: Listen,
+    /// What `listen` identifies itself with, where it speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// How many clients there may be, and how slow they may be.
+    pub clients: Clients,
     /// The ops listener.
     pub ops: OpsListener,
     /// The admin listener.
     pub admin: AdminListener,
     /// Time for one webhook in all, connect included.
     pub budget: Duration,
-    /// Time for a TCP connect to the backend.
+    /// Time for a connection to the backend, TLS included.
     pub connect_timeout: Duration,
+    /// What TLS with backends needs, where it is spoken.
+    pub upstream_tls: Option<UpstreamTls>,
     /// Most bytes of a guarded answer's body, as received.
     pub max_answer_body: usize,
     /// Most bytes of a guarded request's body.
@@ -150,35 +166,6 @@ pub enum OpsListener {
     Default(SocketAddr),
     /// A configured address: if it is taken, that is an error.
     Configured(SocketAddr),
-}
-
-/// Where a route's requests go.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Upstream {
-    /// Host name or IP address, without brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-}
-
-impl Upstream {
-    /// `host:port`, lower case, IPv6 in brackets.
-    pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host.to_ascii_lowercase(), self.port)
-        }
-    }
-}
-
-impl std::str::FromStr for Upstream {
-    type Err = &'static str;
-
-    /// From `http://host:port`; the error says what is wrong with it.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        url::upstream(text)
-    }
 }
 
 /// A policy shared by the requests of a route.

@@ -11,16 +11,20 @@ use sha2::{Digest as _, Sha256};
 
 use super::admin;
 use super::alias;
+use super::clients;
 use super::error::{ConfigError, Origin};
 use super::fallbacks::{self, Leads};
 use super::languages;
 use super::layers::{Entries, Layers, line_of};
+use super::listen::Listen;
 use super::listeners;
 use super::notify;
 use super::otlp::Otlp;
 use super::route::{Callbacks, PathPattern, Policies, Route};
 use super::secret::Secret;
 use super::signature::{self, SignatureMode};
+use super::tls;
+use super::upstream_tls;
 use super::value::Value;
 use super::{
     Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
@@ -103,12 +107,18 @@ pub(super) fn resolve(
     listeners::check(layers, text, &mut errors);
     callbacks_need_a_folder(layers, text, &mut errors);
     let notify = notify::resolve(layers, text, &mut errors);
+    let speaks_tls =
+        default_route.upstream.tls || routes.iter().any(|(route, _)| route.upstream.tls);
+    let upstream_tls = upstream_tls::resolve(layers, text, speaks_tls, &mut errors);
     let config = Config {
-        listen: own.address("listen")?,
+        listen: own.listen("listen")?,
+        tls: tls::resolve(layers, text, &mut errors),
+        clients: clients::resolve(&own)?,
         ops,
         admin,
         budget: own.duration("budget")?,
         connect_timeout: own.duration("connect_timeout")?,
+        upstream_tls,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
         max_head: own.size("max_head")?,
@@ -238,7 +248,7 @@ fn policy(base: Policy, own: &Values<'_>, upstream: &Upstream) -> Policy {
         }),
         resign: own.flag("resign").unwrap_or(base.resign),
         slow_after: own.duration("slow_after").unwrap_or(base.slow_after),
-        upstream_authority: upstream.authority(),
+        upstream_authority: upstream.host_header(),
         ..base
     }
 }
@@ -322,6 +332,14 @@ macro_rules! typed {
 }
 
 impl Values<'_> {
+    pub(super) fn listen(&self, key: &str) -> Option<Listen> {
+        match &self.0.get(key)?.value {
+            Value::Address(address) => Some(Listen::Tcp(*address)),
+            Value::Socket(path) => Some(Listen::Unix(path.clone())),
+            _ => None,
+        }
+    }
+
     typed! {
         address -> std::net::SocketAddr: Address,
         count -> usize: Count,

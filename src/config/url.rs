@@ -1,6 +1,4 @@
-//! URLs in the configuration: of backends, of the guard seen from outside.
-
-use super::Upstream;
+//! URLs in the configuration: of webhooks, of the guard seen from outside.
 
 /// The text with what stands between `://` and `@` of one URL starred out, byte for byte, so that
 /// places in it stay true.
@@ -18,39 +16,6 @@ pub(super) fn without_credentials(text: &str) -> String {
     }
     shown.push_str(rest);
     shown
-}
-
-/// Host and port of a backend; `Err` says what is wrong with it.
-pub(super) fn upstream(text: &str) -> Result<Upstream, &'static str> {
-    let Some(rest) = text.strip_prefix("http://") else {
-        return Err(if text.starts_with("https://") {
-            "TLS to the backend is not spoken; put the guard on the backend's machine, or a TLS tunnel between"
-        } else {
-            "it begins with http://"
-        });
-    };
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    if authority.contains(['/', '?', '#']) {
-        return Err("a path does not belong here: requests keep their own");
-    }
-    if authority.contains('@') {
-        return Err("credentials do not belong here");
-    }
-    let parsed: http::uri::Authority =
-        authority.parse().map_err(|_| "host and port are not readable")?;
-    let host = parsed.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-    if host.is_empty() {
-        return Err("the host is missing");
-    }
-    let port = match authority.rsplit_once(':') {
-        Some((_, port)) if !port.contains(']') => port
-            .parse()
-            .ok()
-            .filter(|&port| port != 0)
-            .ok_or("the port is not a number from 1 to 65535")?,
-        _ => 80,
-    };
-    Ok(Upstream { host, port })
 }
 
 /// Scheme and authority, no slash at the end.

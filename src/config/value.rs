@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Upstream;
 use super::keys::Kind;
 use super::secret::Secret;
-use super::url::{public_url, upstream, webhook, without_credentials};
+use super::url::{public_url, webhook, without_credentials};
 
 /// A value as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Value {
             Self::Size(size) => quoted(&write_size(*size)),
             Self::Socket(path) => quoted(&format!("unix:{}", path.to_string_lossy())),
             Self::Text(text) => quoted(text),
-            Self::Upstream(upstream) => quoted(&format!("http://{}", upstream.authority())),
+            Self::Upstream(upstream) => quoted(&upstream.to_string()),
         }
     }
 }
@@ -131,10 +131,10 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
     let fault = || expected(&describe(kind));
     match kind {
         Kind::AddressOrOff | Kind::AddressOrSocket if text == "off" => Ok(Value::Off),
-        Kind::AddressOrSocket if text.starts_with("unix:") => {
+        Kind::AddressOrSocket | Kind::Listen if text.starts_with("unix:") => {
             socket(&text).map(Value::Socket).ok_or_else(fault)
         }
-        Kind::Address | Kind::AddressOrOff | Kind::AddressOrSocket => {
+        Kind::Address | Kind::AddressOrOff | Kind::AddressOrSocket | Kind::Listen => {
             address(&text).map(Value::Address).ok_or_else(fault)
         }
         Kind::Duration(min, max) => match duration(&text) {
@@ -153,7 +153,7 @@ pub fn read(kind: Kind, raw: &Raw) -> Result<Value, String> {
             }
         }
         Kind::Upstream => {
-            upstream(&text).map(Value::Upstream).map_err(|why| format!("{}: {why}", fault()))
+            text.parse().map(Value::Upstream).map_err(|why| format!("{}: {why}", fault()))
         }
         Kind::PublicUrl => public_url(&text).map(Value::Text).ok_or_else(fault),
         Kind::Method => {
@@ -192,6 +192,9 @@ pub fn describe(kind: Kind) -> String {
         Kind::AddressOrOff => "an address and port like \"127.0.0.1:9900\", or \"off\"".to_owned(),
         Kind::AddressOrSocket => {
             "an address and port like \"127.0.0.1:9901\", a socket like \"unix:/run/twiml-guard/admin.sock\", or \"off\"".to_owned()
+        }
+        Kind::Listen => {
+            "an address and port like \"127.0.0.1:8080\", or a socket like \"unix:/run/twiml-guard/http.sock\"".to_owned()
         }
         Kind::Count(min, max) => format!("a whole number from {min} to {max}"),
         Kind::Duration(min, max) => {
@@ -236,7 +239,7 @@ fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }
 
-fn address(text: &str) -> Option<SocketAddr> {
+pub(super) fn address(text: &str) -> Option<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
@@ -246,7 +249,7 @@ fn address(text: &str) -> Option<SocketAddr> {
 }
 
 /// `unix:` and an absolute path; the system takes about 100 bytes of one.
-fn socket(text: &str) -> Option<PathBuf> {
+pub(super) fn socket(text: &str) -> Option<PathBuf> {
     let path = text.strip_prefix("unix:")?;
     let fits = path.len() <= 100 && !path.chars().any(char::is_control);
     let names_a_file = path.starts_with('/') && !path.ends_with('/');
@@ -366,7 +369,7 @@ mod tests {
     fn upstreams_are_host_and_port() {
         assert_eq!(
             ok(Kind::Upstream, "http://app:5000/"),
-            Value::Upstream(Upstream { host: "app".to_owned(), port: 5000 })
+            Value::Upstream(Upstream::tcp("app", 5000))
         );
         assert_eq!(ok(Kind::Upstream, "http://[::1]:80").written(), "\"http://[::1]:80\"");
         assert_eq!(ok(Kind::Upstream, "http://app").written(), "\"http://app:80\"");

@@ -193,7 +193,7 @@ impl Sample {
             name: self.route,
             method: None,
             slot: SlotSetting::Auto,
-            upstream: Upstream { host: "127.0.0.1".to_owned(), port: 9 },
+            upstream: Upstream::tcp("127.0.0.1", 9),
             signature: crate::config::SignatureMode::Off,
             policy: Policies::new(self.policy),
         };

@@ -12,7 +12,7 @@ use super::alias;
 use super::asked::Asked;
 use super::authenticate::Check;
 use super::exchange::{Gathered, exchange};
-use super::headers::Sender;
+use super::headers::Peer;
 use super::judging;
 use super::service::{Inbound, InboundBody};
 use super::worker::{Shared, Worker};
@@ -45,7 +45,8 @@ impl Again {
     ) -> Option<(Exchange, Judgement)> {
         let (mut parts, body) = request.into_parts();
         alias::map(&self.0.config, &self.0.aliases, &mut parts);
-        let sender = Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 };
+        let sender = Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
+            .sender(Version::HTTP_11);
         let inbound = Inbound {
             parts,
             body: InboundBody::Read(body),

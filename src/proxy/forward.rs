@@ -152,7 +152,7 @@ fn resigned(mut headers: HeaderMap, signer: &Signer, url: &str) -> HeaderMap {
 /// A request of HTTP/1.0 may come without Host; HTTP/1.1 to the backend may not.
 pub(super) fn set_missing_host(headers: &mut HeaderMap, upstream: &Upstream) {
     if !headers.contains_key(HOST)
-        && let Ok(host) = HeaderValue::try_from(upstream.authority())
+        && let Ok(host) = HeaderValue::try_from(upstream.host_header())
     {
         headers.insert(HOST, host);
     }

@@ -1,6 +1,6 @@
 //! Which headers go on, and which are added.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
@@ -78,13 +78,57 @@ pub(super) fn tokens<'a>(
         .filter(|token| !token.is_empty())
 }
 
+/// Whom a connection comes from, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Peer {
+    /// The client's address; none on a Unix socket.
+    pub(super) ip: Option<IpAddr>,
+    /// Whether it speaks TLS with us.
+    pub(super) is_tls: bool,
+}
+
+impl Peer {
+    /// Who sent a request of this version.
+    pub(super) fn sender(self, version: Version) -> Sender {
+        let ip = self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        Sender { ip, version, has_address: self.ip.is_some(), is_tls: self.is_tls }
+    }
+
+    /// As it is kept on disk: `203.0.113.9`, `tls 203.0.113.9`, `unix`.
+    pub(super) fn written(self) -> String {
+        let tls = if self.is_tls { "tls " } else { "" };
+        let ip = self.ip.map_or_else(|| "unix".to_owned(), |ip| ip.to_string());
+        format!("{tls}{ip}")
+    }
+
+    /// From what was kept.
+    pub(super) fn read(written: &str) -> Self {
+        let (is_tls, ip) = match written.strip_prefix("tls ") {
+            Some(ip) => (true, ip),
+            None => (false, written),
+        };
+        Self { ip: ip.parse().ok(), is_tls }
+    }
+}
+
 /// Who sent a request, and how it arrived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender {
-    /// The peer of the connection.
+    /// The peer of the connection; this machine for one on a Unix socket.
     pub(super) ip: IpAddr,
     /// The request's version.
     pub(super) version: Version,
+    /// Whether the peer has an address that can be told to the backend.
+    pub(super) has_address: bool,
+    /// Whether it came over TLS.
+    pub(super) is_tls: bool,
+}
+
+impl Sender {
+    /// Whom its connection comes from.
+    pub(super) fn peer(self) -> Peer {
+        Peer { ip: self.has_address.then_some(self.ip), is_tls: self.is_tls }
+    }
 }
 
 /// The guard's public face, as the backend is told of it.
@@ -115,8 +159,11 @@ impl PublicFace {
             headers.insert(TE, HeaderValue::from_static("trailers"));
             headers.insert(CONNECTION, HeaderValue::from_static("TE"));
         }
-        self.set_origin(&mut headers, sender.ip);
-        append_to_list(&mut headers, FORWARDED_FOR, &sender.ip.to_canonical().to_string());
+        self.set_origin(&mut headers, sender);
+        // Behind a Unix socket is a front end on this machine, which says itself whom it serves.
+        if sender.has_address {
+            append_to_list(&mut headers, FORWARDED_FOR, &sender.ip.to_canonical().to_string());
+        }
         let version = if sender.version == Version::HTTP_10 { "1.0" } else { "1.1" };
         append_to_list(&mut headers, VIA, &format!("{version} twiml-guard"));
         headers
@@ -124,15 +171,17 @@ impl PublicFace {
 
     /// X-Forwarded-Proto and -Host: the public URL's; else as a near peer (a TLS front end) or a
     /// configured one says, for the backend alone to believe; else what we see ourselves.
-    fn set_origin(&self, headers: &mut HeaderMap, peer: IpAddr) {
+    fn set_origin(&self, headers: &mut HeaderMap, sender: Sender) {
         if let Some((scheme, authority)) = &self.own {
             headers.insert(FORWARDED_PROTO, scheme.clone());
             headers.insert(FORWARDED_HOST, authority.clone());
             return;
         }
+        let peer = sender.ip;
         let is_near = is_near(peer) || self.trusted.iter().any(|own| own.contains(peer));
         if !is_near || !headers.contains_key(FORWARDED_PROTO) {
-            headers.insert(FORWARDED_PROTO, HeaderValue::from_static("http"));
+            let scheme = if sender.is_tls { "https" } else { "http" };
+            headers.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
         }
         if (!is_near || !headers.contains_key(FORWARDED_HOST))
             && let Some(host) = headers.get(HOST).cloned()
@@ -239,7 +288,37 @@ mod tests {
     }
 
     fn sender(ip: &str) -> Sender {
-        Sender { ip: ip.parse().unwrap(), version: Version::HTTP_11 }
+        Peer { ip: Some(ip.parse().unwrap()), is_tls: false }.sender(Version::HTTP_11)
+    }
+
+    #[test]
+    fn a_peer_is_read_as_it_was_written() {
+        for ip in [None, Some("203.0.113.9".parse().unwrap()), Some("::1".parse().unwrap())] {
+            for is_tls in [false, true] {
+                let peer = Peer { ip, is_tls };
+                assert_eq!(Peer::read(&peer.sender(Version::HTTP_11).peer().written()), peer);
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_over_tls_came_by_https_and_a_unix_socket_has_no_address() {
+        let face = PublicFace::new(None, &[]);
+        let tls = Peer { ip: Some("203.0.113.9".parse().unwrap()), is_tls: true };
+        let claims = map(&[("host", "pbx"), ("x-forwarded-proto", "ftp")]);
+        let told = face.forward(claims.clone(), tls.sender(Version::HTTP_11));
+        assert_eq!(told["x-forwarded-proto"], "https");
+        let unix = Peer { ip: None, is_tls: false };
+        let told = face.forward(map(&[("host", "pbx")]), unix.sender(Version::HTTP_11));
+        assert!(!told.contains_key("x-forwarded-for") && told["x-forwarded-proto"] == "http");
+        let claims = map(&[
+            ("host", "pbx"),
+            ("x-forwarded-for", "203.0.113.7"),
+            ("x-forwarded-proto", "https"),
+        ]);
+        let told = face.forward(claims, unix.sender(Version::HTTP_11));
+        assert_eq!(told["x-forwarded-for"], "203.0.113.7");
+        assert_eq!(told["x-forwarded-proto"], "https");
     }
 
     #[test]

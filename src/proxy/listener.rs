@@ -2,16 +2,21 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::Duration;
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-/// Open client connections of all workers together; beyond, new ones wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 10_000;
+use super::deadlines::Deadlines;
+use super::headers::Peer;
+use super::socket::Bare;
+use crate::config::Listen;
+use crate::unix_socket::{SocketError, SocketFile, UnixSocket};
 
 /// Open files that are not for connections: listeners, logs, state, runtimes.
 const OTHER_FILES: usize = 64;
@@ -23,11 +28,63 @@ const BACKLOG: i32 = 1_024;
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Pause after an accept that failed, doubled up to the last.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LAST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Who may connect to a Unix socket: its user and its group.
+const SOCKET_MODE: u32 = 0o660;
+
+/// A client that vanished is found out after a minute of silence and four unanswered questions.
+const KEEPALIVE_AFTER: Duration = Duration::from_mins(1);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
+const KEEPALIVE_RETRIES: u32 = 4;
+
+/// Bytes of an answer that the system holds unsent, so that it shows how fast a client takes it.
+const UNSENT: u32 = 128 * 1024;
+
+/// What is listened on; shared by duplicates.
+#[derive(Debug)]
+pub(super) enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// A listener, what it listens on exactly, and the file that has to outlive it.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) listener: Listener,
+    pub(super) at: Listen,
+    pub(super) file: Option<SocketFile>,
+}
+
+/// Why there is no listener.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Address(SocketAddr, io::Error),
+    Socket(SocketError),
+}
 
 /// Binds the public address.
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(listen: &Listen) -> Result<Bound, Failed> {
+    match listen {
+        Listen::Tcp(address) => {
+            let failed = |error| Failed::Address(*address, error);
+            let listener = bind_tcp(*address).map_err(failed)?;
+            let at = Listen::Tcp(listener.local_addr().map_err(failed)?);
+            Ok(Bound { listener: Listener::Tcp(listener), at, file: None })
+        }
+        Listen::Unix(path) => {
+            let socket = UnixSocket::bind(path, SOCKET_MODE).map_err(Failed::Socket)?;
+            let (listener, file) = socket.into_parts();
+            listener
+                .set_nonblocking(true)
+                .map_err(|source| Failed::Socket(SocketError::Io { path: path.clone(), source }))?;
+            Ok(Bound { listener: Listener::Unix(listener), at: listen.clone(), file: Some(file) })
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A restart must not wait for old connections to time out. Not SO_REUSEPORT: a second guard
     // on the same address has to fail, not to take half of the calls.
@@ -38,11 +95,30 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// How many client connections may be open: each may need a second one, to the backend, and a
-/// webhook must never fail because idle clients hold every file that may be open.
-pub(super) fn max_connections() -> usize {
+impl Listener {
+    /// Another handle on the same listener.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(Self::Tcp),
+            Self::Unix(listener) => listener.try_clone().map(Self::Unix),
+        }
+    }
+
+    fn into_tokio(self) -> io::Result<Accepting> {
+        match self {
+            Self::Tcp(listener) => tokio::net::TcpListener::from_std(listener).map(Accepting::Tcp),
+            Self::Unix(listener) => {
+                tokio::net::UnixListener::from_std(listener).map(Accepting::Unix)
+            }
+        }
+    }
+}
+
+/// How many client connections may be open, of `wanted`: each may need a second one, to the
+/// backend, and a webhook must never fail because idle clients hold every file that may be open.
+pub(super) fn max_connections(wanted: usize) -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    MAX_CONNECTIONS.min(share_of(open_files(&limits).unwrap_or(usize::MAX)))
+    wanted.min(share_of(open_files(&limits).unwrap_or(usize::MAX)))
 }
 
 fn share_of(files: usize) -> usize {
@@ -55,29 +131,101 @@ fn open_files(limits: &str) -> Option<usize> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+#[derive(Debug)]
+enum Accepting {
+    Tcp(tokio::net::TcpListener),
+    Unix(tokio::net::UnixListener),
+}
+
+impl Accepting {
+    async fn accept(&self) -> io::Result<(Bare, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                prepare(&stream);
+                Ok((Bare::Tcp(stream), Some(peer)))
+            }
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Bare::Unix(stream), None))
+            }
+        }
+    }
+}
+
+/// What the system refuses of this only makes the connection slower, or slower to be given up.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY)
+        .with_retries(KEEPALIVE_RETRIES);
+    let _ = socket.set_tcp_keepalive(&keepalive);
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
+}
+
+/// The time in which nothing could be accepted, told once at its beginning and once at its end;
+/// shared by the workers.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    is_on: AtomicBool,
+    so_far: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Outage {
+    fn failed(&self, error: &io::Error) {
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_on.store(true, Relaxed);
+        let (_, attempts) = so_far.get_or_insert_with(|| {
+            tracing::warn!(
+                %error,
+                "no connection can be accepted; retrying (out of open files? raise the limit)"
+            );
+            (Instant::now(), 0)
+        });
+        *attempts += 1;
+    }
+
+    fn worked(&self) {
+        if !self.is_on.load(Relaxed) {
+            return;
+        }
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_on.store(false, Relaxed);
+        if let Some((since, attempts)) = so_far.take() {
+            let lasted_ms = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(attempts, lasted_ms, "connections are accepted again");
+        }
+    }
+}
+
 /// Accepts connections, never more than its share, and rests when the system has no more to give.
 #[derive(Debug)]
 pub(super) struct Acceptor {
-    listener: tokio::net::TcpListener,
+    listener: Accepting,
     permits: Arc<Semaphore>,
-    crowd: Arc<Notify>,
+    deadlines: Arc<Deadlines>,
+    outage: Arc<Outage>,
     pause: Duration,
 }
 
 impl Acceptor {
-    /// Holds at most `connections` open; needs a runtime.
-    pub(super) fn new(listener: TcpListener, connections: usize) -> io::Result<Self> {
+    /// Holds at most `connections` open; needs a runtime. Those in `deadlines` make room for
+    /// others when it has no more.
+    pub(super) fn new(
+        listener: Listener,
+        connections: usize,
+        deadlines: Arc<Deadlines>,
+        outage: Arc<Outage>,
+    ) -> io::Result<Self> {
         Ok(Self {
-            listener: tokio::net::TcpListener::from_std(listener)?,
+            listener: listener.into_tokio()?,
             permits: Arc::new(Semaphore::new(connections.max(1))),
-            crowd: Arc::default(),
+            deadlines,
+            outage,
             pause: FIRST_PAUSE,
         })
-    }
-
-    /// Notified when every connection is taken: whoever is idle makes room then.
-    pub(super) fn crowd(&self) -> Arc<Notify> {
-        Arc::clone(&self.crowd)
     }
 
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
@@ -85,7 +233,7 @@ impl Acceptor {
             return Some(permit);
         }
         loop {
-            self.crowd.notify_waiters();
+            self.deadlines.make_room();
             let permit = Arc::clone(&self.permits).acquire_owned();
             if let Ok(permit) = timeout(ASK_AGAIN, permit).await {
                 return permit.ok();
@@ -93,8 +241,8 @@ impl Acceptor {
         }
     }
 
-    /// The next connection, with TCP_NODELAY, and the permit to be held while it is open.
-    pub(super) async fn accept(&mut self) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+    /// The next connection, whom it is from, and the permit to be held while it is open.
+    pub(super) async fn accept(&mut self) -> (Bare, Peer, OwnedSemaphorePermit) {
         loop {
             let Some(permit) = self.permit().await else {
                 // Nobody closes the semaphore.
@@ -104,18 +252,14 @@ impl Acceptor {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     self.pause = FIRST_PAUSE;
-                    let _ = stream.set_nodelay(true);
-                    return (stream, peer, permit);
+                    self.outage.worked();
+                    let ip = peer.map(|peer| peer.ip());
+                    return (stream, Peer { ip, is_tls: false }, permit);
                 }
                 // The client left before it was accepted.
                 Err(error) if is_of_one_client(&error) => {}
                 Err(error) => {
-                    if self.pause == FIRST_PAUSE {
-                        tracing::warn!(
-                            %error,
-                            "no connection can be accepted; retrying (out of open files? raise the limit)"
-                        );
-                    }
+                    self.outage.failed(&error);
                     drop(permit);
                     sleep(self.pause).await;
                     self.pause = (self.pause * 2).min(LAST_PAUSE);

@@ -15,6 +15,7 @@ mod attempts;
 mod authenticate;
 mod body;
 mod callback;
+mod deadlines;
 mod deliver;
 mod exchange;
 mod forward;
@@ -25,6 +26,7 @@ mod inlet;
 mod judging;
 mod listener;
 mod noting;
+mod paced;
 mod pass;
 mod refuse;
 mod resigning;
@@ -35,29 +37,33 @@ mod spelling;
 mod stream;
 mod suspects;
 mod tally;
+mod tls_in;
 mod upgrade;
 mod upstream;
 mod worker;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::{self, Runtime};
 
-use self::worker::Shared;
+use self::listener::{Bound, Failed, Outage};
+use self::worker::{Door, Shared};
 use crate::calls::Calls;
 use crate::calls::queue::{FILE, Queue};
-use crate::config::Config;
 use crate::config::route::Callbacks;
+use crate::config::{Config, Listen};
 use crate::incidents::recorder::Recorder;
 use crate::incidents::timeline::Live;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
+use crate::unix_socket::{SocketError, SocketFile};
 
 pub use self::again::Again;
 pub use self::tally::Summary;
+pub use self::tls_in::{TlsIn, TlsInError};
 
 /// Time for the queue of callbacks to be closed.
 const CLOSE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -65,8 +71,10 @@ const CLOSE: std::time::Duration = std::time::Duration::from_secs(2);
 /// The proxy, bound to its address and not yet serving.
 #[derive(Debug)]
 pub struct Proxy {
-    address: SocketAddr,
-    workers: Vec<(Runtime, TcpListener)>,
+    at: Listen,
+    file: Option<SocketFile>,
+    tls: Option<TlsIn>,
+    workers: Vec<(Runtime, Door)>,
     shared: Shared,
 }
 
@@ -81,6 +89,12 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The Unix socket can't be listened on.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// There is nothing to speak TLS with.
+    #[error(transparent)]
+    Tls(#[from] TlsInError),
     /// A serving thread can't be set up.
     #[error(
         "can't set up a worker: {0}; lower `workers`, or raise the limits of open files and threads"
@@ -103,6 +117,15 @@ fn advice(error: &io::Error) -> String {
     }
 }
 
+impl From<Failed> for BindError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Address(address, source) => Self::Listen { address, source },
+            Failed::Socket(error) => Self::Socket(error),
+        }
+    }
+}
+
 impl Proxy {
     /// Binds the public address; connections wait until [`Proxy::run`].
     pub fn bind(
@@ -110,19 +133,20 @@ impl Proxy {
         recorder: Recorder,
         metrics: Metrics,
     ) -> Result<Self, BindError> {
-        let listen = |source| BindError::Listen { address: config.listen, source };
-        let listener = listener::bind(config.listen).map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
+        let tls = config.tls.as_ref().map(TlsIn::new).transpose()?;
+        let Bound { listener, at, file } = listener::bind(&config.listen)?;
+        let outage = Arc::<Outage>::default();
         let workers = (0..config.workers.max(1))
             .map(|_| {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-                Ok((runtime, listener.try_clone()?))
+                let listener = listener.try_clone()?;
+                Ok((runtime, Door { listener, tls: tls.clone(), outage: Arc::clone(&outage) }))
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;
         let mut shared = Shared::new(config, recorder, metrics);
         shared.queue = queue(&shared).map_err(BindError::Worker)?;
-        Ok(Self { address, workers, shared })
+        Ok(Self { at, file, tls, workers, shared })
     }
 
     /// What is known of calls and URLs.
@@ -131,8 +155,20 @@ impl Proxy {
     }
 
     /// The address that is listened on; the port is the real one where 0 was configured.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
+    ///
+    /// `None` where it is a Unix socket.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.at.address()
+    }
+
+    /// What is listened on.
+    pub fn listens_on(&self) -> &Listen {
+        &self.at
+    }
+
+    /// TLS of the public listener, where it speaks it.
+    pub fn tls(&self) -> Option<&TlsIn> {
+        self.tls.as_ref()
     }
 
     /// What it remembers of calls and messages.
@@ -145,20 +181,21 @@ impl Proxy {
     /// is over. Blocks, and must not be called from within a runtime.
     #[allow(clippy::needless_pass_by_value)] // one clone fewer to think of for the caller
     pub fn run(self, shutdown: Shutdown) -> Summary {
-        let Self { workers, shared, .. } = self;
+        let Self { workers, shared, file, .. } = self;
         let tally = Arc::clone(&shared.tally);
         let queue = shared.queue.clone();
         thread::scope(|scope| {
-            for (n, (runtime, listener)) in workers.into_iter().enumerate() {
+            for (n, (runtime, door)) in workers.into_iter().enumerate() {
                 let (shared, shutdown) = (shared.clone(), shutdown.clone());
                 let started = thread::Builder::new()
                     .name(format!("worker-{n}"))
-                    .spawn_scoped(scope, move || worker::run(runtime, listener, shared, &shutdown));
+                    .spawn_scoped(scope, move || worker::run(runtime, door, shared, &shutdown));
                 if let Err(error) = started {
                     tracing::error!(%error, "a worker could not be started; the others serve on");
                 }
             }
         });
+        drop(file);
         if let Some(queue) = queue {
             queue.finish(CLOSE);
         }

@@ -1,6 +1,5 @@
 //! One request, from its head to the answer.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +14,7 @@ use tokio::time::sleep_until;
 use super::asked::Asked;
 use super::authenticate::{self, Check, Covered};
 use super::body::{Pulse, RequestBody, ResponseBody, collect};
-use super::headers::Sender;
+use super::headers::{Peer, Sender};
 use super::inlet::gate::Witness;
 use super::inlet::head::{Framing, Head};
 use super::routing::{self, Plan};
@@ -50,7 +49,7 @@ pub(super) enum InboundBody {
 /// Answers a request, whatever it is.
 pub(super) async fn handle(
     worker: Arc<Worker>,
-    peer: SocketAddr,
+    peer: Peer,
     request: Request<Incoming>,
     witness: &Witness,
 ) -> Response<ResponseBody> {
@@ -71,13 +70,13 @@ pub(super) async fn handle(
 
 async fn dispatch(
     worker: &Arc<Worker>,
-    peer: SocketAddr,
+    peer: Peer,
     mut request: Request<Incoming>,
     head: Head,
     start: Instant,
     witness: &Witness,
 ) -> Response<ResponseBody> {
-    let sender = Sender { ip: peer.ip(), version: request.version() };
+    let sender = peer.sender(request.version());
     let wants_websocket = head.is_websocket;
     let switch = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();

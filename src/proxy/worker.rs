@@ -1,36 +1,38 @@
 //! One serving thread: a current-thread runtime, its connections and its way to the backends.
 
 use std::convert::Infallible;
-use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
-use tokio::sync::Notify;
-use tokio::time::{interval, sleep, timeout};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::activity::{Activity, Busy};
+use super::activity::{Busy, TICK};
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
-use super::headers::PublicFace;
+use super::deadlines::Deadlines;
+use super::headers::{Peer, PublicFace};
 use super::hint::Hints;
 use super::inlet::gate::Gate;
 use super::inlet::head::Limits;
 use super::inlet::refused::Refusals;
-use super::listener::{self, Acceptor};
+use super::listener::{self, Acceptor, Listener, Outage};
+use super::paced::Paced;
 use super::resigning::KnownForms;
 use super::service;
+use super::socket::{Bare, Socket};
 use super::spelling::Enforced;
 use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
-use super::upstream::Client;
+use super::tls_in::TlsIn;
+use super::upstream::{Client, Resolver};
 use crate::calls::Calls;
 use crate::calls::queue::Queue;
 use crate::config::Config;
@@ -38,10 +40,6 @@ use crate::incidents::recorder::Recorder;
 use crate::incidents::redact::Redaction;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
-
-/// Time for a request's head, and for the next one on a kept connection. Above the 60 s that
-/// common front ends keep theirs idle, so that they close first.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 
 /// Bytes that a connection buffers at most beside a head.
 const BUFFER: usize = 64 * 1024;
@@ -51,14 +49,6 @@ const LIBRARY_HEADERS: usize = 100;
 
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
-
-/// How long a connection without a request (half a head, a slow reader) may stay when the guard
-/// drains or others have no room.
-const IDLE_GRACE: Duration = Duration::from_secs(2);
-
-/// How long a connection must have been without a request to make room for others: never one that
-/// has just been opened, whose request is on its way.
-const IDLE_IN_A_CROWD: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 #[derive(Debug, Clone)]
@@ -79,6 +69,8 @@ pub(super) struct Shared {
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
     pub(super) queue: Option<Queue>,
+    /// Addresses of the backends' names.
+    pub(super) resolver: Resolver,
 }
 
 impl Shared {
@@ -98,6 +90,7 @@ impl Shared {
             attempts: Arc::default(),
             background: Arc::default(),
             queue: None,
+            resolver: Resolver::default(),
         }
     }
 }
@@ -146,9 +139,10 @@ impl Worker {
             attempts,
             background,
             queue,
+            resolver,
         } = shared;
         Self {
-            client: Client::new(config.connect_timeout),
+            client: Client::new(resolver, config.upstream_tls.clone(), config.connect_timeout),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
@@ -171,19 +165,49 @@ impl Worker {
     }
 }
 
+/// Where clients come in.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) listener: Listener,
+    /// What they are shown, where they speak TLS.
+    pub(super) tls: Option<TlsIn>,
+    pub(super) outage: Arc<Outage>,
+}
+
+/// What a worker's connections have in common.
+struct Serving {
+    worker: Arc<Worker>,
+    builder: http1::Builder,
+    deadlines: Arc<Deadlines>,
+    tls: Option<TlsIn>,
+    shutdown: Shutdown,
+}
+
 /// Serves on this thread until the shutdown, then drains.
-pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutdown: &Shutdown) {
+pub(super) fn run(runtime: Runtime, door: Door, shared: Shared, shutdown: &Shutdown) {
     let drain_timeout = shared.config.drain_timeout;
     let worker = Arc::new(Worker::new(shared));
+    let Door { listener, tls, outage } = door;
     runtime.block_on(async {
-        let workers = worker.config.workers.max(1);
-        match Acceptor::new(listener, listener::max_connections() / workers) {
-            Ok(acceptor) => serve(&worker, acceptor, shutdown).await,
+        let clients = &worker.config.clients;
+        let connections =
+            listener::max_connections(clients.max_connections) / worker.config.workers.max(1);
+        let deadlines = Arc::new(Deadlines::new(clients, worker.metrics.clone()));
+        let tick = tokio::spawn(ticking(Arc::clone(&deadlines)));
+        match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
+            Ok(acceptor) => {
+                let (worker, shutdown) = (Arc::clone(&worker), shutdown.clone());
+                let builder = builder(&worker.config);
+                let serving =
+                    Serving { worker, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
+                serve(&Arc::new(serving), acceptor).await;
+            }
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
                 return;
             }
         }
+        deadlines.drain();
         worker.tracker.close();
         if timeout(drain_timeout, worker.tracker.wait()).await.is_err() {
             worker.tally.lost(worker.open.now());
@@ -192,26 +216,41 @@ pub(super) fn run(runtime: Runtime, listener: TcpListener, shared: Shared, shutd
                 "the drain deadline is over; what is still open is cut"
             );
         }
+        tick.abort();
     });
     // A name lookup that hangs must not hold up the exit.
     runtime.shutdown_background();
 }
 
-async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown) {
+/// Looks through the connections at every tick, without end.
+async fn ticking(deadlines: Arc<Deadlines>) {
+    let mut ticks = interval(TICK);
+    // While this worker was held up nobody's time ran.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        deadlines.tick();
+    }
+}
+
+fn builder(config: &Config) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(worker.config.max_head + BUFFER)
+        .header_read_timeout(None)
+        .max_buf_size(config.max_head + BUFFER)
         .preserve_header_case(true)
         .title_case_headers(true)
         // A client that shuts its writing side down after the request still wants the answer.
         .half_close(true);
-    if worker.config.max_headers > LIBRARY_HEADERS {
-        builder.max_headers(worker.config.max_headers);
+    if config.max_headers > LIBRARY_HEADERS {
+        builder.max_headers(config.max_headers);
     }
-    let crowd = acceptor.crowd();
-    let mut stop = pin!(shutdown.raised());
+    builder
+}
+
+async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
+    let worker = &serving.worker;
+    let mut stop = pin!(serving.shutdown.raised());
     let mut redelivery = pin!(redeliver(worker));
     let mut sweep = interval(SWEEP);
     loop {
@@ -220,13 +259,7 @@ async fn serve(worker: &Arc<Worker>, mut acceptor: Acceptor, shutdown: &Shutdown
             () = &mut stop => return,
             () = &mut redelivery => {}
             (stream, peer, permit) = acceptor.accept() => {
-                let (worker, builder) = (Arc::clone(worker), builder.clone());
-                let (shutdown, crowd) = (shutdown.clone(), Arc::clone(&crowd));
-                let tracker = worker.tracker.clone();
-                tracker.spawn(async move {
-                    connection(worker, &builder, stream, peer, &shutdown, &crowd).await;
-                    drop(permit);
-                });
+                worker.tracker.spawn(connection(Arc::clone(serving), stream, peer, permit));
             }
             _ = sweep.tick() => {
                 worker.client.sweep();
@@ -245,20 +278,24 @@ async fn redeliver(worker: &Arc<Worker>) {
 }
 
 /// Serves one connection to its end: the client's, or that of its last request once the guard
-/// drains or others have no room.
-async fn connection(
-    worker: Arc<Worker>,
-    builder: &http1::Builder,
-    stream: TcpStream,
-    peer: SocketAddr,
-    shutdown: &Shutdown,
-    crowd: &Notify,
-) {
-    let activity = Arc::new(Activity::new());
+/// drains. What takes too long is ended by the deadlines, through the socket.
+async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
+    let Serving { worker, builder, deadlines, tls, shutdown } = &*serving;
+    let activity = deadlines.watch(tls.is_some());
+    let stream = match tls {
+        // Boxed: a handshake is large, and connections without TLS should not be.
+        Some(tls) => match Box::pin(tls.accept(stream, &activity, deadlines)).await {
+            Some(stream) => stream,
+            None => return,
+        },
+        None => Socket::Bare(stream),
+    };
+    let peer = Peer { is_tls: tls.is_some(), ..peer };
     let limits = Limits { bytes: worker.config.max_head, lines: worker.config.max_headers };
-    let (stream, witness) = Gate::new(stream.into(), limits, worker.refusals.clone());
+    let stream = Paced::new(stream, Arc::clone(&activity), permit);
+    let (stream, witness) = Gate::new(stream, limits, worker.refusals.clone());
     let service = service_fn(|request| {
-        let (worker, activity) = (Arc::clone(&worker), Arc::clone(&activity));
+        let (worker, activity) = (Arc::clone(worker), Arc::clone(&activity));
         let witness = witness.clone();
         async move {
             let busy = Busy::new(activity);
@@ -268,30 +305,18 @@ async fn connection(
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
-    let mut ended = None;
-    {
-        let mut stop = pin!(shutdown.raised());
-        while ended.is_none() {
-            tokio::select! {
-                biased;
-                end = connection.as_mut() => ended = Some(end),
-                () = &mut stop => break,
-                () = crowd.notified() => if activity.is_idle_for(IDLE_IN_A_CROWD) { break },
-            }
+    let ended = tokio::select! {
+        biased;
+        end = connection.as_mut() => end,
+        () = shutdown.raised() => {
+            connection.as_mut().graceful_shutdown();
+            connection.as_mut().await
         }
-    }
-    if ended.is_none() {
-        connection.as_mut().graceful_shutdown();
-    }
-    while ended.is_none() {
-        tokio::select! {
-            biased;
-            end = connection.as_mut() => ended = Some(end),
-            () = sleep(IDLE_GRACE) => if activity.is_idle_for(IDLE_GRACE) { return },
-        }
-    }
-    if let Some(Err(error)) = ended {
+    };
+    // What is left of it, if anything is, is a tunnel.
+    activity.became_tunnel();
+    if let Err(error) = ended {
         let error = super::upstream::chain(&error);
-        tracing::debug!(client = %peer, error, "a client's connection failed");
+        tracing::debug!(client = ?peer.ip, error, "a client's connection failed");
     }
 }

@@ -5,23 +5,17 @@
 
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
+    TextEncoder,
 };
 
-use super::door::DoorMetrics;
+use super::clients::ClientMetrics;
+use super::maker::Maker;
 use super::streams::StreamMetrics;
 
 pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, Phase, Told};
-
-/// Upper bounds in seconds, close around Twilio's 15 s.
-const BUCKETS: [f64; 17] = [
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0, 12.0, 13.0, 14.0, 15.0,
-    20.0,
-];
 
 /// The guard's instruments. Cheap to clone; counting never waits.
 #[derive(Debug, Clone)]
@@ -48,53 +42,17 @@ pub struct Metrics {
     config_loaded: IntGauge,
     observe: IntGaugeVec,
     signatures: IntCounterVec,
-    door: DoorMetrics,
+    clients: ClientMetrics,
     resident: IntGauge,
     streams: StreamMetrics,
-}
-
-/// Makes instruments and registers them.
-pub(super) struct Maker(Registry);
-
-impl Maker {
-    fn keep<C: Collector + Clone + 'static>(&self, instrument: C) -> prometheus::Result<C> {
-        self.0.register(Box::new(instrument.clone()))?;
-        Ok(instrument)
-    }
-
-    pub(super) fn counters(
-        &self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-    ) -> prometheus::Result<IntCounterVec> {
-        self.keep(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
-        self.keep(IntCounter::new(name, help)?)
-    }
-
-    fn gauges(&self, name: &str, help: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
-        self.keep(IntGaugeVec::new(Opts::new(name, help), &[label])?)
-    }
-
-    pub(super) fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
-        self.keep(IntGauge::new(name, help)?)
-    }
-
-    fn seconds(&self, name: &str, help: &str, label: &str) -> prometheus::Result<HistogramVec> {
-        let opts = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        self.keep(HistogramVec::new(opts, &[label])?)
-    }
 }
 
 impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
     pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
-        let make = Maker(Registry::new());
+        let make = Maker::default();
         let metrics = Self {
-            registry: make.0.clone(),
+            registry: make.registry(),
             answers: make.counters(
                 "twiml_guard_answers_total",
                 "Answers by what became of them and by slot.",
@@ -192,8 +150,8 @@ impl Metrics {
                 "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
                 &["result"],
             )?,
+            clients: ClientMetrics::new(&make)?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
-            door: DoorMetrics::new(&make)?,
             streams: StreamMetrics::new(&make)?,
         };
         let started = make.gauge(
@@ -289,9 +247,9 @@ impl Metrics {
         self.signatures.with_label_values(&[result]).inc();
     }
 
-    /// The instruments of the door.
-    pub fn door(&self) -> &DoorMetrics {
-        &self.door
+    /// The instruments of clients' connections.
+    pub fn clients(&self) -> &ClientMetrics {
+        &self.clients
     }
 
     /// Counts one incident that did not fit the queue.

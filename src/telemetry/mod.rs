@@ -1,11 +1,12 @@
 //! Logs, metrics and their names.
 
-pub mod door;
+pub mod clients;
 pub mod fields;
 #[cfg(test)]
 pub(crate) mod kept;
 pub mod labels;
 pub mod log;
+mod maker;
 pub mod metrics;
 pub mod settings;
 pub mod streams;

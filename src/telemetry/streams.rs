@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounterVec, IntGauge};
 
-use super::metrics::Maker;
+use super::maker::Maker;
 
 /// How a stream can end, or fail to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -78,7 +78,7 @@ impl Site {
         let admin = Admin::bind(&config, Modes::new(&config, metrics.clone()), live);
         let admin = admin.unwrap().unwrap();
         let (public, address, shutdown) =
-            (proxy.local_addr(), admin.local_addr().unwrap(), Shutdown::new());
+            (proxy.local_addr().unwrap(), admin.local_addr().unwrap(), Shutdown::new());
         let raised = shutdown.clone();
         Self {
             public,

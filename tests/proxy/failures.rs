@@ -1,6 +1,8 @@
 //! Each way of not answering, seen through the whole guard: the record's error and the caller's
 //! TwiML.
 
+use twiml_guard::config::Upstream;
+
 use crate::support::backend::Backend;
 use crate::support::client::{Answer, CALL, ask, get, post};
 use crate::support::guard::{Guard, config, nobody};
@@ -10,7 +12,7 @@ fn webhook(backend: &Backend) -> Answer {
     ask(guard.address, post("/voice", CALL))
 }
 
-fn assert_fallback(got: &Answer, error: &str, name: &str) {
+pub(super) fn assert_fallback(got: &Answer, error: &str, name: &str) {
     assert_eq!(got.status(), 200, "{name}: {}", got.head);
     assert!(got.text().contains("<Say"), "{name}: {}", got.text());
     let status = got.header("proxy-status").unwrap_or_default();
@@ -31,7 +33,7 @@ fn nobody_listens() {
 fn a_name_that_does_not_resolve() {
     let mut config = config(nobody());
     let mut route = (*config.default_route).clone();
-    route.upstream.host = "backend.invalid".to_owned();
+    route.upstream = Upstream::tcp("backend.invalid", 80);
     config.default_route = std::sync::Arc::new(route);
     let guard = Guard::with(config);
     let got = ask(guard.address, post("/voice", CALL));

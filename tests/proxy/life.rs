@@ -17,7 +17,7 @@ use crate::support::guard::{Guard, config};
 fn a_taken_address_is_named_with_what_to_do() {
     let backend = Backend::always(twiml("hi"));
     let mut config = config(backend.address);
-    config.listen = backend.address;
+    config.listen = backend.address.into();
     let error = Proxy::bind(
         Arc::new(config),
         Recorder::without_writer(instruments().unwrap()),

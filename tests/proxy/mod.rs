@@ -3,6 +3,7 @@
 mod attempts;
 mod callbacks;
 mod calls;
+mod deadlines;
 mod door;
 mod failures;
 mod forwarding;
@@ -14,4 +15,7 @@ mod pass;
 mod pool;
 mod signatures;
 mod streams;
+mod tls;
+mod unix;
+mod upstreams;
 mod websocket;

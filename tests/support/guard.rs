@@ -9,8 +9,8 @@ use http::Method;
 use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
 use twiml_guard::config::{
-    AdminListener, Capture, Config, IncidentsConfig, LogBody, LogConfig, OpsListener, QueueConfig,
-    SignatureMode, Signatures, Upstream,
+    AdminListener, Capture, Clients, Config, IncidentsConfig, LogBody, LogConfig, OpsListener,
+    QueueConfig, SignatureMode, Signatures, Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
@@ -40,7 +40,7 @@ impl Guard {
             instruments().unwrap(),
         )
         .unwrap();
-        let (address, shutdown) = (proxy.local_addr(), Shutdown::new());
+        let (address, shutdown) = (proxy.local_addr().unwrap_or_else(unix), Shutdown::new());
         let raised = shutdown.clone();
         let running = Some(thread::spawn(move || proxy.run(raised)));
         Self { address, shutdown, running }
@@ -69,14 +69,17 @@ impl Drop for Guard {
 
 /// A configuration with short times.
 pub fn config(backend: SocketAddr) -> Config {
-    let upstream = Upstream { host: backend.ip().to_string(), port: backend.port() };
+    let upstream = Upstream::tcp(&backend.ip().to_string(), backend.port());
     let policy = Policy { upstream_authority: upstream.authority(), ..Policy::default() };
     Config {
         listen: "127.0.0.1:0".parse().unwrap(),
+        tls: None,
+        clients: Clients::default(),
         ops: OpsListener::Off,
         admin: AdminListener::Off,
         budget: Duration::from_millis(1500),
         connect_timeout: Duration::from_millis(500),
+        upstream_tls: None,
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
         max_head: 64 * 1024,
@@ -127,6 +130,11 @@ pub fn route(config: &mut Config, path: &str, slot: &str, change: impl FnOnce(&m
         policy: Policies::new(policy),
         callbacks: config.default_route.callbacks,
     }));
+}
+
+/// What stands for the address of a guard that listens on a Unix socket.
+fn unix() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }
 
 /// An address where nobody listens.

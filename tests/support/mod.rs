@@ -5,3 +5,4 @@ pub mod backend;
 pub mod binary;
 pub mod client;
 pub mod guard;
+pub mod io;

@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use super::access::{Access, Peer};
 use super::endpoints::Api;
-use crate::admin::socket::PrivateSocket;
+use crate::unix_socket::UnixSocket;
 
 /// Connections at once, of each listener; the oldest that follows no events makes room.
 const MAX_CONNECTIONS: usize = 64;
@@ -36,7 +36,7 @@ pub(super) struct Door {
 #[derive(Debug)]
 enum Listener {
     Tcp(TcpListener),
-    Unix(PrivateSocket),
+    Unix(UnixSocket),
 }
 
 /// What the connection knows of a request.
@@ -55,7 +55,7 @@ impl Door {
         Self { listener: Listener::Tcp(listener), access: Arc::new(access) }
     }
 
-    pub(super) fn unix(socket: PrivateSocket, access: Access) -> Self {
+    pub(super) fn unix(socket: UnixSocket, access: Access) -> Self {
         Self { listener: Listener::Unix(socket), access: Arc::new(access) }
     }
 }

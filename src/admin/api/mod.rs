@@ -36,10 +36,10 @@ use tokio::sync::oneshot;
 use self::access::Access;
 use self::door::Door;
 use self::endpoints::Api;
-use super::socket::{PrivateSocket, SocketError};
 use crate::config::{AdminListener, Config};
 use crate::incidents::store::prepare_folder;
 use crate::incidents::timeline::Live;
+use crate::unix_socket::{SocketError, UnixSocket};
 
 pub use modes::{Modes, RouteMode};
 
@@ -99,7 +99,7 @@ impl Admin {
                 doors.push(Door::tcp(listener, access));
             }
             AdminListener::Socket { path, hosts } => {
-                let socket = PrivateSocket::bind(path)?;
+                let socket = UnixSocket::bind(path, 0o600)?;
                 tracing::info!(listener = "admin", path = %socket.path().display(), "listening");
                 doors.push(Door::unix(socket, Access::to_a_socket(hosts.clone())));
             }
@@ -136,7 +136,7 @@ fn control(state_dir: &Path) -> Option<Door> {
     let path = state_dir.join(CONTROL);
     let bound = prepare_folder(state_dir)
         .map_err(|error| error.to_string())
-        .and_then(|()| PrivateSocket::bind(&path).map_err(|error| error.to_string()));
+        .and_then(|()| UnixSocket::bind(&path, 0o600).map_err(|error| error.to_string()));
     match bound {
         Ok(socket) => Some(Door::unix(socket, Access::to_a_socket(Vec::new()))),
         Err(error) => {

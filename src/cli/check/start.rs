@@ -7,8 +7,8 @@ use http::Method;
 
 use super::lines::{Line, Verdict};
 use super::{examine, follow};
-use crate::config::Config;
 use crate::config::route::{PathPattern, Route};
+use crate::config::{Config, Place};
 use crate::probe::{Ask, Client, Connector, Url, parameters};
 use crate::twilio::{Slot, SlotSetting};
 
@@ -44,10 +44,18 @@ async fn check(config: &Config) {
 }
 
 async fn route_lines(config: &Config, route: &Route, slot: Slot, path: &str) -> Vec<Line> {
+    if route.upstream.tls || matches!(route.upstream.place, Place::Unix(_)) {
+        tracing::info!(
+            route = route.name,
+            backend.address = route.upstream.authority(),
+            "self-check: only backends on a TCP port without TLS are asked"
+        );
+        return Vec::new();
+    }
     let origin = config
         .public_url
         .clone()
-        .unwrap_or_else(|| format!("http://{}", route.upstream.authority()));
+        .unwrap_or_else(|| format!("http://{}", route.upstream.host_header()));
     let parsed = (
         format!("{origin}{path}").parse::<Url>(),
         format!("http://{}/", route.upstream.authority()).parse::<Url>(),

@@ -12,7 +12,9 @@ use super::folder;
 use crate::cli::exit::Exit;
 use crate::config::error::ConfigErrors;
 use crate::config::route::{PathPattern, Route};
-use crate::config::{self, Config, Flags, LogBody, LogConfig, LogFormat, Sources, Upstream};
+use crate::config::{
+    self, Config, Flags, Listen, LogBody, LogConfig, LogFormat, Sources, Upstream,
+};
 use crate::guard::Judgement;
 use crate::incidents::recorder::{Recorder, RecorderHandle, Tap};
 use crate::incidents::{Incident, Recording, instruments};
@@ -103,12 +105,13 @@ impl Guarded {
         let (recorder, incidents) = records.0.tap();
         let proxy = match listen {
             Some(address) => {
-                config.listen = address;
+                config.listen = Listen::Tcp(address);
                 Proxy::bind(Arc::new(config), recorder, metrics)?
             }
             None => bind_anywhere(config, &recorder, &metrics)?,
         };
-        let address = proxy.local_addr();
+        let address =
+            proxy.local_addr().ok_or_else(|| io::Error::other("the demo has no address"))?;
         let stop = shutdown.clone();
         let thread =
             std::thread::Builder::new().name("guard".to_owned()).spawn(move || proxy.run(stop))?;
@@ -177,13 +180,15 @@ fn bind_anywhere(
     recorder: &Recorder,
     metrics: &Metrics,
 ) -> Result<Proxy, BindError> {
-    if let Ok(usual) = USUAL.parse() {
-        config.listen = usual;
+    let usual: Option<SocketAddr> = USUAL.parse().ok();
+    if let Some(usual) = usual {
+        config.listen = Listen::Tcp(usual);
     }
     let bind = |config: Config| Proxy::bind(Arc::new(config), recorder.clone(), metrics.clone());
     match bind(config.clone()) {
         Err(BindError::Listen { .. }) => {
-            config.listen.set_port(0);
+            let any = config.listen.address().map(|usual| SocketAddr::new(usual.ip(), 0));
+            config.listen = any.map_or(config.listen, Listen::Tcp);
             bind(config)
         }
         done => done,
@@ -216,7 +221,7 @@ fn configuration(backend: SocketAddr, nobody: SocketAddr) -> Result<Config, Conf
         route.upstream = upstream.clone();
         Arc::new(route)
     };
-    let dead = Upstream { host: nobody.ip().to_string(), port: nobody.port() };
+    let dead = Upstream::tcp(&nobody.ip().to_string(), nobody.port());
     let refused = "/voice/refused";
     config.routes = vec![route(refused, PathPattern::Exact(refused.into()), Slot::Voice, &dead)];
     for slot in Slot::ALL.into_iter().filter(|slot| *slot != Slot::Stream) {

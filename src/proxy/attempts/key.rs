@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
     use crate::proxy::authenticate::{Check, Checked};
-    use crate::proxy::headers::Sender;
+    use crate::proxy::headers::Peer;
     use crate::twilio::Params;
 
     fn asked(request: http::request::Builder, body: &'static str) -> Asked {
@@ -57,7 +57,8 @@ mod tests {
             parts,
             body: Ok(Bytes::from_static(body.as_bytes())),
             params: Params::default(),
-            sender: Sender { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), version: Version::HTTP_11 },
+            sender: Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
+                .sender(Version::HTTP_11),
             start: Instant::now(),
             check: Check::Done(Checked::default()),
         }

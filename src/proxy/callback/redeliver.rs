@@ -1,6 +1,5 @@
 //! `callbacks = "redeliver"`: what the backend does not take waits on disk until it does.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,7 +18,7 @@ use crate::proxy::attempts::Reply;
 use crate::proxy::authenticate::{Check, Checked};
 use crate::proxy::exchange::exchange;
 use crate::proxy::guarded::{Done, Job};
-use crate::proxy::headers::Sender;
+use crate::proxy::headers::Peer;
 use crate::proxy::routing;
 use crate::proxy::worker::Worker;
 use crate::telemetry::metrics::CallbackCount;
@@ -137,7 +136,7 @@ fn waiting(job: &Job) -> Option<Waiting> {
         target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         headers,
         body: body.as_ref().ok()?.to_vec(),
-        peer: sender.ip.to_string(),
+        peer: sender.peer().written(),
     })
 }
 
@@ -156,12 +155,11 @@ fn asked(waiting: &Waiting) -> Option<Asked> {
     }
     let (parts, ()) = request.into_parts();
     let params = routing::params(&parts, &waiting.body);
-    let ip = waiting.peer.parse().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     Some(Asked {
         parts,
         body: Ok(Bytes::from(waiting.body.clone())),
         params,
-        sender: Sender { ip, version: Version::HTTP_11 },
+        sender: Peer::read(&waiting.peer).sender(Version::HTTP_11),
         start: Instant::now(),
         // It was looked at before it was put in the queue.
         check: Check::Done(Checked::default()),

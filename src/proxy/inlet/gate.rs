@@ -18,7 +18,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::super::socket::Socket;
+use super::super::paced::Paced;
 use super::fault::{Fault, syntax};
 use super::follow::{Follower, Next};
 use super::head::{Head, Limits};
@@ -71,7 +71,7 @@ impl Witness {
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    stream: Socket,
+    stream: Paced,
     witness: Witness,
     refusals: Refusals,
     follower: Follower,
@@ -92,7 +92,7 @@ struct Linger {
 }
 
 impl Gate {
-    pub(crate) fn new(stream: Socket, limits: Limits, refusals: Refusals) -> (Self, Witness) {
+    pub(crate) fn new(stream: Paced, limits: Limits, refusals: Refusals) -> (Self, Witness) {
         let witness = Witness::default();
         let gate = Self {
             stream,
@@ -202,7 +202,7 @@ impl Linger {
         Self { until: Box::pin(sleep(LINGER)), left: LINGER_BYTES }
     }
 
-    fn poll(&mut self, stream: &mut Socket, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, stream: &mut Paced, cx: &mut Context<'_>) -> Poll<()> {
         let mut space = [MaybeUninit::uninit(); PIECE];
         while self.left > 0 {
             if self.until.as_mut().poll(cx).is_ready() {

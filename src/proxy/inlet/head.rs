@@ -285,8 +285,9 @@ impl Reader {
             Some(length) if length > 0 => Framing::Length(length),
             _ => Framing::None,
         };
-        let is_websocket =
-            self.is_get && !self.is_old && framing == Framing::None && self.upgrade.is_handshake();
+        let is_websocket = self.begun.is_some_and(|begun| begun.is_get && !begun.is_old)
+            && framing == Framing::None
+            && self.upgrade.is_handshake();
         Ok(Head { len: self.line, framing, is_websocket })
     }
 }

@@ -29,7 +29,7 @@ impl Refusals {
 
     /// One more request is refused.
     pub(super) fn note(&self, fault: &Fault) {
-        self.metrics.door().refused(fault.reason.name());
+        self.metrics.clients().refused(fault.reason.name());
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let count = told.get_mut(fault.reason as usize).and_then(|told| told.due(Instant::now()));
         drop(told);

@@ -3,6 +3,7 @@
 mod connect;
 mod failure;
 mod pool;
+mod resolver;
 mod tap;
 
 use std::collections::HashMap;
@@ -15,15 +16,16 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use self::connect::{Resolver, connect};
+use self::connect::Connector;
 use self::pool::Pool;
 use self::tap::Tapped;
 use super::body::RequestBody;
-use crate::config::Upstream;
+use crate::config::{Upstream, UpstreamTls};
 use crate::guard::{Failure, Oddities};
 
 pub(super) use self::failure::chain;
 pub(super) use self::pool::Lease;
+pub(super) use self::resolver::Resolver;
 
 /// Longest idle time of a pooled connection before a guarded POST uses it: the sooner, the less
 /// likely it is that the backend closes it in that very moment.
@@ -42,8 +44,7 @@ const MAX_HEADERS: usize = 256;
 #[derive(Debug)]
 pub(super) struct Client {
     builder: http1::Builder,
-    resolver: Resolver,
-    connect_timeout: Duration,
+    connector: Connector,
     pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
 }
 
@@ -89,7 +90,8 @@ impl Head {
 }
 
 impl Client {
-    pub(super) fn new(connect_timeout: Duration) -> Self {
+    /// `limit`: time for a connection, TLS included.
+    pub(super) fn new(resolver: Resolver, tls: Option<UpstreamTls>, limit: Duration) -> Self {
         let mut builder = http1::Builder::new();
         builder
             .allow_spaces_after_header_name_in_responses(true)
@@ -99,7 +101,8 @@ impl Client {
             .title_case_headers(true)
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER);
-        Self { builder, resolver: Resolver::default(), connect_timeout, pools: Mutex::default() }
+        let connector = Connector::new(resolver, tls, limit);
+        Self { builder, connector, pools: Mutex::default() }
     }
 
     /// Sends a request and waits for the answer's head.
@@ -148,7 +151,7 @@ impl Client {
     }
 
     async fn open(&self, upstream: &Upstream, pool: &Arc<Pool>) -> Result<Lease, Failure> {
-        let stream = connect(&self.resolver, upstream, self.connect_timeout).await?;
+        let stream = self.connector.connect(upstream).await?;
         let (stream, tap) = Tapped::new(stream);
         let (sender, connection) = self
             .builder
@@ -202,10 +205,10 @@ mod tests {
     }
 
     async fn ask(port: u16) -> Result<Head, Failure> {
-        let upstream = Upstream { host: "127.0.0.1".to_owned(), port };
+        let upstream = Upstream::tcp("127.0.0.1", port);
         let body = RequestBody::full(Bytes::from_static(b"a=b"));
         let request = Request::post("/voice").header("host", "a").body(body).unwrap();
-        let client = Client::new(Duration::from_secs(1));
+        let client = Client::new(Resolver::default(), None, Duration::from_secs(1));
         client.send(&upstream, request, FRESH, OddHeads::Refused, &Progress::default()).await
     }
 

@@ -238,6 +238,7 @@ mod tests {
     use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
+    use super::super::Resolver;
     use super::*;
     use crate::guard::{OddLine, OddPart};
 
@@ -284,10 +285,14 @@ mod tests {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
     ];
 
+    fn client() -> super::super::Client {
+        super::super::Client::new(Resolver::default(), None, std::time::Duration::from_secs(1))
+    }
+
     /// What the HTTP reader makes of a head.
     async fn by_hyper(head: Vec<u8>) -> Option<(u16, HeaderMap)> {
         let (ours, mut theirs) = duplex(64 * 1024);
-        let mut builder = super::super::Client::new(std::time::Duration::from_secs(1)).builder;
+        let mut builder = client().builder;
         builder.max_headers(super::super::MAX_HEADERS);
         let (mut sender, connection) = builder.handshake(TokioIo::new(ours)).await.unwrap();
         tokio::spawn(connection);

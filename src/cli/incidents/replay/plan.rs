@@ -58,7 +58,7 @@ impl Planned {
 
 fn redirected(route: &Route, to: &Upstream) -> Route {
     let policy =
-        Policy { upstream_authority: to.authority(), ..(**route.policy.configured()).clone() };
+        Policy { upstream_authority: to.host_header(), ..(**route.policy.configured()).clone() };
     Route { upstream: to.clone(), policy: Policies::new(policy), ..route.clone() }
 }
 

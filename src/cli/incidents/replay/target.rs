@@ -3,7 +3,7 @@
 use std::net::ToSocketAddrs as _;
 
 use crate::cli::incidents::Failure;
-use crate::config::Upstream;
+use crate::config::{Place, Upstream};
 use crate::probe::refused;
 
 /// The backend at this URL; never one at which nothing but secrets is to be had.
@@ -14,14 +14,15 @@ pub(super) fn read(url: &str) -> Result<Upstream, Failure> {
             shown(url)
         ))
     })?;
-    let addresses = (upstream.host.as_str(), upstream.port)
+    let Place::Tcp { host, port } = &upstream.place else { return Ok(upstream) };
+    let addresses = (host.as_str(), *port)
         .to_socket_addrs()
-        .map_err(|source| Failure::NoHost { host: upstream.host.clone(), source })?;
+        .map_err(|source| Failure::NoHost { host: host.clone(), source })?;
     for address in addresses {
         if let Some(why) = refused(address.ip()) {
             return Err(Failure::Usage(format!(
                 "expected a backend for --to, found `{}` at {}, {why}",
-                upstream.host,
+                host,
                 address.ip()
             )));
         }

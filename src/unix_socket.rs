@@ -1,4 +1,4 @@
-//! Unix sockets that nobody else may connect to.
+//! Unix sockets: made with their mode, one owner each, gone with it.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -7,14 +7,19 @@ use std::os::unix::fs::{
     DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _,
     PermissionsExt as _,
 };
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-/// A socket with mode 0600. Its file goes with it; so does the lock that keeps others from taking
-/// its place.
+/// A socket that is listened on.
 #[derive(Debug)]
-pub(super) struct PrivateSocket {
+pub struct UnixSocket {
     listener: UnixListener,
+    file: SocketFile,
+}
+
+/// A socket's file: it goes with this; so does the lock that keeps others from taking its place.
+#[derive(Debug)]
+pub struct SocketFile {
     path: PathBuf,
     /// Device and inode: whether the file is still this socket's.
     identity: (u64, u64),
@@ -38,9 +43,9 @@ pub enum SocketError {
         /// The file.
         path: PathBuf,
     },
-    /// Another guard is there.
+    /// Another guard is there, or somebody else who listens.
     #[error(
-        "expected to be alone at {}, found another twiml-guard listening there; stop it, or give this one a path (state_dir) of its own", path.display()
+        "expected to be alone at {}, found another twiml-guard (or another program) listening there; stop it, or give this one a path (state_dir) of its own", path.display()
     )]
     Taken {
         /// The socket.
@@ -48,14 +53,18 @@ pub enum SocketError {
     },
 }
 
-impl PrivateSocket {
-    /// Binds. The socket of a guard that is gone is replaced, that of a running one is not.
-    pub(super) fn bind(path: &Path) -> Result<Self, SocketError> {
+impl UnixSocket {
+    /// Binds, with this mode from the first moment on. The socket of a guard that is gone is
+    /// replaced, one on which somebody listens is not.
+    pub fn bind(path: &Path, mode: u32) -> Result<Self, SocketError> {
         let failed = |source| SocketError::Io { path: path.to_owned(), source };
         let lock = lock(path)?;
         match fs::symlink_metadata(path) {
             Ok(metadata) if !metadata.file_type().is_socket() => {
                 return Err(SocketError::NoSocket { path: path.to_owned() });
+            }
+            Ok(_) if UnixStream::connect(path).is_ok() => {
+                return Err(SocketError::Taken { path: path.to_owned() });
             }
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
@@ -67,7 +76,7 @@ impl PrivateSocket {
         let _ = fs::remove_dir(&folder);
         DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
         let bound = UnixListener::bind(&fresh).and_then(|listener| {
-            fs::set_permissions(&fresh, Permissions::from_mode(0o600))?;
+            fs::set_permissions(&fresh, Permissions::from_mode(mode))?;
             let metadata = fs::symlink_metadata(&fresh)?;
             fs::rename(&fresh, path)?;
             Ok((listener, (metadata.dev(), metadata.ino())))
@@ -75,23 +84,29 @@ impl PrivateSocket {
         let _ = fs::remove_file(&fresh);
         let _ = fs::remove_dir(&folder);
         let (listener, identity) = bound.map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned(), identity, _lock: lock })
+        let file = SocketFile { path: path.to_owned(), identity, _lock: lock };
+        Ok(Self { listener, file })
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub fn path(&self) -> &Path {
+        &self.file.path
     }
 
     /// A listener of the running runtime on the same socket.
-    pub(super) fn tokio(&self) -> io::Result<tokio::net::UnixListener> {
+    pub fn tokio(&self) -> io::Result<tokio::net::UnixListener> {
         let listener = self.listener.try_clone()?;
         listener.set_nonblocking(true)?;
         tokio::net::UnixListener::from_std(listener)
     }
+
+    /// The listener, and the file that has to outlive it.
+    pub fn into_parts(self) -> (UnixListener, SocketFile) {
+        (self.listener, self.file)
+    }
 }
 
-impl Drop for PrivateSocket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         let is_ours = fs::symlink_metadata(&self.path)
             .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.identity);
@@ -125,15 +140,13 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixStream;
-
     use super::*;
 
     #[test]
     fn it_is_this_users_alone_and_goes_with_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
-        let socket = PrivateSocket::bind(&path).unwrap();
+        let socket = UnixSocket::bind(&path, 0o600).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         UnixStream::connect(&path).unwrap();
         drop(socket);
@@ -146,12 +159,12 @@ mod tests {
         let path = folder.path().join("s");
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists() && UnixStream::connect(&path).is_err());
-        let alive = PrivateSocket::bind(&path).unwrap();
-        let error = PrivateSocket::bind(&path).unwrap_err();
+        let alive = UnixSocket::bind(&path, 0o600).unwrap();
+        let error = UnixSocket::bind(&path, 0o600).unwrap_err();
         assert!(matches!(error, SocketError::Taken { .. }), "{error}");
         UnixStream::connect(&path).unwrap();
         drop(alive);
-        PrivateSocket::bind(&path).unwrap();
+        UnixSocket::bind(&path, 0o600).unwrap();
     }
 
     #[test]
@@ -159,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes");
         fs::write(&path, "mine").unwrap();
-        let error = PrivateSocket::bind(&path).unwrap_err();
+        let error = UnixSocket::bind(&path, 0o600).unwrap_err();
         assert!(error.to_string().contains("found another file"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     }
@@ -168,7 +181,7 @@ mod tests {
     fn a_socket_that_took_its_place_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
-        let socket = PrivateSocket::bind(&path).unwrap();
+        let socket = UnixSocket::bind(&path, 0o600).unwrap();
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
         drop(socket);
