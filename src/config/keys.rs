@@ -158,6 +158,24 @@ pub static KEYS: &[Key] = &[
         "largest head of a request, its line and headers; 431 beyond",
     ),
     key("max_headers", Kind::Count(10, 1000), Some("100"), "most headers of a request; 431 beyond"),
+    key(
+        "max_buffered",
+        Kind::Size(MIB, 16 * 1024 * MIB),
+        Some("64MiB"),
+        "most bytes of guarded requests and answers that are held at a time",
+    ),
+    key(
+        "pass_first_byte_timeout",
+        span(1_000, 3_600_000),
+        Some("60s"),
+        "time for the first byte of an answer that is passed on unguarded",
+    ),
+    key(
+        "pass_idle_timeout",
+        span(1_000, 3_600_000),
+        Some("60s"),
+        "silence that ends a request or an answer that is passed on unguarded",
+    ),
     key("workers", Kind::Count(1, 64), Some("1"), "threads that serve"),
     key(
         "max_connections",

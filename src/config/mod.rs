@@ -77,6 +77,10 @@ pub struct Config {
     pub max_head: usize,
     /// Most headers of a request.
     pub max_headers: usize,
+    /// Most bytes of guarded requests and answers that are held at a time.
+    pub max_buffered: usize,
+    /// Time limits of what is passed on unguarded.
+    pub pass: PassLimits,
     /// Time that in-flight requests have after SIGTERM.
     pub drain_timeout: Duration,
     /// Current-thread runtimes that serve.
@@ -120,6 +124,21 @@ pub struct IncidentsConfig {
     pub max_size: usize,
     /// An outbreak without an incident for so long is closed.
     pub quiet_after: Duration,
+}
+
+/// Time limits of what is passed on unguarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PassLimits {
+    /// For the first byte of the answer, once the request is sent.
+    pub first_byte: Duration,
+    /// For silence in a request's body or in an answer.
+    pub idle: Duration,
+}
+
+impl Default for PassLimits {
+    fn default() -> Self {
+        Self { first_byte: Duration::from_mins(1), idle: Duration::from_mins(1) }
+    }
 }
 
 /// What is kept of callbacks that wait to be redelivered.

@@ -27,8 +27,8 @@ use super::tls;
 use super::upstream_tls;
 use super::value::Value;
 use super::{
-    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, QueueConfig,
-    Upstream,
+    Capture, Config, IncidentsConfig, LogBody, LogConfig, LogFormat, OpsListener, PassLimits,
+    QueueConfig, Upstream,
 };
 use crate::guard::call::StreamDone;
 use crate::guard::policy::{OnFault, OtherMethod, PlainText, Redirects, Repairs};
@@ -123,6 +123,11 @@ pub(super) fn resolve(
         max_request_body: own.size("max_request_body")?,
         max_head: own.size("max_head")?,
         max_headers: own.count("max_headers")?,
+        max_buffered: own.size("max_buffered")?,
+        pass: PassLimits {
+            first_byte: own.duration("pass_first_byte_timeout")?,
+            idle: own.duration("pass_idle_timeout")?,
+        },
         drain_timeout: own.duration("drain_timeout")?,
         workers: own.count("workers")?,
         log: log(&own)?,

@@ -252,6 +252,11 @@ pub enum Failure {
     },
     /// The backend's address could not be reached in time.
     ConnectTimeout,
+    /// The guard has no room for it; never the backend's fault.
+    Full {
+        /// Which limit, and how full it is.
+        detail: String,
+    },
     /// No status line and headers within the budget.
     HeadersTooLate,
     /// The answer is not HTTP.

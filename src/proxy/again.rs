@@ -49,7 +49,7 @@ impl Again {
             .sender(Version::HTTP_11);
         let inbound = Inbound {
             parts,
-            body: InboundBody::Read(body),
+            body: InboundBody::Read(body, Arc::new(self.0.room.share())),
             sender,
             start: Instant::now(),
             check: Check::Due(SignatureMode::Off),

@@ -1,6 +1,7 @@
 //! A guarded request, read whole.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -8,16 +9,19 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep_until};
 
 use super::authenticate::{self, Check, Checked, Covered};
-use super::body::collect;
+use super::collect::collect;
 use super::headers::Sender;
 use super::refuse::Refusal;
+use super::room::Held;
 use super::routing;
 use super::service::{Inbound, InboundBody};
 use super::worker::Worker;
-use crate::guard::{BodyEnd, RequestFacts};
+use crate::guard::{BodyEnd, Failure, RequestFacts};
 use crate::twilio::Params;
 
 /// More of a request that is too large is read and thrown away, so that its sender reads the
@@ -29,7 +33,9 @@ const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 pub(super) struct Asked {
     pub(super) parts: Parts,
     /// The body, or why it could not be taken whole.
-    pub(super) body: Result<Bytes, String>,
+    pub(super) body: Result<Bytes, Failure>,
+    /// The room that it takes.
+    pub(super) held: Arc<Held>,
     /// The parameters of form and query.
     pub(super) params: Params,
     pub(super) sender: Sender,
@@ -43,26 +49,16 @@ impl Asked {
     /// Reads the rest of a request; `None` when the client broke off.
     pub(super) async fn read(worker: &Worker, inbound: Inbound) -> Option<Self> {
         let Inbound { parts, body, sender, start, check } = inbound;
-        let body = match body {
-            InboundBody::Read(body) => Ok(body),
+        let (body, held) = match body {
+            InboundBody::Read(body, held) => (Ok(body), held),
             InboundBody::Coming(mut body) => {
-                let limit = worker.config.max_request_body;
-                let mut deadline = pin!(sleep_until((start + worker.config.budget).into()));
-                match collect(&mut body, limit, deadline.as_mut()).await {
-                    (bytes, BodyEnd::Complete) => Ok(bytes),
-                    (_, BodyEnd::Truncated { .. }) => return None,
-                    (_, BodyEnd::TooLarge { limit }) => {
-                        discard(&mut body, deadline.as_mut()).await;
-                        Err(format!("its body is larger than max_request_body ({limit} bytes)"))
-                    }
-                    (_, BodyEnd::TooLate) => {
-                        Err("its body did not come within the budget".to_owned())
-                    }
-                }
+                let mut held = worker.room.share();
+                let deadline = pin!(sleep_until((start + worker.config.budget).into()));
+                (whole(worker, &mut body, &mut held, deadline).await?, Arc::new(held))
             }
         };
         let params = routing::params(&parts, body.as_deref().unwrap_or_default());
-        Some(Self { parts, body, params, sender, start, check })
+        Some(Self { parts, body, held, params, sender, start, check })
     }
 
     /// Looks at its signature, if that was not done yet; the error: it goes no further.
@@ -94,15 +90,45 @@ impl Asked {
     }
 }
 
+/// The whole body, or why it can't be taken; `None` when the client broke off.
+async fn whole(
+    worker: &Worker,
+    body: &mut Incoming,
+    held: &mut Held,
+    mut deadline: Pin<&mut Sleep>,
+) -> Option<Result<Bytes, Failure>> {
+    let limit = worker.config.max_request_body;
+    let (bytes, end) = collect(body, limit, held, deadline.as_mut()).await;
+    let failure = match end {
+        Ok(BodyEnd::Complete) => return Some(Ok(bytes)),
+        Ok(BodyEnd::Truncated { .. }) => return None,
+        Ok(BodyEnd::TooLate) => {
+            let detail = "its body did not come within the budget".to_owned();
+            return Some(Err(Failure::RequestUnfit { detail }));
+        }
+        Ok(BodyEnd::TooLarge { limit }) => {
+            let detail = format!("its body is larger than max_request_body ({limit} bytes)");
+            Failure::RequestUnfit { detail }
+        }
+        Err(full) => Failure::Full { detail: full.to_string() },
+    };
+    drop(bytes);
+    *held = worker.room.share();
+    discard(body, deadline).await;
+    Some(Err(failure))
+}
+
 /// Reads on and throws away, within bounds.
-async fn discard(body: &mut hyper::body::Incoming, mut deadline: Pin<&mut Sleep>) {
+async fn discard(body: &mut Incoming, mut deadline: Pin<&mut Sleep>) {
     let mut left = MAX_DISCARDED;
     while left > 0 {
-        let (bytes, end) = collect(body, 64 * 1024, deadline.as_mut()).await;
-        if !matches!(end, BodyEnd::TooLarge { .. }) {
-            return;
-        }
-        left = left.saturating_sub(bytes.len());
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = deadline.as_mut() => return,
+        };
+        let Some(Ok(frame)) = frame else { return };
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
     }
 }
 

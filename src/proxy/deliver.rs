@@ -52,7 +52,7 @@ fn proxy_error(outcome: &Outcome, stage: Option<Stage>) -> &'static str {
             Failure::ClosedEarly { .. } | Failure::Reset => "connection_terminated",
             Failure::ConnectTimeout => "connection_timeout",
             Failure::HeadersTooLate => "http_response_timeout",
-            Failure::Internal { .. } => "proxy_internal_error",
+            Failure::Full { .. } | Failure::Internal { .. } => "proxy_internal_error",
             Failure::NotHttp { .. } => "http_protocol_error",
             Failure::Refused { .. } => "connection_refused",
             Failure::RequestUnfit { .. } => "http_request_error",

@@ -1,6 +1,7 @@
 //! Everything between a guarded request and the end of the backend's last answer.
 
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{ALLOW, LOCATION};
@@ -8,10 +9,11 @@ use http::{Extensions, StatusCode};
 use tokio::time::{Sleep, sleep_until};
 
 use super::asked::{Asked, text};
-use super::body::{collect, collect_unframed};
+use super::collect::{collect, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
 use super::resigning::Signer;
+use super::room::Held;
 use super::upstream::{Client, OddHeads, Progress};
 use super::worker::Worker;
 use crate::config::route::Route;
@@ -30,6 +32,8 @@ pub(super) struct Gathered {
     /// How long the backend took in all.
     pub(super) upstream: Duration,
     pub(super) spelling: Extensions,
+    /// The room that request and answers take.
+    pub(super) held: Option<(Arc<Held>, Held)>,
 }
 
 impl Gathered {
@@ -52,6 +56,7 @@ impl Gathered {
             sent: Vec::new(),
             upstream: Duration::ZERO,
             spelling: Extensions::new(),
+            held: None,
         }
     }
 }
@@ -69,12 +74,11 @@ pub(super) async fn exchange(
     let signer = Signer::of(&asked).filter(|_| policy.resign && !policy.observe);
     let nothing_yet = Failure::Internal { detail: String::new() };
     let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
-    let Asked { parts, body, sender, start, .. } = asked;
+    let Asked { parts, body, held, sender, start, .. } = asked;
+    let mut room = worker.room.share();
     let mut deadline = pin!(sleep_until((start + limit).into()));
     match body {
-        Err(detail) => {
-            gathered.exchange.outcome = Outcome::Failed(Failure::RequestUnfit { detail });
-        }
+        Err(failure) => gathered.exchange.outcome = Outcome::Failed(failure),
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
             let is_mapped = out.target.as_str() != gathered.exchange.request.target;
@@ -84,7 +88,8 @@ pub(super) async fn exchange(
                 _ => {}
             }
             loop {
-                ask(worker, route, &mut out, &mut gathered, start, deadline.as_mut()).await;
+                let taken = (&mut gathered, &mut room);
+                ask(worker, route, &mut out, taken, start, deadline.as_mut()).await;
                 let Exchange { slot, request, attempts, outcome, .. } = &gathered.exchange;
                 if policy.observe || start.elapsed() >= limit {
                     break;
@@ -102,6 +107,7 @@ pub(super) async fn exchange(
         }
     }
     gathered.exchange.elapsed = start.elapsed();
+    gathered.held = Some((held, room));
     gathered
 }
 
@@ -110,7 +116,7 @@ async fn ask(
     worker: &Worker,
     route: &Route,
     out: &mut Outbound,
-    gathered: &mut Gathered,
+    (gathered, room): (&mut Gathered, &mut Held),
     start: Instant,
     deadline: Pin<&mut Sleep>,
 ) {
@@ -123,7 +129,8 @@ async fn ask(
     let limit = worker.config.max_answer_body;
     let mut sent = out.sent();
     sent.started = began - start;
-    let (outcome, spelling) = attempt(&worker.client, route, out, &mut sent, limit, deadline).await;
+    let (outcome, spelling) =
+        attempt(&worker.client, route, out, (&mut sent, room), limit, deadline).await;
     sent.total = began.elapsed();
     gathered.upstream += sent.total;
     gathered.sent.push(sent);
@@ -147,7 +154,7 @@ async fn attempt(
     client: &Client,
     route: &Route,
     out: &Outbound,
-    sent: &mut Sent,
+    (sent, room): (&mut Sent, &mut Held),
     limit: usize,
     mut deadline: Pin<&mut Sleep>,
 ) -> (Outcome, Extensions) {
@@ -175,10 +182,17 @@ async fn attempt(
     }
     let odd = head.odd();
     let (parts, mut body) = head.response.into_parts();
-    let (mut bytes, mut end) = if odd.framing_is_lost {
-        collect_unframed(&mut body, limit, deadline, is_whole).await
+    let (mut bytes, end) = if odd.framing_is_lost {
+        collect_unframed(&mut body, limit, room, deadline, is_whole).await
     } else {
-        collect(&mut body, limit, deadline).await
+        collect(&mut body, limit, room, deadline).await
+    };
+    let mut end = match end {
+        Ok(end) => end,
+        Err(full) => {
+            let detail = full.to_string();
+            return (Outcome::Failed(Failure::Full { detail }), Extensions::new());
+        }
     };
     bytes.truncate(limit);
     if end == BodyEnd::Complete && odd == Oddities::default() {

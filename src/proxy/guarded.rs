@@ -10,9 +10,11 @@ use uuid::Uuid;
 use super::asked::Asked;
 use super::attempts;
 use super::body::{RequestBody, ResponseBody};
+use super::caught::caught;
 use super::exchange::{Gathered, exchange};
 use super::inlet::gate::Witness;
 use super::service::Inbound;
+use super::spare::Spare;
 use super::tally::Open;
 use super::worker::Worker;
 use super::{deliver, judging, noting, pass, routing};
@@ -49,19 +51,32 @@ pub(super) async fn answer(
 ) -> Option<Response<ResponseBody>> {
     let open = worker.open.mark();
     let policy = Arc::clone(route.policy.current());
-    let mut asked = Asked::read(worker, inbound).await?;
-    let signature = match asked.admit(worker) {
-        Ok(checked) => checked.authenticity,
-        Err(refusal) => return Some(refusal.into_response()),
+    let spare = Spare::of_head(route, &policy, &inbound.parts, fixed, inbound.start);
+    let known = caught(&worker.metrics, "reading a webhook", async {
+        let mut asked = Asked::read(worker, inbound).await?;
+        let signature = match asked.admit(worker) {
+            Ok(checked) => checked.authenticity,
+            Err(refusal) => return Some(Err(refusal)),
+        };
+        let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
+        let (slot, role) = worker.calls.decide(&question)?;
+        let call = CallFacts { signature, ..worker.calls.facts(&asked.params, role) };
+        Some(Ok((asked, slot, call)))
+    });
+    let (asked, slot, call) = match known.await {
+        Ok(known) => match known? {
+            Ok(known) => known,
+            Err(refusal) => return Some(refusal.into_response()),
+        },
+        Err(panic) => {
+            return Some(spare.panicked(worker, &panic).await.map(ResponseBody::full));
+        }
     };
-    let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
-    let (slot, role) = worker.calls.decide(&question)?;
     if slot == Slot::Callback && route.callbacks == Callbacks::Pass && asked.body.is_ok() {
         let Asked { parts, body, sender, .. } = asked;
         let body = RequestBody::full(body.unwrap_or_default());
         return Some(pass::answer(worker, route, parts, body, sender, None, witness).await);
     }
-    let call = CallFacts { signature, ..worker.calls.facts(&asked.params, role) };
     let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
     Some(attempts::answer(worker, job).await.map(ResponseBody::full))
 }
@@ -73,7 +88,7 @@ impl Job {
         let Self { route, policy, asked, slot, call, open: _open } = self;
         let limit = worker.config.budget;
         let gathered = exchange(worker, &route, &policy, asked, slot, call, limit).await;
-        Done { route, policy, start, gathered, id: None }.settle(worker)
+        Done { route, policy, start, gathered, id: None }.settle(worker).await
     }
 }
 
@@ -90,9 +105,9 @@ pub(super) struct Done {
 
 impl Done {
     /// Judges, counts and records; gives what leaves for Twilio.
-    pub(super) fn settle(self, worker: &Worker) -> Response<Bytes> {
+    pub(super) async fn settle(self, worker: &Worker) -> Response<Bytes> {
         let Self { route, policy, start, gathered, id } = self;
-        let Gathered { exchange, sent, upstream, spelling } = gathered;
+        let Gathered { exchange, sent, upstream, spelling, held: _held } = gathered;
         let policy = &*policy;
         let (judgement, exchange) = judging::judge_safely(exchange, policy, judge);
         worker.recorder.fell_back(&exchange, &worker.redaction);

@@ -63,7 +63,7 @@ fn bare(verdict: Verdict, delivery: Delivery) -> Judgement {
 }
 
 /// What is delivered when even judging a failure failed.
-fn last_resort(slot: Slot, policy: &Policy) -> Delivery {
+pub(super) fn last_resort(slot: Slot, policy: &Policy) -> Delivery {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if policy.observe || policy.on_fault == OnFault::Fail {

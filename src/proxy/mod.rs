@@ -5,7 +5,8 @@
 //! `listener` accepts, `worker` serves the connection, `service` decides between `guarded` (read
 //! whole, judged, delivered), `stream` (WebSockets of Twilio's, watched) and `pass` (both ways as it is); all reach the
 //! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
-//! pool of connections.
+//! pool of connections. What is held in memory takes its share of `room`; panics are `caught` at the
+//! edge of their request.
 
 mod activity;
 mod again;
@@ -15,6 +16,8 @@ mod attempts;
 mod authenticate;
 mod body;
 mod callback;
+mod caught;
+mod collect;
 mod deadlines;
 mod deliver;
 mod exchange;
@@ -28,11 +31,14 @@ mod listener;
 mod noting;
 mod paced;
 mod pass;
+mod pulse;
 mod refuse;
 mod resigning;
+mod room;
 mod routing;
 mod service;
 mod socket;
+mod spare;
 mod spelling;
 mod stream;
 mod suspects;

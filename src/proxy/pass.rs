@@ -1,27 +1,21 @@
 //! A request that streams through, both ways, untouched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 
-use super::body::{Pulse, RequestBody, ResponseBody};
+use super::body::{RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
 use super::inlet::gate::Witness;
+use super::pulse::{Pulse, Stopped};
 use super::upstream::{ANY_AGE, Head, OddHeads, Progress};
 use super::worker::Worker;
 use super::{alias, forward, hint, refuse, upgrade};
 use crate::config::route::Route;
 use crate::guard::Failure;
-
-/// Longest wait for the first byte of an answer while nothing of the request moves either.
-const FIRST_BYTE: Duration = Duration::from_mins(1);
-
-/// Longest silence within an answer.
-const IDLE: Duration = Duration::from_mins(1);
 
 /// Passes a request on and its answer back.
 ///
@@ -58,7 +52,8 @@ pub(super) async fn answer(
     let (parts, body) = response.into_parts();
     let ends_by_close = sender.version == Version::HTTP_10 && body.size_hint().exact().is_none();
     let reset_when_cut = ends_by_close.then(|| witness.clone());
-    let body = ResponseBody::stream(body, lease, IDLE, open, reset_when_cut);
+    let body =
+        ResponseBody::stream(body, lease, (worker.config.pass.idle, pulse), open, reset_when_cut);
     let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = end_to_end(parts.headers);
@@ -77,7 +72,17 @@ pub(super) async fn send(
     tokio::select! {
         biased;
         sent = worker.client.send(&route.upstream, request, ANY_AGE, OddHeads::Refused, &progress) => sent,
-        () = pulse.stops(FIRST_BYTE) => Err(Failure::HeadersTooLate),
+        stopped = pulse.stops(worker.config.pass) => Err(match stopped {
+            Stopped::Backend => Failure::HeadersTooLate,
+            Stopped::Client => {
+                let seconds = worker.config.pass.idle.as_secs();
+                let detail = format!(
+                    "the request's body came too slowly: less than 1 KiB in {seconds} s (pass_idle_timeout)"
+                );
+                tracing::debug!(detail, "a client was not waited for any longer");
+                Failure::RequestUnfit { detail }
+            }
+        }),
     }
 }
 

@@ -47,9 +47,10 @@ pub(super) fn no_answer(upstream: &Upstream, failure: &Failure) -> Response<Resp
             StatusCode::GATEWAY_TIMEOUT,
             format!("backend {backend} did not take the connection in time; is it reachable?"),
         ),
-        Failure::HeadersTooLate => {
-            (StatusCode::GATEWAY_TIMEOUT, format!("backend {backend} did not answer in time"))
-        }
+        Failure::HeadersTooLate => (
+            StatusCode::GATEWAY_TIMEOUT,
+            format!("backend {backend} did not answer in time (pass_first_byte_timeout)"),
+        ),
         Failure::NotHttp { detail, .. } => (
             StatusCode::BAD_GATEWAY,
             format!("backend {backend} answered something that is not HTTP/1: {detail}"),
@@ -64,10 +65,22 @@ pub(super) fn no_answer(upstream: &Upstream, failure: &Failure) -> Response<Resp
         Failure::Unreachable { address, detail } => {
             (StatusCode::BAD_GATEWAY, format!("backend {address} can't be reached: {detail}"))
         }
+        Failure::Full { detail } => (StatusCode::SERVICE_UNAVAILABLE, detail.clone()),
         Failure::Internal { detail } => (StatusCode::BAD_GATEWAY, detail.clone()),
-        Failure::RequestUnfit { detail } => (StatusCode::PAYLOAD_TOO_LARGE, detail.clone()),
+        Failure::RequestUnfit { detail } => (StatusCode::REQUEST_TIMEOUT, detail.clone()),
     };
-    plain(status, &text)
+    let mut response = plain(status, &text);
+    if status == StatusCode::REQUEST_TIMEOUT {
+        // The rest of the body is still to come.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The answer where the guard itself failed and there is nothing to fall back on.
+pub(super) fn own_failure() -> Response<ResponseBody> {
+    let why = "the guard itself failed on this request; its log says how";
+    Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, why }.into_response()
 }
 
 /// A one-line text answer.

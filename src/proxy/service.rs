@@ -13,16 +13,21 @@ use tokio::time::sleep_until;
 
 use super::asked::Asked;
 use super::authenticate::{self, Check, Covered};
-use super::body::{Pulse, RequestBody, ResponseBody, collect};
+use super::body::{RequestBody, ResponseBody};
+use super::caught::caught;
+use super::collect::collect;
 use super::headers::{Peer, Sender};
 use super::inlet::gate::Witness;
 use super::inlet::head::{Framing, Head};
+use super::pulse::Pulse;
+use super::room::Held;
 use super::routing::{self, Plan};
+use super::spare::Spare;
 use super::worker::Worker;
 use super::{alias, guarded, hint, pass, refuse, stream};
 use crate::config::SignatureMode;
 use crate::config::route::Route;
-use crate::guard::BodyEnd;
+use crate::guard::{BodyEnd, Failure};
 use crate::twilio::Params;
 
 /// Largest form that is read to find out whether a request without a route is Twilio's.
@@ -43,7 +48,8 @@ pub(super) struct Inbound {
 #[derive(Debug)]
 pub(super) enum InboundBody {
     Coming(Incoming),
-    Read(Bytes),
+    /// With the room that it takes.
+    Read(Bytes, Arc<Held>),
 }
 
 /// Answers a request, whatever it is.
@@ -58,7 +64,9 @@ pub(super) async fn handle(
         Ok(head) => head,
         Err(fault) => return refuse::Refusal::from(fault).into_response(),
     };
-    let mut response = dispatch(&worker, peer, request, head, start, witness).await;
+    let answer = dispatch(&worker, peer, request, head, start, witness);
+    let answer = caught(&worker.metrics, "answering a request", answer).await;
+    let mut response = answer.unwrap_or_else(|_| refuse::own_failure());
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         witness.switch();
     } else if head.is_websocket {
@@ -166,14 +174,14 @@ async fn claimed(
         Ok(checked) => checked,
         Err(refusal) => return refusal.into_response(),
     };
-    let Asked { parts, body, params, sender, start, .. } = asked;
+    let Asked { parts, body, held, params, sender, start, .. } = asked;
     if let Some(refusal) = stream::without_upgrade(worker, route, &parts, start) {
         return refusal;
     }
     // What could not be read whole could not be looked at.
     let Ok(body) = body else { return authenticate::REFUSAL.into_response() };
     if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
-        let (body, check) = (InboundBody::Read(body), Check::Done(checked));
+        let (body, check) = (InboundBody::Read(body, held), Check::Done(checked));
         let inbound = Inbound { parts, body, sender, start, check };
         return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
     }
@@ -203,38 +211,49 @@ async fn recognised(
     let reads_form = parts.method == Method::POST
         && routing::is_form(&parts)
         && (route.signature == SignatureMode::Enforce || may_fit);
-    let mut read = Bytes::new();
+    let (mut read, mut held) = (Bytes::new(), worker.room.share());
     if reads_form {
         let deadline = pin!(sleep_until((start + worker.config.budget).into()));
-        let (bytes, end) = collect(&mut body, limit, deadline).await;
+        let (bytes, end) = collect(&mut body, limit, &mut held, deadline).await;
+        let is_webhook = || is_webhook(worker, route, &parts, &routing::params(&parts, &bytes));
         match end {
-            BodyEnd::Complete => {}
+            Ok(BodyEnd::Complete) => {}
+            Err(full) if is_webhook() => {
+                let policy = Arc::clone(route.policy.current());
+                let spare = Spare::of_head(route, &policy, &parts, None, start);
+                let failure = Failure::Full { detail: full.to_string() };
+                return spare.settle(worker, failure).await.map(ResponseBody::full);
+            }
             // What can't be read whole can't be looked at.
-            BodyEnd::TooLarge { .. }
-                if route.signature == SignatureMode::Enforce
-                    && is_webhook(worker, route, &parts, &routing::params(&parts, &bytes)) =>
+            Ok(BodyEnd::TooLarge { .. })
+                if route.signature == SignatureMode::Enforce && is_webhook() =>
             {
                 return authenticate::REFUSAL.into_response();
             }
-            // Too large for a webhook of Twilio's: streams on from here.
-            BodyEnd::TooLarge { .. } => {
+            // Too large for a webhook of Twilio's, or no room for what is none as far as can be
+            // seen: streams on from here.
+            Ok(BodyEnd::TooLarge { .. }) | Err(_) => {
                 let body =
                     RequestBody::Stream { read: Some(bytes), rest: body, pulse: Pulse::new() };
                 return pass::answer(worker, route, parts, body, sender, None, witness).await;
             }
-            BodyEnd::TooLate => {
+            Ok(BodyEnd::TooLate) => {
                 let why = "the request's body did not come in time";
                 return refuse::Refusal { status: StatusCode::REQUEST_TIMEOUT, why }
                     .into_response();
             }
-            BodyEnd::Truncated { .. } => return gone(),
+            Ok(BodyEnd::Truncated { .. }) => return gone(),
         }
         read = bytes;
     }
     // Twilio posts forms, and nothing but forms.
     let is_candidate = reads_form || parts.method == Method::GET;
     if is_candidate && is_webhook(worker, route, &parts, &routing::params(&parts, &read)) {
-        let body = if reads_form { InboundBody::Read(read) } else { InboundBody::Coming(body) };
+        let body = if reads_form {
+            InboundBody::Read(read, Arc::new(held))
+        } else {
+            InboundBody::Coming(body)
+        };
         let check = Check::Due(route.signature);
         let inbound = Inbound { parts, body, sender, start, check };
         return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);

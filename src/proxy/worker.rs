@@ -17,6 +17,7 @@ use super::activity::{Busy, TICK};
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::{self, Background};
+use super::caught::{caught, caught_now};
 use super::deadlines::Deadlines;
 use super::headers::{Peer, PublicFace};
 use super::hint::Hints;
@@ -26,6 +27,7 @@ use super::inlet::refused::Refusals;
 use super::listener::{self, Acceptor, Listener, Outage};
 use super::paced::Paced;
 use super::resigning::KnownForms;
+use super::room::Room;
 use super::service;
 use super::socket::{Bare, Socket};
 use super::spelling::Enforced;
@@ -65,6 +67,8 @@ pub(super) struct Shared {
     pub(super) refusals: Refusals,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
+    /// What may be held in memory.
+    pub(super) room: Arc<Room>,
     /// Callbacks that go on after they were acknowledged.
     pub(super) background: Arc<Background>,
     /// Callbacks that wait on disk, where they are redelivered.
@@ -77,6 +81,7 @@ impl Shared {
     /// Nothing counted and nothing known yet.
     pub(super) fn new(config: Arc<Config>, recorder: Recorder, metrics: Metrics) -> Self {
         Self {
+            room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
             refusals: Refusals::new(metrics.clone()),
@@ -113,6 +118,7 @@ pub(super) struct Worker {
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
+    pub(super) room: Arc<Room>,
     pub(super) background: Arc<Background>,
     pub(super) queue: Option<Queue>,
     pub(super) client: Client,
@@ -137,6 +143,7 @@ impl Worker {
             refusals,
             aliases,
             attempts,
+            room,
             background,
             queue,
             resolver,
@@ -159,6 +166,7 @@ impl Worker {
             forms,
             refusals,
             attempts,
+            room,
             background,
             queue,
         }
@@ -259,11 +267,17 @@ async fn serve(serving: &Arc<Serving>, mut acceptor: Acceptor) {
             () = &mut stop => return,
             () = &mut redelivery => {}
             (stream, peer, permit) = acceptor.accept() => {
-                worker.tracker.spawn(connection(Arc::clone(serving), stream, peer, permit));
+                let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
+                worker.tracker.spawn(async move {
+                    let served = connection(serving, stream, peer, permit);
+                    let _ = caught(&metrics, "serving a connection", served).await;
+                });
             }
             _ = sweep.tick() => {
-                worker.client.sweep();
-                worker.attempts.sweep(Instant::now());
+                let _ = caught_now(&worker.metrics, "tidying up", || {
+                    worker.client.sweep();
+                    worker.attempts.sweep(Instant::now());
+                });
             }
         }
     }

@@ -43,6 +43,8 @@ pub struct Metrics {
     observe: IntGaugeVec,
     signatures: IntCounterVec,
     clients: ClientMetrics,
+    panics: IntCounter,
+    buffered: IntGauge,
     resident: IntGauge,
     streams: StreamMetrics,
 }
@@ -151,6 +153,14 @@ impl Metrics {
                 &["result"],
             )?,
             clients: ClientMetrics::new(&make)?,
+            panics: make.counter(
+                "twiml_guard_panics_total",
+                "Panics of the guard itself that were caught; each is a bug.",
+            )?,
+            buffered: make.gauge(
+                "twiml_guard_buffered_bytes",
+                "Bytes of guarded requests and answers that are held, of max_buffered.",
+            )?,
             resident: make.gauge("process_resident_memory_bytes", "Resident memory.")?,
             streams: StreamMetrics::new(&make)?,
         };
@@ -327,6 +337,16 @@ impl Metrics {
     pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
         self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a panic that was caught.
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    /// So many more (or fewer) bytes of requests and answers are held.
+    pub fn buffered(&self, more: i64) {
+        self.buffered.add(more);
     }
 
     /// A configuration is in force from now on.

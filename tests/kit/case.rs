@@ -283,6 +283,7 @@ fn failure_of(text: &str) -> Result<Failure, String> {
         }
         "headers-too-late" => Failure::HeadersTooLate,
         "unreachable" => Failure::Unreachable { address, detail: rest.to_owned() },
+        "full" => Failure::Full { detail: rest.to_owned() },
         "request-unfit" => Failure::RequestUnfit { detail: rest.to_owned() },
         "internal" => Failure::Internal { detail: rest.to_owned() },
         _ => return Err(format!("failure: unknown `{name}`")),

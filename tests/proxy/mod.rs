@@ -1,6 +1,7 @@
 //! The transport over real sockets: exact forwarding, streams, faults, drain.
 
 mod attempts;
+mod bounds;
 mod callbacks;
 mod calls;
 mod deadlines;

@@ -10,18 +10,20 @@ use twiml_guard::config::otlp::Otlp;
 use twiml_guard::config::route::{Callbacks, PathPattern, Policies, Route};
 use twiml_guard::config::{
     AdminListener, Capture, Clients, Config, IncidentsConfig, LogBody, LogConfig, OpsListener,
-    QueueConfig, SignatureMode, Signatures, Upstream,
+    PassLimits, QueueConfig, SignatureMode, Signatures, Upstream,
 };
 use twiml_guard::guard::Policy;
 use twiml_guard::incidents::instruments;
 use twiml_guard::incidents::recorder::Recorder;
 use twiml_guard::proxy::{Proxy, Summary};
 use twiml_guard::shutdown::Shutdown;
+use twiml_guard::telemetry::metrics::Metrics;
 use twiml_guard::twilio::SlotSetting;
 
 /// A running guard; stops when dropped.
 pub struct Guard {
     pub address: SocketAddr,
+    pub metrics: Metrics,
     shutdown: Shutdown,
     running: Option<JoinHandle<Summary>>,
 }
@@ -34,16 +36,24 @@ impl Guard {
 
     /// With a configuration.
     pub fn with(config: Config) -> Self {
+        let metrics = instruments().unwrap();
         let proxy = Proxy::bind(
             Arc::new(config),
             Recorder::without_writer(instruments().unwrap()),
-            instruments().unwrap(),
+            metrics.clone(),
         )
         .unwrap();
         let (address, shutdown) = (proxy.local_addr().unwrap_or_else(unix), Shutdown::new());
         let raised = shutdown.clone();
         let running = Some(thread::spawn(move || proxy.run(raised)));
-        Self { address, shutdown, running }
+        Self { address, metrics, shutdown, running }
+    }
+
+    /// The value of a metric's line, its labels included.
+    pub fn metric(&self, line: &str) -> i64 {
+        let text = self.metrics.render();
+        let value = text.lines().find_map(|own| own.strip_prefix(line)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {line} in {text}")).parse().unwrap()
     }
 
     /// Raises the shutdown without waiting.
@@ -84,6 +94,8 @@ pub fn config(backend: SocketAddr) -> Config {
         max_request_body: 64 * 1024,
         max_head: 64 * 1024,
         max_headers: 100,
+        max_buffered: 64 * 1024 * 1024,
+        pass: PassLimits::default(),
         drain_timeout: Duration::from_secs(3),
         workers: 1,
         log: LogConfig { format: None, body: LogBody::None },

@@ -148,7 +148,7 @@ macro_rules! catalogue {
 }
 
 catalogue! {
-    transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, request_unfit, status_line_malformed, head_malformed, content_length_invalid, transfer_coding_invalid, body_truncated, body_too_late, answer_too_large }
+    transport { connection_refused, connect_timeout, backend_unreachable, connection_reset, closed_early, not_http, headers_too_late, guard_failure, guard_full, request_unfit, status_line_malformed, head_malformed, content_length_invalid, transfer_coding_invalid, body_truncated, body_too_late, answer_too_large }
     status { unauthorized, genuine_request_refused, signature_resigned, csrf_refused, not_found, method_refused, rate_limited, client_error, server_error, odd_success, redirect_followed, redirect_refused, redirect_target_unauthorized, wrong_method, double_slash_in_request, post_lost, rewrite_refused }
     coding { coding_unasked, coding_undeclared, coding_untrue, coding_identity, coding_tail_damaged, coding_corrupt, coding_bomb }
     charset { byte_order_mark, charset_not_utf8, charset_doubled, undecodable }

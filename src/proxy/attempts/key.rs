@@ -41,14 +41,17 @@ pub(super) fn of(asked: &Asked) -> Option<Key> {
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
     use std::time::Instant;
 
     use bytes::Bytes;
     use http::{Request, Version};
 
     use super::*;
+    use crate::incidents::instruments;
     use crate::proxy::authenticate::{Check, Checked};
     use crate::proxy::headers::Peer;
+    use crate::proxy::room::Room;
     use crate::twilio::Params;
 
     fn asked(request: http::request::Builder, body: &'static str) -> Asked {
@@ -56,6 +59,7 @@ mod tests {
         Asked {
             parts,
             body: Ok(Bytes::from_static(body.as_bytes())),
+            held: Arc::new(Room::new(0, instruments().unwrap()).share()),
             params: Params::default(),
             sender: Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
                 .sender(Version::HTTP_11),

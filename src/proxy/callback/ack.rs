@@ -61,7 +61,7 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
             worker.metrics.callback(CallbackCount::Acknowledged, 1);
         }
         drop(attempt);
-        return reply.give(done(job, gathered, None).settle(worker));
+        return reply.give(done(job, gathered, None).settle(worker).await);
     }
     let (id, _) = new_id();
     let acknowledged = start.elapsed();
@@ -69,21 +69,21 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
     worker.metrics.callback(CallbackCount::Acknowledged, 1);
     let Some(_room) = worker.background.enter() else {
         drop(attempt);
-        return give_up(worker, job, acknowledged, id);
+        return give_up(worker, job, acknowledged, id).await;
     };
     let mut gathered = attempt.await;
     gathered.exchange.call.acknowledged = Some(acknowledged);
     gathered.exchange.elapsed = start.elapsed();
-    done(job, gathered, Some(id)).settle(worker);
+    done(job, gathered, Some(id)).settle(worker).await;
 }
 
 /// Records a callback that was acknowledged and for which there is no room to go on with.
-pub(super) fn give_up(worker: &Worker, job: Job, acknowledged: Duration, id: Uuid) {
+pub(super) async fn give_up(worker: &Worker, job: Job, acknowledged: Duration, id: Uuid) {
     worker.metrics.callback(CallbackCount::GivenUp, 1);
     let call = CallFacts { acknowledged: Some(acknowledged), ..job.call.clone() };
     let mut gathered = Gathered::failed(job.asked.facts(), job.slot, call, Failure::HeadersTooLate);
     gathered.exchange.elapsed = job.asked.start.elapsed();
-    done(job, gathered, Some(id)).settle(worker);
+    done(job, gathered, Some(id)).settle(worker).await;
 }
 
 /// Ready to be judged and recorded.

@@ -16,6 +16,7 @@ use crate::incidents::new_id;
 use crate::proxy::asked::Asked;
 use crate::proxy::attempts::Reply;
 use crate::proxy::authenticate::{Check, Checked};
+use crate::proxy::caught::caught;
 use crate::proxy::exchange::exchange;
 use crate::proxy::guarded::{Done, Job};
 use crate::proxy::headers::Peer;
@@ -56,7 +57,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
             }
             drop(claim);
         }
-        return reply.give(done(job, gathered, None).settle(worker));
+        return reply.give(done(job, gathered, None).settle(worker).await);
     }
     let is_stored = claim.put(waiting).await.is_ok();
     let (id, _) = new_id();
@@ -67,7 +68,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
     let Some(_room) = worker.background.enter() else {
         drop(attempt);
         if !is_stored {
-            ack::give_up(worker, job, acknowledged, id);
+            ack::give_up(worker, job, acknowledged, id).await;
         }
         return;
     };
@@ -82,7 +83,7 @@ pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Repl
     }
     gathered.exchange.call.acknowledged = Some(acknowledged);
     gathered.exchange.elapsed = start.elapsed();
-    done(job, gathered, Some(id)).settle(worker);
+    done(job, gathered, Some(id)).settle(worker).await;
 }
 
 /// Takes what is due from the queue for as long as it is polled, and asks the backend.
@@ -90,14 +91,17 @@ pub(in crate::proxy) async fn deliver(worker: &Arc<Worker>, queue: &Queue) {
     loop {
         let due = queue.next().await;
         let task_worker = Arc::clone(worker);
-        worker.tracker.spawn(async move { once(&task_worker, due).await });
+        worker.tracker.spawn(async move {
+            let metrics = task_worker.metrics.clone();
+            caught(&metrics, "redelivering a callback", once(&task_worker, due)).await
+        });
     }
 }
 
 /// Asks the backend once more. The first failure is recorded; further ones would say the same.
 async fn once(worker: &Worker, due: Due) {
     let Due { callback, claim } = due;
-    let Some(asked) = asked(&callback) else {
+    let Some(asked) = asked(worker, &callback) else {
         tracing::error!("a callback on disk is no request; it is dropped");
         worker.metrics.callback(CallbackCount::GivenUp, 1);
         return claim.taken();
@@ -114,7 +118,7 @@ async fn once(worker: &Worker, due: Due) {
         claim.taken();
     } else if claim.is_first_failure() {
         drop(claim);
-        Done { route, policy, start, gathered, id: None }.settle(worker);
+        Done { route, policy, start, gathered, id: None }.settle(worker).await;
     }
 }
 
@@ -141,7 +145,7 @@ fn waiting(job: &Job) -> Option<Waiting> {
 }
 
 /// The request that was put on disk.
-fn asked(waiting: &Waiting) -> Option<Asked> {
+fn asked(worker: &Worker, waiting: &Waiting) -> Option<Asked> {
     let mut request = Request::builder()
         .method(waiting.method.as_str())
         .uri(waiting.target.as_str())
@@ -158,6 +162,8 @@ fn asked(waiting: &Waiting) -> Option<Asked> {
     Some(Asked {
         parts,
         body: Ok(Bytes::from(waiting.body.clone())),
+        // At most so many wait on disk at a time.
+        held: Arc::new(worker.room.share()),
         params,
         sender: Peer::read(&waiting.peer).sender(Version::HTTP_11),
         start: Instant::now(),

@@ -18,7 +18,9 @@ use hyper_util::rt::TokioIo;
 use tokio::time::sleep;
 
 use self::watched::Watched;
-use super::body::{RequestBody, ResponseBody, collect};
+use super::body::{RequestBody, ResponseBody};
+use super::caught::caught;
+use super::collect::collect;
 use super::headers::{Sender, end_to_end, tokens};
 use super::tally::Open;
 use super::upstream::Head;
@@ -73,9 +75,18 @@ async fn refused(worker: &Worker, opening: Opening, head: Head) -> Response<Resp
     let odd = head.odd();
     let (parts, mut body) = head.response.into_parts();
     let deadline = pin!(sleep(REFUSAL));
-    let (body, end) = collect(&mut body, worker.config.max_answer_body, deadline).await;
-    let answer = Answer { status: parts.status, headers: parts.headers, body, end, odd };
-    let outcome = Outcome::Answered(answer);
+    let (limit, mut room) = (worker.config.max_answer_body, worker.room.share());
+    let (body, end) = collect(&mut body, limit, &mut room, deadline).await;
+    let outcome = match end {
+        Ok(end) => Outcome::Answered(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            end,
+            odd,
+        }),
+        Err(full) => Outcome::Failed(Failure::Full { detail: full.to_string() }),
+    };
     let report = opening.report_of(&outcome);
     let (judgement, exchange, _) = opening.close(report, outcome);
     last(deliver::response(judgement.delivery, &exchange, parts.extensions, None))
@@ -101,7 +112,9 @@ fn switched(
     let (parts, _) = head.response.into_parts();
     let watch = Watch::new(opening.path(), reserved_bits(asked, &parts.headers));
     let watched = Watched::new(opening, watch, parts.headers.clone());
-    worker.tracker.spawn(run(client, backend, watched, open));
+    let metrics = worker.metrics.clone();
+    let joined = run(client, backend, watched, open);
+    worker.tracker.spawn(async move { caught(&metrics, "a stream", joined).await });
     let mut response = Response::new(ResponseBody::full(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = end_to_end(parts.headers);

@@ -31,6 +31,8 @@ fn find(report: &StreamReport) -> Option<String> {
         Failure::ClosedEarly { received } | Failure::NotHttp { received, .. } => {
             format!("no answer, but: {}", first_bytes(received))
         }
-        Failure::RequestUnfit { detail } | Failure::Internal { detail } => detail.clone(),
+        Failure::Full { detail }
+        | Failure::RequestUnfit { detail }
+        | Failure::Internal { detail } => detail.clone(),
     })
 }

@@ -1,0 +1,113 @@
+//! Bodies that are read whole.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Frame, Incoming};
+use tokio::time::{Sleep, sleep};
+
+use super::room::{Full, Held};
+use super::upstream::chain;
+use crate::guard::BodyEnd;
+
+/// How long nothing has to come before a body without a trusted end is looked at.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// How reading a body whole ended; the error: there is no room for it.
+pub(super) type End = Result<BodyEnd, Full>;
+
+/// Reads a body whole: at most `limit` bytes, until `deadline`, as long as there is room to hold it.
+///
+/// Whatever came is given, however it ended; of a body that is too large, the piece that was one
+/// too many as well, for whoever streams on from there.
+pub(super) async fn collect(
+    body: &mut Incoming,
+    limit: usize,
+    held: &mut Held,
+    mut deadline: Pin<&mut Sleep>,
+) -> (Bytes, End) {
+    let mut read = Collected::default();
+    let end = loop {
+        tokio::select! {
+            biased;
+            frame = body.frame() => if let Some(end) = read.take(frame, limit, held) { break end },
+            () = deadline.as_mut() => break Ok(BodyEnd::TooLate),
+        }
+    };
+    (read.whole(), end)
+}
+
+/// The same for a body whose end nobody announced: it is over, too, when nothing more comes for a
+/// moment and `is_whole` says so.
+pub(super) async fn collect_unframed(
+    body: &mut Incoming,
+    limit: usize,
+    held: &mut Held,
+    mut deadline: Pin<&mut Sleep>,
+    is_whole: impl Fn(&[u8]) -> bool,
+) -> (Bytes, End) {
+    let mut read = Collected::default();
+    let end = loop {
+        tokio::select! {
+            biased;
+            frame = body.frame() => if let Some(end) = read.take(frame, limit, held) { break end },
+            () = deadline.as_mut() => break Ok(BodyEnd::TooLate),
+            () = sleep(QUIET) => if is_whole(read.so_far()) { break Ok(BodyEnd::Complete) },
+        }
+    };
+    (read.whole(), end)
+}
+
+/// What was read of a body.
+#[derive(Debug, Default)]
+struct Collected {
+    first: Bytes,
+    all: Option<BytesMut>,
+}
+
+impl Collected {
+    /// Takes what came; `Some` when that was the end.
+    fn take(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+        limit: usize,
+        held: &mut Held,
+    ) -> Option<End> {
+        let data = match frame {
+            None => return Some(Ok(BodyEnd::Complete)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => data,
+                Err(_trailers) => return None,
+            },
+            Some(Err(error)) => return Some(Ok(BodyEnd::Truncated { detail: chain(&error) })),
+        };
+        let is_too_large = data.len() > limit.saturating_sub(self.so_far().len());
+        let room = held.grow(data.len());
+        match &mut self.all {
+            Some(all) => all.extend_from_slice(&data),
+            // The usual answer comes in one piece and is not copied.
+            None if self.first.is_empty() => self.first = data,
+            None => {
+                let len = (self.first.len() + data.len()).max(8 * 1024);
+                let mut joined = BytesMut::with_capacity(len);
+                joined.extend_from_slice(&self.first);
+                joined.extend_from_slice(&data);
+                self.all = Some(joined);
+            }
+        }
+        match room {
+            Ok(()) => is_too_large.then_some(Ok(BodyEnd::TooLarge { limit })),
+            Err(full) => Some(Err(full)),
+        }
+    }
+
+    fn so_far(&self) -> &[u8] {
+        self.all.as_ref().map_or(&self.first, |all| all)
+    }
+
+    fn whole(self) -> Bytes {
+        self.all.map_or(self.first, BytesMut::freeze)
+    }
+}
