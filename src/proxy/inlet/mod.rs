@@ -9,5 +9,7 @@ pub mod fault;
 pub mod follow;
 pub(super) mod gate;
 pub mod head;
+#[cfg(test)]
+mod library;
 pub(super) mod refused;
 mod target;
