@@ -25,7 +25,10 @@ mod forward;
 mod guarded;
 mod headers;
 mod hint;
+#[cfg(not(fuzzing))]
 mod inlet;
+#[cfg(fuzzing)]
+pub mod inlet;
 mod judging;
 mod listener;
 mod noting;
