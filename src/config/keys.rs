@@ -166,6 +166,13 @@ pub static KEYS: &[Key] = &[
         "largest body of a guarded request",
     ),
     key(
+        "max_head",
+        Kind::Size(1024, 256 * 1024),
+        Some("64KiB"),
+        "largest head of a request, its line and headers; 431 beyond",
+    ),
+    key("max_headers", Kind::Count(10, 1000), Some("100"), "most headers of a request; 431 beyond"),
+    key(
         "max_buffered",
         Kind::Size(MIB, 16 * 1024 * MIB),
         Some("64MiB"),

@@ -81,6 +81,10 @@ pub struct Config {
     pub max_answer_body: usize,
     /// Most bytes of a guarded request's body.
     pub max_request_body: usize,
+    /// Most bytes of a request's head.
+    pub max_head: usize,
+    /// Most headers of a request.
+    pub max_headers: usize,
     /// Most bytes of guarded requests and answers that are held at a time.
     pub max_buffered: usize,
     /// Time limits of what is passed on unguarded.

@@ -132,6 +132,8 @@ pub(super) fn resolve(
         upstream_tls,
         max_answer_body: own.size("max_answer_body")?,
         max_request_body: own.size("max_request_body")?,
+        max_head: own.size("max_head")?,
+        max_headers: own.count("max_headers")?,
         max_buffered: own.size("max_buffered")?,
         pass: PassLimits {
             first_byte: own.duration("pass_first_byte_timeout")?,

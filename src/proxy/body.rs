@@ -9,10 +9,10 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Busy;
+use super::inlet::gate::Witness;
 use super::pulse::Pulse;
 use super::tally::Open;
 use super::upstream::{Lease, chain};
-use super::witness::Witness;
 
 /// Why a streamed body ended before its end; whoever reads it sees a cut connection.
 #[derive(Debug, thiserror::Error)]

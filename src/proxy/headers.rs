@@ -154,7 +154,7 @@ impl PublicFace {
     /// The headers of a request on its way to the backend.
     pub(super) fn forward(&self, headers: HeaderMap, sender: Sender) -> HeaderMap {
         let wants_trailers = tokens(&headers, &TE).any(|te| te.eq_ignore_ascii_case("trailers"));
-        let mut headers = without(end_to_end(headers), is_alias);
+        let mut headers = end_to_end(headers);
         if wants_trailers {
             headers.insert(TE, HeaderValue::from_static("trailers"));
             headers.insert(CONNECTION, HeaderValue::from_static("TE"));
@@ -216,14 +216,25 @@ fn is_near(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether we, or those behind us, rely on a header of this name, in any case.
+pub(super) fn is_acted_on(name: &[u8]) -> bool {
+    NOT_NOMINABLE
+        .iter()
+        .chain(&HOP_BY_HOP)
+        .any(|own| own.as_str().as_bytes().eq_ignore_ascii_case(name))
+}
+
 /// Names with an underscore that many backends read as a header that we set or rely on
 /// (`X_Forwarded_Proto`, CVE-2026-39858).
-fn is_alias(name: &HeaderName) -> bool {
-    if !name.as_str().contains('_') {
-        return false;
-    }
-    let meant = name.as_str().replace('_', "-");
-    NOT_NOMINABLE.iter().chain(&HOP_BY_HOP).any(|own| own.as_str() == meant)
+pub(super) fn is_alias(name: &[u8]) -> bool {
+    let is_same =
+        |(own, byte): (&u8, &u8)| own.eq_ignore_ascii_case(byte) || (*own == b'-' && *byte == b'_');
+    name.contains(&b'_')
+        && NOT_NOMINABLE
+            .iter()
+            .chain(&HOP_BY_HOP)
+            .map(|own| own.as_str().as_bytes())
+            .any(|own| own.len() == name.len() && own.iter().zip(name).all(is_same))
 }
 
 fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: &str) {
@@ -387,14 +398,14 @@ mod tests {
     }
 
     #[test]
-    fn aliases_with_underscores_are_dropped_and_other_underscores_are_not() {
-        let headers =
-            map(&[("x_forwarded_proto", "https"), ("content_length", "1"), ("my_own", "1")]);
-        let headers = PublicFace::new(None, &[]).forward(headers, sender("127.0.0.1"));
-        assert!(
-            !headers.contains_key("x_forwarded_proto") && !headers.contains_key("content_length")
-        );
-        assert_eq!(headers["my_own"], "1");
+    fn aliases_are_known_in_any_case_and_other_underscores_are_fine() {
+        for name in ["x_forwarded_proto", "CONTENT_LENGTH", "X-Twilio_Signature", "user_agent"] {
+            assert!(is_alias(name.as_bytes()), "{name}");
+        }
+        for name in ["content-length", "my_own", "x_forwarded", "_", "host"] {
+            assert!(!is_alias(name.as_bytes()), "{name}");
+        }
+        assert!(is_acted_on(b"Content-Length") && is_acted_on(b"te") && !is_acted_on(b"digest"));
     }
 
     #[test]

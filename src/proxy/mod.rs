@@ -28,6 +28,10 @@ mod guarded;
 mod headers;
 mod health;
 mod hint;
+#[cfg(not(fuzzing))]
+mod inlet;
+#[cfg(fuzzing)]
+pub mod inlet;
 mod judging;
 mod listener;
 mod noting;
@@ -48,7 +52,6 @@ mod tally;
 mod tls_in;
 mod upgrade;
 mod upstream;
-mod witness;
 mod worker;
 
 use std::io;

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 
 use super::balance::{self, Asked};
 use super::body::{RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
+use super::inlet::gate::Witness;
 use super::upstream::Head;
-use super::witness::Witness;
 use super::worker::Worker;
 use super::{alias, forward, hint, refuse, upgrade};
 use crate::config::Upstream;
@@ -61,10 +60,6 @@ pub(super) async fn answer(
     *response.status_mut() = parts.status;
     *response.headers_mut() = end_to_end(parts.headers);
     *response.extensions_mut() = parts.extensions;
-    if switch.is_some() {
-        // What the client may have sent behind its handshake is no request (RFC 9931).
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
     response
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::header::CONNECTION;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::sleep_until;
 
@@ -17,13 +17,14 @@ use super::body::{RequestBody, ResponseBody};
 use super::caught::caught;
 use super::collect::collect;
 use super::headers::{Peer, Sender};
+use super::inlet::gate::Witness;
+use super::inlet::head::{Framing, Head};
 use super::pulse::Pulse;
 use super::room::Held;
 use super::routing::{self, Plan};
 use super::spare::Spare;
-use super::witness::Witness;
 use super::worker::Worker;
-use super::{alias, guarded, hint, pass, refuse, stream, upgrade};
+use super::{alias, guarded, hint, pass, refuse, stream};
 use crate::config::SignatureMode;
 use crate::config::route::Route;
 use crate::guard::{BodyEnd, Failure};
@@ -59,17 +60,18 @@ pub(super) async fn handle(
     witness: &Witness,
 ) -> Response<ResponseBody> {
     let start = Instant::now();
-    let response = match refuse::check(&request, witness.has_one_length(&request)) {
-        Ok(()) => {
-            let answer = dispatch(&worker, peer, request, start, witness);
-            let answer = caught(&worker.metrics, "answering a request", answer).await;
-            answer.unwrap_or_else(|_| refuse::own_failure())
-        }
-        Err(refusal) => refusal.into_response(),
+    let head = match witness.verdict() {
+        Ok(head) => head,
+        Err(fault) => return refuse::Refusal::from(fault).into_response(),
     };
-    // Behind a switch no request follows.
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        witness.watch();
+    let answer = dispatch(&worker, peer, request, head, start, witness);
+    let answer = caught(&worker.metrics, "answering a request", answer).await;
+    let mut response = answer.unwrap_or_else(|_| refuse::own_failure());
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        witness.switch();
+    } else if head.is_websocket {
+        // What the client may have sent behind its handshake is no request (RFC 9931).
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
@@ -78,11 +80,12 @@ async fn dispatch(
     worker: &Arc<Worker>,
     peer: Peer,
     mut request: Request<Incoming>,
+    head: Head,
     start: Instant,
     witness: &Witness,
 ) -> Response<ResponseBody> {
     let sender = peer.sender(request.version());
-    let wants_websocket = upgrade::is_websocket(&request);
+    let wants_websocket = head.is_websocket;
     let switch = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();
     alias::map(&worker.config, &worker.aliases, &mut parts);
@@ -111,7 +114,7 @@ async fn dispatch(
             claimed(worker, route, plan, inbound, witness).await
         }
         Plan::Recognise if !wants_websocket => {
-            recognised(worker, parts, body, sender, start, witness).await
+            recognised(worker, parts, body, head.framing, sender, start, witness).await
         }
         Plan::Guard(_) | Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
@@ -190,6 +193,7 @@ async fn recognised(
     worker: &Arc<Worker>,
     parts: Parts,
     mut body: Incoming,
+    framing: Framing,
     sender: Sender,
     start: Instant,
     witness: &Witness,
@@ -200,12 +204,13 @@ async fn recognised(
         SignatureMode::Enforce => worker.config.max_request_body.max(MAX_RECOGNISED_FORM),
         SignatureMode::Observe | SignatureMode::Off => MAX_RECOGNISED_FORM,
     };
-    let announced: Option<usize> =
-        parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let may_fit = match framing {
+        Framing::Length(length) => length <= limit as u64,
+        Framing::None | Framing::Chunked => true,
+    };
     let reads_form = parts.method == Method::POST
         && routing::is_form(&parts)
-        && (route.signature == SignatureMode::Enforce
-            || announced.is_none_or(|length| length <= limit));
+        && (route.signature == SignatureMode::Enforce || may_fit);
     let (mut read, mut held) = (Bytes::new(), worker.room.share());
     if reads_form {
         let deadline = pin!(sleep_until((start + worker.config.budget).into()));

@@ -27,6 +27,9 @@ use super::deadlines::Deadlines;
 use super::headers::{Peer, PublicFace};
 use super::health::Healths;
 use super::hint::Hints;
+use super::inlet::gate::Gate;
+use super::inlet::head::Limits;
+use super::inlet::refused::Refusals;
 use super::judging::Beside;
 use super::listener::{self, Acceptor, Listener, Outage};
 use super::paced::Paced;
@@ -40,7 +43,6 @@ use super::suspects::Suspects;
 use super::tally::{OpenCount, Tally};
 use super::tls_in::TlsIn;
 use super::upstream::{Client, Resolver};
-use super::witness::Witnessed;
 use crate::calls::Calls;
 use crate::calls::queue::Queue;
 use crate::config::Config;
@@ -49,8 +51,11 @@ use crate::incidents::redact::Redaction;
 use crate::shutdown::Shutdown;
 use crate::telemetry::metrics::Metrics;
 
-/// Bytes that a connection buffers at most; a larger head is refused with 431.
-const MAX_BUFFER: usize = 64 * 1024;
+/// Bytes that a connection buffers at most beside a head.
+const BUFFER: usize = 64 * 1024;
+
+/// Headers for which the HTTP library has room without being told.
+const LIBRARY_HEADERS: usize = 100;
 
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -67,6 +72,7 @@ pub(super) struct Shared {
     pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
+    pub(super) refusals: Refusals,
     /// Twilio's attempts that are answered now or were a moment ago.
     pub(super) attempts: Arc<Attempts>,
     /// Streams of Twilio's that run.
@@ -98,6 +104,7 @@ impl Shared {
             room: Room::new(config.max_buffered, metrics.clone()),
             config,
             recorder,
+            refusals: Refusals::new(metrics.clone()),
             metrics,
             healths,
             tally: Arc::default(),
@@ -130,6 +137,7 @@ pub(super) struct Worker {
     pub(super) aliases: Arc<alias::Told>,
     pub(super) suspects: Arc<Suspects>,
     pub(super) forms: Arc<KnownForms>,
+    pub(super) refusals: Refusals,
     /// Paths on which what Twilio did not sign is refused.
     pub(super) enforced: Enforced,
     pub(super) attempts: Arc<Attempts>,
@@ -160,6 +168,7 @@ impl Worker {
             hints,
             suspects,
             forms,
+            refusals,
             aliases,
             attempts,
             streams,
@@ -194,6 +203,7 @@ impl Worker {
             aliases,
             suspects,
             forms,
+            refusals,
             attempts,
             streams,
             room,
@@ -229,6 +239,7 @@ impl Worker {
             aliases: Arc::clone(&self.aliases),
             suspects: Arc::clone(&self.suspects),
             forms: Arc::clone(&self.forms),
+            refusals: self.refusals.clone(),
             attempts: Arc::clone(&self.attempts),
             streams: Arc::clone(&self.streams),
             room: Arc::clone(&self.room),
@@ -281,7 +292,7 @@ pub(super) fn run(
         match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
             Ok(acceptor) => {
                 let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
-                let builder = builder();
+                let builder = builder(&current.load().config);
                 let serving =
                     Serving { current, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
                 serve(&Arc::new(serving), acceptor, configs).await;
@@ -319,15 +330,18 @@ async fn ticking(deadlines: Arc<Deadlines>) {
     }
 }
 
-fn builder() -> http1::Builder {
+fn builder(config: &Config) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(None)
-        .max_buf_size(MAX_BUFFER)
+        .max_buf_size(config.max_head + BUFFER)
         .preserve_header_case(true)
         .title_case_headers(true)
         // A client that shuts its writing side down after the request still wants the answer.
         .half_close(true);
+    if config.max_headers > LIBRARY_HEADERS {
+        builder.max_headers(config.max_headers);
+    }
     builder
 }
 
@@ -393,7 +407,12 @@ async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Own
         None => Socket::Bare(stream),
     };
     let peer = Peer { is_tls: tls.is_some(), ..peer };
-    let (stream, witness) = Witnessed::new(Paced::new(stream, Arc::clone(&activity), permit));
+    let stream = Paced::new(stream, Arc::clone(&activity), permit);
+    let (stream, witness) = {
+        let worker = current.load();
+        let limits = Limits { bytes: worker.config.max_head, lines: worker.config.max_headers };
+        Gate::new(stream, limits, worker.refusals.clone())
+    };
     let service = service_fn(|request| {
         let (worker, activity) = (current.load_full(), Arc::clone(&activity));
         let witness = witness.clone();

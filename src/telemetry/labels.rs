@@ -6,6 +6,10 @@ pub const OUTCOMES: [&str; 5] = ["untouched", "repaired", "replaced", "failed", 
 /// How bad an outbreak's cause is: what Twilio would not accept, and what it accepts all the same.
 pub const LEVELS: [&str; 2] = ["fault", "warning"];
 
+/// What a request can be refused for at the door.
+pub const REFUSED: [&str; 9] =
+    ["alias", "chunks", "framing", "host", "method", "syntax", "target", "too_large", "version"];
+
 /// What is counted of one answer by its cause.
 #[derive(Debug, Clone, Copy)]
 pub struct CauseLabel {

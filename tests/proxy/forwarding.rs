@@ -75,12 +75,12 @@ fn hop_by_hop_headers_stay_behind_and_nobody_can_nominate_the_signature() {
     let backend = Backend::always(twiml("hi"));
     let guard = Guard::before(backend.address);
     let request = format!(
-        "POST /voice HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Private, X-Twilio-Signature, Host\r\nKeep-Alive: 5\r\nX-Private: 1\r\nX-Twilio-Signature: s\r\nX_Forwarded_Proto: https\r\nUpgrade: h2c\r\nTE: gzip\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{CALL}",
+        "POST /voice HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, X-Private, X-Twilio-Signature, Host\r\nKeep-Alive: 5\r\nX-Private: 1\r\nX-Twilio-Signature: s\r\nUpgrade: h2c\r\nTE: gzip\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{CALL}",
         CALL.len()
     );
     assert_eq!(ask(guard.address, request).status(), 200);
     let seen = backend.requests().remove(0).to_ascii_lowercase();
-    for gone in ["\nconnection:", "keep-alive:", "x-private", "x_forwarded", "upgrade", "\nte:"] {
+    for gone in ["\nconnection:", "keep-alive:", "x-private", "upgrade", "\nte:"] {
         assert!(!seen.contains(gone), "{gone} in {seen}");
     }
     assert!(seen.contains("\nx-twilio-signature: s\r\n") && seen.contains("\nhost: a\r\n"));

@@ -7,6 +7,7 @@ mod breaker;
 mod callbacks;
 mod calls;
 mod deadlines;
+mod door;
 mod failures;
 mod forwarding;
 mod guarded;

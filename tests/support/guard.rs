@@ -104,6 +104,8 @@ pub fn config(backend: SocketAddr) -> Config {
         upstream_tls: None,
         max_answer_body: 256 * 1024,
         max_request_body: 64 * 1024,
+        max_head: 64 * 1024,
+        max_headers: 100,
         max_buffered: 64 * 1024 * 1024,
         pass: PassLimits::default(),
         drain_timeout: Duration::from_secs(3),
