@@ -161,7 +161,7 @@ async fn attempt(
     let (progress, began) = (Progress::default(), Instant::now());
     let head = tokio::select! {
         biased;
-        head = client.send(&route.upstream, out.request(), out.max_age(), OddHeads::Taken, &progress) => head,
+        head = client.send(&route.upstream, out.request(), out.reuse(), OddHeads::Taken, &progress) => head,
         () = deadline.as_mut() => {
             Err(match progress.connected() {
                 Some(_) => Failure::HeadersTooLate,

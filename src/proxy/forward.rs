@@ -1,7 +1,5 @@
 //! The requests that a guarded request becomes at the backend.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use http::request::Parts;
@@ -12,7 +10,7 @@ use super::alias;
 use super::body::RequestBody;
 use super::headers::{self, Sender, TWILIO_SIGNATURE};
 use super::resigning::Signer;
-use super::upstream::{ANY_AGE, FRESH};
+use super::upstream::Reuse;
 use super::worker::Worker;
 use crate::config::Upstream;
 use crate::config::route::Route;
@@ -132,13 +130,13 @@ impl Outbound {
         Sent { headers: headers.clone(), body_bytes: body.len(), ..Sent::default() }
     }
 
-    /// How long a connection may have been idle that this request uses. A further request takes a
-    /// new one: the backend may be about to close what the answer before came on.
-    pub(super) fn max_age(&self) -> Duration {
+    /// Which kept connections it may use. A further request takes a new one: the backend may be
+    /// about to close what the answer before came on.
+    pub(super) fn reuse(&self) -> Reuse {
         if self.reason != AttemptReason::First {
-            return Duration::ZERO;
+            return Reuse::Never;
         }
-        if self.method.is_safe() { ANY_AGE } else { FRESH }
+        if self.method.is_safe() { Reuse::Any } else { Reuse::Fresh }
     }
 }
 

@@ -11,7 +11,7 @@ use hyper::upgrade::OnUpgrade;
 use super::body::{RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
 use super::pulse::{Pulse, Stopped};
-use super::upstream::{ANY_AGE, Head, OddHeads, Progress};
+use super::upstream::{Head, OddHeads, Progress, Reuse};
 use super::witness::Witness;
 use super::worker::Worker;
 use super::{alias, forward, hint, refuse, upgrade};
@@ -76,7 +76,7 @@ pub(super) async fn send(
     let progress = Progress::default();
     tokio::select! {
         biased;
-        sent = worker.client.send(&route.upstream, request, ANY_AGE, OddHeads::Refused, &progress) => sent,
+        sent = worker.client.send(&route.upstream, request, Reuse::Any, OddHeads::Refused, &progress) => sent,
         stopped = pulse.stops(worker.config.pass) => Err(match stopped {
             Stopped::Backend => Failure::HeadersTooLate,
             Stopped::Client => {

@@ -2,6 +2,7 @@
 //! a backend.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -45,6 +46,14 @@ impl Socket {
             Self::Inbound(stream) => stream.get_ref().0,
             Self::Outbound(stream) => stream.get_ref().0,
         }
+    }
+
+    /// Whether nothing waits to be read, not even the end. Bytes that TLS has read already are not
+    /// seen.
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        let peeked = self.bare().as_ref().peek(&mut byte);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Its end will be a reset, which tells the peer that something was cut.

@@ -5,8 +5,10 @@ mod failure;
 mod pool;
 mod resolver;
 mod tap;
+mod trust;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,15 +26,8 @@ use crate::config::{Upstream, UpstreamTls};
 use crate::guard::{Failure, Oddities};
 
 pub(super) use self::failure::chain;
-pub(super) use self::pool::Lease;
+pub(super) use self::pool::{Lease, Reuse};
 pub(super) use self::resolver::Resolver;
-
-/// Longest idle time of a pooled connection before a guarded POST uses it: the sooner, the less
-/// likely it is that the backend closes it in that very moment.
-pub(super) const FRESH: Duration = Duration::from_secs(1);
-
-/// Longest idle time before anything else uses it.
-pub(super) const ANY_AGE: Duration = pool::MAX_AGE;
 
 /// Bytes that the reader of answers buffers at most.
 const MAX_BUFFER: usize = 256 * 1024;
@@ -59,12 +54,21 @@ pub(super) enum OddHeads {
 
 /// How far a request got; for whoever gives up on it.
 #[derive(Debug, Default)]
-pub(super) struct Progress(OnceLock<Instant>);
+pub(super) struct Progress {
+    connected: OnceLock<Instant>,
+    died_reused: AtomicBool,
+}
 
 impl Progress {
     /// When there was a connection, if there is one.
     pub(super) fn connected(&self) -> Option<Instant> {
-        self.0.get().copied()
+        self.connected.get().copied()
+    }
+
+    /// Whether it went out on a kept connection that ended without a byte of an answer: what may be
+    /// asked twice, may be asked again on a new one.
+    pub(super) fn died_reused(&self) -> bool {
+        self.died_reused.load(Relaxed)
     }
 }
 
@@ -107,25 +111,26 @@ impl Client {
 
     /// Sends a request and waits for the answer's head.
     ///
-    /// A pooled connection (idle for less than `max_age`) on which nothing was written is replaced
+    /// A pooled connection (of those that `reuse` allows) on which nothing was written is replaced
     /// by the next one, at last by a new one. Nothing else is tried twice. Dropping the future
     /// closes the connection.
     pub(super) async fn send(
         &self,
         upstream: &Upstream,
         mut request: Request<RequestBody>,
-        max_age: Duration,
+        reuse: Reuse,
         odd_heads: OddHeads,
         progress: &Progress,
     ) -> Result<Head, Failure> {
         let pool = self.pool(upstream);
         loop {
-            let (mut lease, is_new) = match pool.take(max_age) {
+            let (mut lease, is_new) = match pool.take(reuse) {
                 Some(lease) => (lease, false),
                 None => (self.open(upstream, &pool).await?, true),
             };
-            progress.0.get_or_init(Instant::now);
+            progress.connected.get_or_init(Instant::now);
             lease.tap.reset(odd_heads == OddHeads::Taken);
+            let spare = if is_new { None } else { copied(&request) };
             match lease.sender.try_send_request(request).await {
                 Ok(response) => {
                     lease.tap.head_is_done();
@@ -133,11 +138,22 @@ impl Client {
                 }
                 Err(mut refused) => match refused.take_message() {
                     Some(unsent) if !is_new => request = unsent,
-                    _ if !is_new && lease.tap.received().is_empty() => {
-                        pool.distrust();
-                        return Err(failure::before_head(&refused.into_error(), &lease.tap));
+                    _ => {
+                        let is_surprise = !is_new && lease.tap.received().is_empty();
+                        if is_surprise {
+                            pool.distrust();
+                        }
+                        match spare {
+                            Some(spare) if !lease.tap.is_written() => request = spare,
+                            _ => {
+                                progress.died_reused.store(is_surprise, Relaxed);
+                                return Err(failure::before_head(
+                                    &refused.into_error(),
+                                    &lease.tap,
+                                ));
+                            }
+                        }
                     }
-                    _ => return Err(failure::before_head(&refused.into_error(), &lease.tap)),
                 },
             }
         }
@@ -178,6 +194,18 @@ impl Client {
     }
 }
 
+/// The same request once more, if its body is at hand.
+fn copied(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let RequestBody::Full(body) = request.body() else { return None };
+    let mut copy = Request::new(RequestBody::Full(body.clone()));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    Some(copy)
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -209,7 +237,7 @@ mod tests {
         let body = RequestBody::full(Bytes::from_static(b"a=b"));
         let request = Request::post("/voice").header("host", "a").body(body).unwrap();
         let client = Client::new(Resolver::default(), None, Duration::from_secs(1));
-        client.send(&upstream, request, FRESH, OddHeads::Refused, &Progress::default()).await
+        client.send(&upstream, request, Reuse::Fresh, OddHeads::Refused, &Progress::default()).await
     }
 
     fn not_http(failure: &Failure) -> &[u8] {

@@ -21,6 +21,9 @@ const KEPT: usize = 4 * 1024;
 /// Most bytes before an answer's status line and headers are complete, interim answers included.
 const MAX_HEAD: usize = 512 * 1024;
 
+/// Most interim answers (1xx) before an answer.
+const MAX_INTERIM: usize = 32;
+
 /// What a connection received since its current request was sent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tap(Arc<Mutex<Seen>>);
@@ -31,6 +34,11 @@ struct Seen {
     before_head: usize,
     head_is_done: bool,
     fault: Option<io::ErrorKind>,
+    /// Whether the connection had a request before.
+    was_used: bool,
+    /// Whether a byte of the request was written.
+    is_written: bool,
+    interim: usize,
     /// Whether odd heads are taken, and the answer's is still to come.
     takes_heads: bool,
     odd: Oddities,
@@ -46,6 +54,9 @@ impl Tap {
         seen.odd = Oddities::default();
         seen.first.clear();
         seen.before_head = 0;
+        seen.was_used |= seen.is_written;
+        seen.is_written = false;
+        seen.interim = 0;
         seen.head_is_done = false;
         seen.fault = None;
     }
@@ -58,6 +69,11 @@ impl Tap {
     /// What the HTTP reader was not shown of the head.
     pub(super) fn odd(&self) -> Oddities {
         self.lock().odd.clone()
+    }
+
+    /// Whether a byte of the current request was written.
+    pub(super) fn is_written(&self) -> bool {
+        self.lock().is_written
     }
 
     /// The first bytes received, at most 4 KiB.
@@ -84,6 +100,16 @@ impl Tap {
         seen.before_head += bytes.len();
         if seen.before_head > MAX_HEAD {
             let text = format!("more than {MAX_HEAD} bytes and still no complete head");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(())
+    }
+
+    fn interim(&self) -> io::Result<()> {
+        let mut seen = self.lock();
+        seen.interim += 1;
+        if seen.interim > MAX_INTERIM {
+            let text = format!("more than {MAX_INTERIM} interim answers and no answer");
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         Ok(())
@@ -139,7 +165,7 @@ impl Tapped {
             let is_end = new.is_empty();
             self.begun.extend_from_slice(new);
             buf.set_filled(before);
-            self.take_heads();
+            self.take_heads()?;
             if is_end {
                 // What is left is no head; the reader says what it is.
                 self.tap.lock().takes_heads = false;
@@ -156,10 +182,10 @@ impl Tapped {
     }
 
     /// Moves whole heads, up to the one of the answer itself, to what the reader is given.
-    fn take_heads(&mut self) {
+    fn take_heads(&mut self) -> io::Result<()> {
         loop {
             let head = match head::read(&self.begun) {
-                Reading::Partial => return,
+                Reading::Partial => return Ok(()),
                 Reading::Head(head) => head,
                 Reading::NoHead => break,
             };
@@ -170,13 +196,34 @@ impl Tapped {
                 self.ready.extend_from_slice(&head.plain(&self.begun));
             }
             self.begun.advance(head.len.min(self.begun.len()));
-            if !is_interim {
+            if is_interim {
+                self.tap.interim()?;
+            } else {
                 self.tap.lock().odd = head.odd;
                 break;
             }
         }
         self.tap.lock().takes_heads = false;
         self.ready.unsplit(self.begun.split());
+        Ok(())
+    }
+
+    /// Before the first byte of a request is written on a connection that had one before: nothing may
+    /// have come that nobody asked for. It would be taken for the answer to this request.
+    fn check_quiet(&self) -> io::Result<()> {
+        let seen = self.tap.lock();
+        if seen.is_written || !seen.was_used || self.stream.is_quiet() {
+            return Ok(());
+        }
+        let text = "the backend closed the kept connection, or sent what nobody asked for";
+        Err(io::Error::new(io::ErrorKind::ConnectionAborted, text))
+    }
+
+    fn wrote(&self, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(polled, Poll::Ready(Ok(1..))) {
+            self.tap.lock().is_written = true;
+        }
+        self.noting(polled)
     }
 
     fn noting<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -204,8 +251,9 @@ impl AsyncWrite for Tapped {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.check_quiet()?;
         let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.noting(polled)
+        self.wrote(polled)
     }
 
     fn poll_write_vectored(
@@ -213,8 +261,9 @@ impl AsyncWrite for Tapped {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_quiet()?;
         let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.noting(polled)
+        self.wrote(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
