@@ -146,7 +146,6 @@ async def app_gone_first(long):
 
 async def streams_are_told(long):
     """A stream that the drain cuts ends with a close frame that says so."""
-    need('drain_grace = "1s"')
     async with Backend(echo) as backend, Guard(backend.url, 'drain_timeout = "1s"', '[[route]]\npath = "/ws"\nslot = "stream"\n') as guard:
         stream = await WebSocket.open(guard.port)
         stream.send(b"one")

@@ -21,7 +21,7 @@ async def kept_alive(long):
         held = await at_once(count, hold)
         opened = time.monotonic() - start
         async with GoodClient(guard.port) as good:
-            await asyncio.sleep(10 if long else 3)
+            await asyncio.sleep(10 if long else 2)
         each = (memory(guard.pid) - before) / count
         good.check(1)
         assert each <= 64 * 1024, f"{each / 1024:.1f} KiB each"

@@ -59,7 +59,7 @@ async def closed_at_once(long):
 
 async def two_seconds(long):
     """As gunicorn does, and clients that come back after just that time."""
-    lanes, each = (60, 10) if long else (60, 3)
+    lanes, each = (60, 10) if long else (60, 2)
     return judged(*await run(lambda _: 2, lambda chance: chance.uniform(1.98, 2.02), lanes, each))
 
 

@@ -78,7 +78,7 @@ async def under_load(guard, change):
     await asyncio.wait_for(talking, 10)
     stream.close()
     assert not failed, f"{len(failed)} of {done} failed: {failed[:3]}"
-    assert echoed > 50, f"only {echoed} frames came back"
+    assert echoed > 10, f"only {echoed} frames came back"
     return f"0 of {done} failed, {echoed} frames on the open stream, the latest change seen after {latest:.2f} s"
 
 

@@ -55,7 +55,7 @@ async def uploads(long):
                 await asyncio.sleep(0.5)
                 connection.writer.write(bytes(1024))
 
-        told = await held(guard, at_once(count, hold), 15 if long else 3, "slow uploads")
+        told = await held(guard, at_once(count, hold), 15 if long else 2, "slow uploads")
         for task in tasks:
             task.cancel()
     return told
@@ -71,7 +71,7 @@ async def webhook_uploads(long):
             connection.writer.write(post("/sms", body[:-1000], length=len(body)))
             return connection
 
-        return await held(guard, at_once(count, hold), 10 if long else 3, "webhooks short of their end (0.9 MB each)")
+        return await held(guard, at_once(count, hold), 10 if long else 2, "webhooks short of their end (0.9 MB each)")
 
 
 async def lazy(port):
@@ -89,7 +89,7 @@ async def lazy(port):
 async def readers(long):
     count = 200 if long else 50
     async with Backend(handler) as backend, Guard(backend.url) as guard:
-        return await held(guard, at_once(count, lambda _: lazy(guard.port)), 15 if long else 3, "slow readers of 4 MB")
+        return await held(guard, at_once(count, lambda _: lazy(guard.port)), 15 if long else 2, "slow readers of 4 MB")
 
 
 async def all_end(long):

@@ -64,7 +64,7 @@ async def beside_large_answers(long):
         took = await talk(guard.port, 5 if long else 3)
         over.set()
         await asking
-        assert judged > 2
+        assert judged > 0, "no large answer was judged"
         assert percentile(took, 0.99) < 0.2, f"p99 {ms(percentile(took, 0.99))}, worst {ms(max(took))} beside {judged} large answers"
     return f"p99 {ms(percentile(took, 0.99))}, worst {ms(max(took))} beside {judged} large answers"
 
