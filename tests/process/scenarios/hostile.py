@@ -4,7 +4,7 @@ import asyncio
 import time
 import zlib
 
-from kit import (MB, Backend, Connection, Guard, ask, cpu_seconds, form, forget_peak, get, http, mb, memory, need, post, webhook)
+from kit import (MB, Backend, Connection, Guard, ask, cpu_seconds, form, forget_peak, get, http, mb, memory, post, webhook)
 
 TWIML = "text/xml; charset=utf-8"
 
@@ -86,7 +86,6 @@ async def answers(long):
 
 async def many_at_once(long):
     """Bombs, and answers of 1 MB whose last byte never comes: what is collected is bounded over all of them."""
-    need('max_buffered = "64MiB"')
     bomb = gzip_of_zeros(1_000_000_000)
     large = http(b"<Response><Say>" + b"a" * 1_000_000 + b"</Say></Response>")
     count, budget = 300 if long else 120, 4
