@@ -208,7 +208,7 @@ fn a_connection_serves_on_between_good_heads_in_pieces() {
         assert!(client.answer().text().contains("<Say>hi</Say>"));
         if n == 0 {
             // Seen to stay open for a second, a connection is used for webhooks.
-            std::thread::sleep(std::time::Duration::from_millis(1_100));
+            std::thread::sleep(Duration::from_millis(1_100));
         }
     }
     assert_eq!(backend.connections(), 2);

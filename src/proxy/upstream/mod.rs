@@ -33,6 +33,9 @@ pub(super) use self::resolver::Resolver;
 /// Time for idle connections to be closed where the system has no more open files to give.
 const MAKE_ROOM: Duration = Duration::from_millis(20);
 
+/// How often that is waited for.
+const MAKE_ROOM_TRIES: usize = 25;
+
 /// Bytes that the reader of answers buffers at most.
 const MAX_BUFFER: usize = 256 * 1024;
 
@@ -193,14 +196,17 @@ impl Client {
     }
 
     async fn open(&self, upstream: &Upstream, pool: &Arc<Pool>) -> Result<Lease, Failure> {
-        let stream = match self.connector.connect(upstream).await {
-            Err(Failure::Internal { .. }) => {
+        let mut tries = 0;
+        let stream = loop {
+            match self.connector.connect(upstream).await {
                 // Out of open files: those that wait for nothing in particular make room.
-                self.lock().values().for_each(|pool| pool.clear());
-                sleep(MAKE_ROOM).await;
-                self.connector.connect(upstream).await?
+                Err(Failure::Internal { .. }) if tries < MAKE_ROOM_TRIES => {
+                    tries += 1;
+                    self.lock().values().for_each(|pool| pool.clear());
+                    sleep(MAKE_ROOM).await;
+                }
+                connected => break connected?,
             }
-            connected => connected?,
         };
         let (stream, tap) = Tapped::new(stream);
         let (sender, connection) = self

@@ -13,7 +13,7 @@ use crate::proxy::body::RequestBody;
 const MAX_IDLE: usize = 256;
 
 /// The same while it has to be found out whether the backend keeps them at all.
-const MAX_UNPROVEN: usize = 8;
+const MAX_UNPROVEN: usize = 2;
 
 /// No idle connection is kept longer: many servers close theirs after 5 s.
 const MAX_AGE: Duration = Duration::from_secs(4);
