@@ -108,7 +108,7 @@ pub(super) async fn exchange(
                     break;
                 }
                 if gathered.died_reused && out.may_be_resent(route.retry) {
-                    worker.metrics.resent();
+                    worker.metrics.upstreams().resent();
                     out.reason = AttemptReason::Resent;
                     continue;
                 }
