@@ -50,7 +50,7 @@ pub(super) struct Client {
     pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
 }
 
-/// What is done about answers with a head that the HTTP reader refuses.
+/// What is done about answers with a head of which HTTP readers refuse or hide something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OddHeads {
     /// They are no answers.
@@ -152,7 +152,7 @@ impl Client {
             };
             let Some(sending) = request.take() else { return Err(failure::sent_already()) };
             progress.connected.get_or_init(Instant::now);
-            lease.tap.reset(odd_heads == OddHeads::Taken);
+            lease.tap.reset(odd_heads);
             let spare = if is_new { None } else { copied(&sending) };
             match lease.sender.try_send_request(sending).await {
                 Ok(response) => {
