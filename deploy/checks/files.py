@@ -33,9 +33,9 @@ def systemd_unit_is_understood():
         shutil.copytree(stock, units, symlinks=True)
         (root / "lib").symlink_to("usr/lib")
         (root / "etc").mkdir()
-        program = root / "usr/bin/twiml-guard"
-        program.parent.mkdir()
-        program.touch(mode=0o755)
+        for program in ("usr/bin/twiml-guard", "bin/kill"):
+            (root / program).parent.mkdir(parents=True, exist_ok=True)
+            (root / program).touch(mode=0o755)
         shutil.copy(UNIT, units)
         done = run([analyze, "verify", f"--root={root}", "--man=no", UNIT.name])
         complaints = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]

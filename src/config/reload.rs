@@ -33,6 +33,9 @@ impl Config {
         keep("notify", self.notify != running.notify);
         keep("otlp", self.otlp != running.otlp);
         keep("callbacks_max_size, callbacks_keep_for", self.callbacks != running.callbacks);
+        if self.tls.is_some() != running.tls.is_some() {
+            self.tls = running.tls.clone();
+        }
         self.listen = running.listen.clone();
         self.clients = running.clients;
         self.ops = running.ops;

@@ -53,7 +53,6 @@ pub(super) struct Door {
 /// What a worker's connections have in common.
 struct Serving {
     current: Current,
-    builder: http1::Builder,
     deadlines: Arc<Deadlines>,
     tls: Option<TlsIn>,
     shutdown: Shutdown,
@@ -79,9 +78,7 @@ pub(super) fn run(
         match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
             Ok(acceptor) => {
                 let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
-                let builder = builder(&current.load().config);
-                let serving =
-                    Serving { current, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
+                let serving = Serving { current, deadlines: Arc::clone(&deadlines), tls, shutdown };
                 serve(&Arc::new(serving), acceptor, configs).await;
             }
             Err(error) => {
@@ -183,7 +180,7 @@ async fn redeliver(current: &Current) {
 /// Serves one connection to its end: the client's, or that of its last request once the guard
 /// drains. What takes too long is ended by the deadlines, through the socket.
 async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
-    let Serving { current, builder, deadlines, tls, shutdown } = &*serving;
+    let Serving { current, deadlines, tls, shutdown } = &*serving;
     let activity = deadlines.watch(tls.is_some());
     let stream = match tls {
         // Boxed: a handshake is large, and connections without TLS should not be.
@@ -195,10 +192,11 @@ async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Own
     };
     let peer = Peer { is_tls: tls.is_some(), ..peer };
     let stream = Paced::new(stream, Arc::clone(&activity), permit);
-    let (stream, witness) = {
+    // A connection keeps the limits under which it came.
+    let ((stream, witness), builder) = {
         let worker = current.load();
         let limits = Limits { bytes: worker.config.max_head, lines: worker.config.max_headers };
-        Gate::new(stream, limits, worker.refusals.clone())
+        (Gate::new(stream, limits, worker.refusals.clone()), builder(&worker.config))
     };
     let service = service_fn(|request| {
         let (worker, activity) = (current.load_full(), Arc::clone(&activity));

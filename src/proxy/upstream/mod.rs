@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
 
 use self::connect::Connector;
 use self::pool::Pool;
@@ -28,6 +29,9 @@ use crate::guard::{Failure, Oddities};
 pub(super) use self::failure::chain;
 pub(super) use self::pool::{Lease, Reuse};
 pub(super) use self::resolver::Resolver;
+
+/// Time for idle connections to be closed where the system has no more open files to give.
+const MAKE_ROOM: Duration = Duration::from_millis(20);
 
 /// Bytes that the reader of answers buffers at most.
 const MAX_BUFFER: usize = 256 * 1024;
@@ -189,7 +193,15 @@ impl Client {
     }
 
     async fn open(&self, upstream: &Upstream, pool: &Arc<Pool>) -> Result<Lease, Failure> {
-        let stream = self.connector.connect(upstream).await?;
+        let stream = match self.connector.connect(upstream).await {
+            Err(Failure::Internal { .. }) => {
+                // Out of open files: those that wait for nothing in particular make room.
+                self.lock().values().for_each(|pool| pool.clear());
+                sleep(MAKE_ROOM).await;
+                self.connector.connect(upstream).await?
+            }
+            connected => connected?,
+        };
         let (stream, tap) = Tapped::new(stream);
         let (sender, connection) = self
             .builder
