@@ -111,8 +111,8 @@ async def many_at_once(long):
         wrong = [repr(answer) for answer in results if not answer.is_twiml]
         slowest = max(answer.took for answer in results)
         assert not wrong, f"{len(wrong)} of {count} without TwiML: {wrong[:3]}"
-        # Those that time out together are judged one after the other: Twilio's patience is the limit.
-        assert growth < 200 * MB and slowest < 14, f"growth {mb(growth)}, the slowest after {slowest:.1f} s"
+        # Those that time out together are judged one after the other, and not past Twilio's patience.
+        assert growth < 200 * MB and slowest < budget + 6, f"growth {mb(growth)}, the slowest after {slowest:.1f} s"
     return f"{count} at once: growth {mb(growth)}, the slowest after {slowest:.1f} s of {budget} s"
 
 
