@@ -20,6 +20,7 @@ use super::activity::{Busy, TICK};
 use super::alias;
 use super::attempts::Attempts;
 use super::balance;
+use super::beats::Beat;
 use super::callback::{self, Background};
 use super::caught::{caught, caught_now};
 use super::closing::Closing;
@@ -261,12 +262,12 @@ pub(super) struct Door {
     /// What they are shown, where they speak TLS.
     pub(super) tls: Option<TlsIn>,
     pub(super) outage: Arc<Outage>,
+    pub(super) beat: Beat,
 }
 
 /// What a worker's connections have in common.
 struct Serving {
     current: Current,
-    builder: http1::Builder,
     deadlines: Arc<Deadlines>,
     tls: Option<TlsIn>,
     shutdown: Shutdown,
@@ -282,19 +283,18 @@ pub(super) fn run(
 ) {
     let current = Arc::new(ArcSwap::from_pointee(Worker::new(shared)));
     let worker = current.load_full();
-    let Door { listener, tls, outage } = door;
+    let Door { listener, tls, outage, beat } = door;
     runtime.block_on(async {
         let clients = &worker.config.clients;
         let connections =
             listener::max_connections(clients.max_connections) / worker.config.workers.max(1);
         let deadlines = Arc::new(Deadlines::new(clients, worker.metrics.clone()));
-        let tick = tokio::spawn(ticking(Arc::clone(&deadlines)));
+        let tick = tokio::spawn(ticking(Arc::clone(&deadlines), beat.clone()));
         match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
             Ok(acceptor) => {
                 let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
-                let builder = builder(&current.load().config);
-                let serving =
-                    Serving { current, builder, deadlines: Arc::clone(&deadlines), tls, shutdown };
+                let deadlines = Arc::clone(&deadlines);
+                let serving = Serving { current, deadlines, tls, shutdown };
                 serve(&Arc::new(serving), acceptor, configs).await;
             }
             Err(error) => {
@@ -314,19 +314,21 @@ pub(super) fn run(
             worker.streams.go_away().await;
         }
         tick.abort();
+        beat.end();
     });
     // A name lookup that hangs must not hold up the exit.
     runtime.shutdown_background();
 }
 
 /// Looks through the connections at every tick, without end.
-async fn ticking(deadlines: Arc<Deadlines>) {
+async fn ticking(deadlines: Arc<Deadlines>, beat: Beat) {
     let mut ticks = interval(TICK);
     // While this worker was held up nobody's time ran.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         deadlines.tick();
+        beat.beat();
     }
 }
 
@@ -396,7 +398,7 @@ async fn redeliver(current: &Current) {
 /// Serves one connection to its end: the client's, or that of its last request once the guard
 /// drains. What takes too long is ended by the deadlines, through the socket.
 async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
-    let Serving { current, builder, deadlines, tls, shutdown } = &*serving;
+    let Serving { current, deadlines, tls, shutdown } = &*serving;
     let activity = deadlines.watch(tls.is_some());
     let stream = match tls {
         // Boxed: a handshake is large, and connections without TLS should not be.
@@ -408,10 +410,10 @@ async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Own
     };
     let peer = Peer { is_tls: tls.is_some(), ..peer };
     let stream = Paced::new(stream, Arc::clone(&activity), permit);
-    let (stream, witness) = {
+    let (builder, (stream, witness)) = {
         let worker = current.load();
         let limits = Limits { bytes: worker.config.max_head, lines: worker.config.max_headers };
-        Gate::new(stream, limits, worker.refusals.clone())
+        (builder(&worker.config), Gate::new(stream, limits, worker.refusals.clone()))
     };
     let service = service_fn(|request| {
         let (worker, activity) = (current.load_full(), Arc::clone(&activity));
