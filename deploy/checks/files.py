@@ -99,6 +99,9 @@ def kubernetes_traffic_meets_the_guard():
     for probe, path in (("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
         expect(guard[probe]["httpGet"] == {"path": path, "port": "guard-ops"}, f"{probe} must ask {path} of guard-ops")
 
+    expect(guard["lifecycle"]["preStop"]["httpGet"] == {"path": "/drain", "port": "guard-ops"}, "preStop must drain the guard")
+    expect(env["TWIML_GUARD_OPS_DRAIN"] == "any", "preStop comes from the node, which ops.drain must let in")
+
     labels = pod["metadata"]["labels"].items()
     service = objects["Service"]["spec"]
     expect([port["targetPort"] for port in service["ports"]] == ["guard"], "the Service must lead to the guard alone")
