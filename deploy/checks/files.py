@@ -32,10 +32,11 @@ def systemd_unit_is_understood():
         units = root / "usr/lib/systemd/system"
         shutil.copytree(stock, units, symlinks=True)
         (root / "lib").symlink_to("usr/lib")
+        (root / "bin").symlink_to("usr/bin")
         (root / "etc").mkdir()
-        program = root / "usr/bin/twiml-guard"
-        program.parent.mkdir()
-        program.touch(mode=0o755)
+        (root / "usr/bin").mkdir()
+        for program in ("twiml-guard", "kill"):
+            (root / "usr/bin" / program).touch(mode=0o755)
         shutil.copy(UNIT, units)
         done = run([analyze, "verify", f"--root={root}", "--man=no", UNIT.name])
         complaints = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]
@@ -53,7 +54,7 @@ def systemd_unit_is_hardened():
 def systemd_unit_does_not_restart_in_vain():
     """A wrong command line (2) or configuration (78) ends the service, all else restarts it."""
     text = UNIT.read_text()
-    for line in ("Restart=always", "RestartPreventExitStatus=2 78", "DynamicUser=yes", "StateDirectory=twiml-guard"):
+    for line in ("Restart=always", "Type=notify", "WatchdogSec=30s", "RestartPreventExitStatus=2 78", "DynamicUser=yes", "StateDirectory=twiml-guard"):
         expect(re.search(f"^{re.escape(line)}$", text, re.M), f"the unit lacks {line}")
 
 
