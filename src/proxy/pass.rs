@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::Body;
 use hyper::upgrade::OnUpgrade;
 
@@ -50,6 +51,13 @@ pub(super) async fn answer(
     if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
         return switched(worker, &upstream, head, switch, open);
     }
+    if !has_one_framing(head.response.headers()) {
+        let detail = "its length is ambiguous: Transfer-Encoding beside another, or beside \
+                      Content-Length"
+            .to_owned();
+        let failure = Failure::NotHttp { received: head.received(), detail };
+        return refuse::no_answer(&upstream, &failure);
+    }
     let Head { response, lease } = head;
     let (parts, body) = response.into_parts();
     let ends_by_close = sender.version == Version::HTTP_10 && body.size_hint().exact().is_none();
@@ -61,6 +69,17 @@ pub(super) async fn answer(
     *response.headers_mut() = end_to_end(parts.headers);
     *response.extensions_mut() = parts.extensions;
     response
+}
+
+/// Whether all readers see the same end of an answer: no `Transfer-Encoding`, or `chunked` alone.
+///
+/// The library takes both lengths, and we would write the `Content-Length` that it did not read by.
+fn has_one_framing(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else { return true };
+    codings.next().is_none()
+        && coding.as_bytes().eq_ignore_ascii_case(b"chunked")
+        && !headers.contains_key(CONTENT_LENGTH)
 }
 
 /// The request to the backend: as it came, for its connection.
