@@ -15,6 +15,7 @@ mod grammar;
 mod incidents;
 mod kit;
 mod layout;
+mod lifecycle;
 mod ops;
 mod pages;
 mod probe;

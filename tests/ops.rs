@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use twiml_guard::admin::{Ops, OpsHandle, Ready};
-use twiml_guard::config::OpsListener;
+use twiml_guard::admin::{Drain, Ops, OpsHandle, Ready};
+use twiml_guard::config::{OpsDrain, OpsListener};
 use twiml_guard::incidents::instruments;
 use twiml_guard::telemetry::metrics::Metrics;
 
@@ -158,4 +158,29 @@ fn what_is_no_http_harms_nobody() {
     }
     assert_eq!(path(&running, "/livez").status(), 200);
     running.handle.stop();
+}
+
+#[test]
+fn drain_is_for_whom_it_is_open() {
+    let ready = Ready::default();
+    ready.set_ready();
+    let ask_with = |who: OpsDrain, request: String| {
+        let listener = OpsListener::Configured(anywhere());
+        let ops = Ops::bind(listener, instruments().unwrap(), ready.clone()).unwrap().unwrap();
+        let address = ops.local_addr();
+        let drain = Drain::new(ready.clone(), |_| {}, || 3);
+        let handle = ops.draining(drain, who).spawn().unwrap();
+        let answer = ask(address, request);
+        handle.stop();
+        (answer.status(), answer.text())
+    };
+    let (status, why) = ask_with(OpsDrain::Off, get("/drain"));
+    assert_eq!(status, 403, "{why}");
+    assert!(why.contains("ops.drain = \"off\""), "{why}");
+    assert_eq!(ask_with(OpsDrain::Any, get("/drain").replace("GET", "PUT")).0, 405);
+    assert_eq!(ready.why_not(), None);
+    for who in [OpsDrain::Loopback, OpsDrain::Any] {
+        assert_eq!(ask_with(who, get("/drain")), (200, "draining, 3 in flight\n".to_owned()));
+        assert_eq!(ready.why_not(), Some("draining"));
+    }
 }

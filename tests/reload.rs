@@ -8,8 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use twiml_guard::incidents::instruments;
+use twiml_guard::incidents::recorder::Recorder;
+use twiml_guard::proxy::Proxy;
+use twiml_guard::shutdown::Shutdown;
+
 use crate::support::backend::{Backend, twiml};
 use crate::support::binary::{PATIENCE, Running, code, command, post, run, stdout};
+use crate::support::guard::config;
 
 const CALL: &str = "CallSid=CA00000000000000000000000000000001&AccountSid=AC00000000000000000000000000000001&CallStatus=ringing";
 
@@ -134,40 +140,72 @@ fn it_is_taken_out_of_the_load_and_back_in_while_it_answers() {
     assert_eq!(guard.end().0, Some(0));
 }
 
+/// What a service manager hears of a guard.
+struct Manager {
+    socket: UnixDatagram,
+    signs_of_life: usize,
+}
+
+impl Manager {
+    /// The next message that is no mere sign of life.
+    fn heard(&mut self) -> String {
+        loop {
+            let mut said = [0; 1024];
+            let length = self.socket.recv(&mut said).unwrap();
+            let said = String::from_utf8(said[..length].to_vec()).unwrap();
+            if said.trim() != "WATCHDOG=1" {
+                return said;
+            }
+            self.signs_of_life += 1;
+        }
+    }
+}
+
 #[test]
-fn the_service_manager_is_told_of_start_reload_and_stop() {
+fn the_service_manager_is_told_of_start_life_reload_and_stop_and_nothing_after_that() {
     let backend = Backend::always(twiml("hi"));
     let folder = tempfile::tempdir().unwrap();
     let (file, socket) = (folder.path().join("guard.toml"), folder.path().join("notify"));
-    write(&file, backend.address, "reload_every = \"0s\"\n");
-    let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(PATIENCE)).unwrap();
-    let heard = || {
-        let mut said = [0; 1024];
-        let length = manager.recv(&mut said).unwrap();
-        String::from_utf8(said[..length].to_vec()).unwrap()
-    };
+    write(&file, backend.address, "reload_every = \"0s\"\ndrain_grace = \"500ms\"\nworkers = 2\n");
+    let mut manager = Manager { socket: UnixDatagram::bind(&socket).unwrap(), signs_of_life: 0 };
+    manager.socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let config = file.to_str().unwrap();
     let mut guard = Running::of(
-        command(&[
-            "serve",
-            "--config",
-            file.to_str().unwrap(),
-            "--ops",
-            "off",
-            "--log-format",
-            "json",
-        ])
-        .env("NOTIFY_SOCKET", &socket),
+        command(&["serve", "--config", config, "--ops", "off", "--log-format", "json"])
+            .env("NOTIFY_SOCKET", &socket)
+            .env("WATCHDOG_USEC", "1200000"),
     );
-    assert!(heard().contains("READY=1"));
+    assert!(manager.heard().contains("READY=1"));
+    thread::sleep(Duration::from_secs(3));
     guard.signal("HUP");
-    let reloading = heard();
-    assert!(
-        reloading.contains("RELOADING=1") && reloading.contains("MONOTONIC_USEC="),
-        "{reloading}"
-    );
-    assert!(heard().contains("READY=1"));
+    let reloading = manager.heard();
+    let has = |what: &str| reloading.contains(what);
+    assert!(has("RELOADING=1") && has("MONOTONIC_USEC="), "{reloading}");
+    assert!((2..=5).contains(&manager.signs_of_life), "{}", manager.signs_of_life);
+    assert!(manager.heard().contains("READY=1"));
     guard.signal("TERM");
-    assert!(heard().contains("STOPPING=1"));
+    assert!(manager.heard().contains("STOPPING=1"));
+    guard.signal("HUP");
     assert_eq!(guard.end().0, Some(0));
+    manager.socket.set_nonblocking(true).unwrap();
+    let mut said = [0; 1024];
+    while let Ok(length) = manager.socket.recv(&mut said) {
+        assert_eq!(&said[..length], b"WATCHDOG=1\n");
+    }
+}
+
+#[test]
+fn a_configuration_that_comes_before_the_workers_are_up_is_served() {
+    let (first, second) = (Backend::always(twiml("first")), Backend::always(twiml("second")));
+    let metrics = instruments().unwrap();
+    let recorder = Recorder::without_writer(metrics.clone());
+    let proxy = Proxy::bind(Arc::new(config(first.address)), recorder, metrics).unwrap();
+    proxy.configs().send_replace(Arc::new(config(second.address)));
+    let (address, shutdown) = (proxy.local_addr().unwrap(), Shutdown::new());
+    let raised = shutdown.clone();
+    let running = thread::spawn(move || proxy.run(raised));
+    let answer = post(address, "/voice", CALL);
+    shutdown.raise();
+    running.join().unwrap();
+    assert!(answer.contains("second"), "{answer}");
 }

@@ -194,7 +194,7 @@ def flags_and_variables_exist():
             token.touch(0o600)
             token.write_text("0123456789abcdef0123456789abcdef\n")
             value = {"LISTEN": "127.0.0.1:0", "OPS": "off", "UPSTREAM": "http://127.0.0.1:5000", "STATE_DIR": "/nonexistent",
-                     "OBSERVE": "true", "PUBLIC_URL": "https://pbx.example.com",
+                     "OBSERVE": "true", "OPS_DRAIN": "any", "PUBLIC_URL": "https://pbx.example.com",
                      "AUTH_TOKEN_FILE": str(token)}.get(variable.removeprefix("TWIML_GUARD_"))
             expect(value, f"{variable}: no value known to try it with")
             env = {**os.environ, variable: value}

@@ -32,10 +32,11 @@ def systemd_unit_is_understood():
         units = root / "usr/lib/systemd/system"
         shutil.copytree(stock, units, symlinks=True)
         (root / "lib").symlink_to("usr/lib")
+        (root / "bin").symlink_to("usr/bin")
         (root / "etc").mkdir()
-        for program in ("usr/bin/twiml-guard", "bin/kill"):
-            (root / program).parent.mkdir(parents=True, exist_ok=True)
-            (root / program).touch(mode=0o755)
+        (root / "usr/bin").mkdir()
+        for program in ("twiml-guard", "kill"):
+            (root / "usr/bin" / program).touch(mode=0o755)
         shutil.copy(UNIT, units)
         done = run([analyze, "verify", f"--root={root}", "--man=no", UNIT.name])
         complaints = [line for line in (done.stdout + done.stderr).splitlines() if UNIT.name in line]
@@ -53,7 +54,7 @@ def systemd_unit_is_hardened():
 def systemd_unit_does_not_restart_in_vain():
     """A wrong command line (2) or configuration (78) ends the service, all else restarts it."""
     text = UNIT.read_text()
-    for line in ("Restart=always", "RestartPreventExitStatus=2 78", "DynamicUser=yes", "StateDirectory=twiml-guard"):
+    for line in ("Restart=always", "Type=notify", "WatchdogSec=30s", "RestartPreventExitStatus=2 78", "DynamicUser=yes", "StateDirectory=twiml-guard"):
         expect(re.search(f"^{re.escape(line)}$", text, re.M), f"the unit lacks {line}")
 
 
@@ -98,6 +99,9 @@ def kubernetes_traffic_meets_the_guard():
     expect(env["TWIML_GUARD_OPS"] == f"0.0.0.0:{ports['guard-ops']}", "ops listens elsewhere than its port says")
     for probe, path in (("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/livez")):
         expect(guard[probe]["httpGet"] == {"path": path, "port": "guard-ops"}, f"{probe} must ask {path} of guard-ops")
+
+    expect(guard["lifecycle"]["preStop"]["httpGet"] == {"path": "/drain", "port": "guard-ops"}, "preStop must drain the guard")
+    expect(env["TWIML_GUARD_OPS_DRAIN"] == "any", "preStop comes from the node, which ops.drain must let in")
 
     labels = pod["metadata"]["labels"].items()
     service = objects["Service"]["spec"]

@@ -190,12 +190,7 @@ fn drained(
     drain: &Drain,
     who: OpsDrain,
 ) -> Response<Full<Bytes>> {
-    let may = match who {
-        OpsDrain::Any => true,
-        OpsDrain::Loopback => client.to_canonical().is_loopback(),
-        OpsDrain::Off => false,
-    };
-    if !may {
+    if !may_drain(client, who) {
         let why = format!("ops.drain = \"{}\" does not let {client} drain\n", who.name());
         return text(StatusCode::FORBIDDEN, why);
     }
@@ -204,6 +199,14 @@ fn drained(
     }
     drain.set(true, &client.to_string());
     text(StatusCode::OK, format!("draining, {} in flight\n", drain.state().1))
+}
+
+fn may_drain(client: IpAddr, who: OpsDrain) -> bool {
+    match who {
+        OpsDrain::Any => true,
+        OpsDrain::Loopback => client.to_canonical().is_loopback(),
+        OpsDrain::Off => false,
+    }
 }
 
 fn answer(request: &Request<Incoming>, metrics: &Metrics, ready: &Ready) -> Response<Full<Bytes>> {
@@ -241,4 +244,22 @@ fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     );
     headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_drains_unless_it_is_open_to_all() {
+        let drains = |client: &str, who| may_drain(client.parse().unwrap(), who);
+        for here in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+            assert!(drains(here, OpsDrain::Loopback), "{here}");
+            assert!(!drains(here, OpsDrain::Off), "{here}");
+        }
+        for elsewhere in ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"] {
+            assert!(!drains(elsewhere, OpsDrain::Loopback), "{elsewhere}");
+            assert!(drains(elsewhere, OpsDrain::Any), "{elsewhere}");
+        }
+    }
 }

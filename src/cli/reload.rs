@@ -10,7 +10,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use super::manager;
+use super::manager::Manager;
 use crate::admin::Modes;
 use crate::config::{self, Config, ConfigErrors, Loaded, Sources};
 use crate::proxy::TlsIn;
@@ -35,6 +35,7 @@ pub(super) struct Reloader {
     configs: watch::Sender<Arc<Config>>,
     tls: Option<TlsIn>,
     metrics: Metrics,
+    manager: Manager,
     /// What the files held when they were read last.
     seen: Contents,
     /// Whether that had mistakes.
@@ -55,6 +56,7 @@ impl Reloader {
         configs: watch::Sender<Arc<Config>>,
         tls: Option<TlsIn>,
         metrics: Metrics,
+        manager: Manager,
     ) -> Self {
         // A file that was found by chance is no longer there by choice: without it the defaults
         // would come into force.
@@ -63,7 +65,7 @@ impl Reloader {
         }
         let files = loaded.files.clone();
         let (seen, told) = (contents(&files), Vec::new());
-        Self { sources, files, modes, configs, tls, metrics, seen, is_bad: false, told }
+        Self { sources, files, modes, configs, tls, metrics, manager, seen, is_bad: false, told }
     }
 
     /// Waits for wishes and changes on a thread of its own, as long as anybody can wish.
@@ -103,12 +105,12 @@ impl Reloader {
     }
 
     fn reload(&mut self, is_wished: bool) {
-        manager::reloading();
+        self.manager.reloading();
         match config::load(&self.sources) {
             Ok(loaded) => self.take_over(loaded),
             Err(errors) => self.refuse(&errors, is_wished),
         }
-        manager::ready();
+        self.manager.ready();
     }
 
     fn take_over(&mut self, loaded: Loaded) {

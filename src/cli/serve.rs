@@ -8,7 +8,7 @@ use super::args::ServeArgs;
 use super::check;
 use super::config_command;
 use super::exit::Exit;
-use super::manager;
+use super::manager::{self, Manager};
 use super::output::complain;
 use super::reload::{self, Reloader};
 use crate::admin::{Admin, AdminError, Drain, Modes, Ops, OpsError, Ready};
@@ -129,15 +129,17 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
         }
         None => None,
     };
-    Reloader::new(sources, &loaded, modes, proxy.configs(), proxy.tls().cloned(), metrics)
-        .spawn(wishes)?;
+    let manager = Manager::default();
     ready.set_ready();
-    manager::ready();
+    manager.ready();
+    manager::watch(proxy.beats())?;
+    let (configs, tls) = (proxy.configs(), proxy.tls().cloned());
+    Reloader::new(sources, &loaded, modes, configs, tls, metrics, manager.clone()).spawn(wishes)?;
     if self_check {
         check::at_start(&config)?;
     }
     let closed = Shutdown::new();
-    drain_on(&shutdown, &closed, ready, &proxy)?;
+    drain_on(&shutdown, &closed, ready, manager, &proxy)?;
     let summary = proxy.run(closed);
     keeper.finish();
     if let Some(admin) = admin {
@@ -154,7 +156,13 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
 
 /// Readiness ends with the wish to stop; the listener only after the grace, in which each client is
 /// told to close.
-fn drain_on(shutdown: &Shutdown, closed: &Shutdown, ready: Ready, proxy: &Proxy) -> io::Result<()> {
+fn drain_on(
+    shutdown: &Shutdown,
+    closed: &Shutdown,
+    ready: Ready,
+    manager: Manager,
+    proxy: &Proxy,
+) -> io::Result<()> {
     let (shutdown, closed) = (shutdown.clone(), closed.clone());
     let (configs, closing) = (proxy.configs(), proxy.closing());
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
@@ -162,7 +170,7 @@ fn drain_on(shutdown: &Shutdown, closed: &Shutdown, ready: Ready, proxy: &Proxy)
         runtime.block_on(shutdown.raised());
         ready.set_draining();
         closing.set(true);
-        manager::stopping();
+        manager.stopping();
         std::thread::sleep(configs.borrow().drain_grace);
         closed.raise();
     })?;

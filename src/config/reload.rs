@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::keys::{ALIAS_KEYS, KEYS, Key, Kind, NOTIFY_KEYS, ROUTE_KEYS};
 use super::layers::{Entries, Layers};
+use super::route::Callbacks;
 use super::tokens;
 use super::value::Value;
 
@@ -15,41 +16,55 @@ impl Config {
     #[must_use]
     pub fn taken_over(mut self, running: &Self) -> (Self, Vec<&'static str>) {
         let mut kept = Vec::new();
-        let mut keep = |name, differs: bool| {
+        let mut keep = |keys: &[&'static str], differs: bool| {
             if differs {
-                kept.push(name);
+                kept.extend_from_slice(keys);
             }
         };
-        keep("listen", self.listen != running.listen);
-        keep("tls", self.tls.is_some() != running.tls.is_some());
-        keep("connection limits", self.clients != running.clients);
-        keep("ops", (self.ops, self.ops_drain) != (running.ops, running.ops_drain));
-        keep("admin", self.admin != running.admin);
-        keep("workers", self.workers != running.workers);
-        keep("state_dir", self.state_dir != running.state_dir);
-        keep("reload_every", self.reload_every != running.reload_every);
-        keep("log", self.log != running.log);
-        keep("incidents", self.incidents != running.incidents);
-        keep("notify", self.notify != running.notify);
-        keep("otlp", self.otlp != running.otlp);
-        keep("callbacks_max_size, callbacks_keep_for", self.callbacks != running.callbacks);
+        let (own, old) = (&self.clients, &running.clients);
+        keep(&["listen"], self.listen != running.listen);
+        keep(&["tls"], self.tls.is_some() != running.tls.is_some());
+        keep(&["workers"], self.workers != running.workers);
+        keep(&["max_connections"], own.max_connections != old.max_connections);
+        keep(&["head_timeout"], own.head_timeout != old.head_timeout);
+        keep(&["idle_timeout"], own.idle_timeout != old.idle_timeout);
+        keep(&["write_timeout"], own.write_timeout != old.write_timeout);
+        keep(&["max_buffered"], self.max_buffered != running.max_buffered);
+        keep(&["state_dir"], self.state_dir != running.state_dir);
+        keep(&["reload_every"], self.reload_every != running.reload_every);
+        keep(&["callbacks"], self.redelivers() && !running.redelivers());
+        keep(&["callbacks_max_size"], self.callbacks.max_size != running.callbacks.max_size);
+        keep(&["callbacks_keep_for"], self.callbacks.keep_for != running.callbacks.keep_for);
+        keep(&["ops"], (self.ops, self.ops_drain) != (running.ops, running.ops_drain));
+        keep(&["admin"], self.admin != running.admin);
+        keep(&["log"], self.log != running.log);
+        keep(&["incidents"], self.incidents != running.incidents);
+        keep(&["notify"], self.notify != running.notify);
+        keep(&["otlp"], self.otlp != running.otlp);
         if self.tls.is_some() != running.tls.is_some() {
-            self.tls = running.tls.clone();
+            self.tls.clone_from(&running.tls);
         }
         self.listen = running.listen.clone();
+        self.workers = running.workers;
         self.clients = running.clients;
+        self.max_buffered = running.max_buffered;
+        self.state_dir.clone_from(&running.state_dir);
+        self.reload_every = running.reload_every;
+        self.callbacks = running.callbacks;
         self.ops = running.ops;
         self.ops_drain = running.ops_drain;
         self.admin = running.admin.clone();
-        self.workers = running.workers;
-        self.state_dir = running.state_dir.clone();
-        self.reload_every = running.reload_every;
         self.log = running.log;
         self.incidents = running.incidents.clone();
-        self.notify = running.notify.clone();
+        self.notify.clone_from(&running.notify);
         self.otlp = running.otlp.clone();
-        self.callbacks = running.callbacks;
         (self, kept)
+    }
+
+    /// Whether any route keeps callbacks on disk; what keeps them is made at the start.
+    fn redelivers(&self) -> bool {
+        let mut routes = self.routes.iter().chain([&self.default_route]);
+        routes.any(|route| route.callbacks == Callbacks::Redeliver)
     }
 }
 

@@ -15,6 +15,7 @@ mod asked;
 mod attempts;
 mod authenticate;
 mod balance;
+mod beats;
 mod body;
 mod callback;
 mod caught;
@@ -77,6 +78,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::unix_socket::{SocketError, SocketFile};
 
 pub use self::again::Again;
+pub use self::beats::Beats;
 pub use self::closing::Closing;
 pub use self::tally::Summary;
 pub use self::tls_in::{TlsIn, TlsInError};
@@ -91,6 +93,7 @@ pub struct Proxy {
     file: Option<SocketFile>,
     tls: Option<TlsIn>,
     workers: Vec<(Runtime, Door)>,
+    beats: Beats,
     shared: Shared,
     configs: watch::Sender<Arc<Config>>,
 }
@@ -153,18 +156,21 @@ impl Proxy {
         let tls = config.tls.as_ref().map(TlsIn::new).transpose()?;
         let Bound { listener, at, file } = listener::bind(&config.listen)?;
         let outage = Arc::<Outage>::default();
-        let workers = (0..config.workers.max(1))
-            .map(|_| {
+        let beats = Beats::of(config.workers.max(1));
+        let workers = beats
+            .each()
+            .map(|beat| {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
                 let listener = listener.try_clone()?;
-                Ok((runtime, Door { listener, tls: tls.clone(), outage: Arc::clone(&outage) }))
+                let (tls, outage, beat) = (tls.clone(), Arc::clone(&outage), beat.clone());
+                Ok((runtime, Door { listener, tls, outage, beat }))
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;
         let configs = watch::Sender::new(Arc::clone(&config));
         let mut shared = Shared::new(config, recorder, metrics);
         shared.queue = queue(&shared).map_err(BindError::Worker)?;
-        Ok(Self { at, file, tls, workers, shared, configs })
+        Ok(Self { at, file, tls, workers, beats, shared, configs })
     }
 
     /// What is known of calls and URLs.
@@ -185,6 +191,11 @@ impl Proxy {
             let all = all.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             all.iter().map(tally::OpenCount::now).sum()
         }
+    }
+
+    /// Whether its workers get round to their work.
+    pub fn beats(&self) -> Beats {
+        self.beats.clone()
     }
 
     /// The switch that makes clients close their connections.
@@ -225,7 +236,9 @@ impl Proxy {
         thread::scope(|scope| {
             for (n, (runtime, door)) in workers.into_iter().enumerate() {
                 let (shared, shutdown) = (shared.clone(), shutdown.clone());
-                let configs = configs.subscribe();
+                let mut configs = configs.subscribe();
+                // It may have been changed between `bind` and now.
+                configs.mark_changed();
                 let started = thread::Builder::new()
                     .name(format!("worker-{n}"))
                     .spawn_scoped(scope, move || {

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::activity::{Busy, TICK};
 use super::balance;
+use super::beats::Beat;
 use super::callback;
 use super::caught::{caught, caught_now};
 use super::deadlines::Deadlines;
@@ -48,6 +49,7 @@ pub(super) struct Door {
     /// What they are shown, where they speak TLS.
     pub(super) tls: Option<TlsIn>,
     pub(super) outage: Arc<Outage>,
+    pub(super) beat: Beat,
 }
 
 /// What a worker's connections have in common.
@@ -68,13 +70,13 @@ pub(super) fn run(
 ) {
     let current = Arc::new(ArcSwap::from_pointee(Worker::new(shared)));
     let worker = current.load_full();
-    let Door { listener, tls, outage } = door;
+    let Door { listener, tls, outage, beat } = door;
     runtime.block_on(async {
         let clients = &worker.config.clients;
         let connections =
             listener::max_connections(clients.max_connections) / worker.config.workers.max(1);
         let deadlines = Arc::new(Deadlines::new(clients, worker.metrics.clone()));
-        let tick = tokio::spawn(ticking(Arc::clone(&deadlines)));
+        let tick = tokio::spawn(ticking(Arc::clone(&deadlines), beat.clone()));
         match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
             Ok(acceptor) => {
                 let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
@@ -98,19 +100,21 @@ pub(super) fn run(
             worker.streams.go_away().await;
         }
         tick.abort();
+        beat.end();
     });
     // A name lookup that hangs must not hold up the exit.
     runtime.shutdown_background();
 }
 
 /// Looks through the connections at every tick, without end.
-async fn ticking(deadlines: Arc<Deadlines>) {
+async fn ticking(deadlines: Arc<Deadlines>, beat: Beat) {
     let mut ticks = interval(TICK);
     // While this worker was held up nobody's time ran.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         deadlines.tick();
+        beat.beat();
     }
 }
 

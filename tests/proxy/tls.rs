@@ -18,6 +18,7 @@ use twiml_guard::proxy::Proxy;
 use twiml_guard::shutdown::Shutdown;
 
 use crate::support::backend::Backend;
+use crate::support::binary::{PATIENCE, Running};
 use crate::support::client::{CALL, get, post};
 use crate::support::guard::{Guard, config};
 use crate::support::io::{ask, both, talk};
@@ -169,4 +170,32 @@ fn a_new_certificate_is_shown_from_now_on_and_a_bad_one_never() {
     assert!(ask(&mut old, &post("/voice", CALL)).contains("hi"), "it lives on");
     shutdown.raise();
     running.join().unwrap();
+}
+
+#[test]
+fn a_renewed_certificate_is_found_by_the_guard_itself() {
+    let backend = both();
+    let folder = tempfile::tempdir().unwrap();
+    let files = issue(folder.path());
+    let file = folder.path().join("guard.toml");
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nupstream = \"http://{}\"\nreload_every = \"50ms\"\n[tls]\ncertificate = {:?}\nkey = {:?}\n",
+        backend.address, files.certificate, files.key
+    );
+    std::fs::write(&file, text).unwrap();
+    let config = file.to_str().unwrap();
+    let arguments = ["serve", "--config", config, "--ops", "off", "--log-format", "json"];
+    let mut guard = Running::start(&arguments);
+    let (address, version) = (guard.address(), &rustls::version::TLS13);
+    let mut old = connect(address, &files.certificate, version, &[]).unwrap();
+    issue(folder.path());
+    let start = Instant::now();
+    while connect(address, &files.certificate, version, &[]).is_err() {
+        assert!(start.elapsed() < PATIENCE, "the old certificate is still shown");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(ask(&mut old, &post("/voice", CALL)).contains("hi"), "it lives on");
+    drop(old);
+    guard.signal("TERM");
+    assert_eq!(guard.end().0, Some(0));
 }
