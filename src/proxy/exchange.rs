@@ -104,13 +104,17 @@ pub(super) async fn exchange(
             loop {
                 let taken = (&mut gathered, &mut room);
                 ask(worker, route, &mut out, taken, manner, start, deadline.as_mut()).await;
-                if policy.observe || start.elapsed() >= limit {
+                if start.elapsed() >= limit {
                     break;
                 }
+                // While observing, too: the kept connection was the guard's own.
                 if gathered.died_reused && out.may_be_resent(route.retry) {
                     worker.metrics.upstreams().resent();
                     out.reason = AttemptReason::Resent;
                     continue;
+                }
+                if policy.observe {
+                    break;
                 }
                 let Some(second) = second(worker, &gathered.exchange, policy, start + limit).await
                 else {

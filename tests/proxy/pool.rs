@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::backend::{Backend, answer, twiml};
 use crate::support::client::{CALL, Client, ask, get, post};
-use crate::support::guard::Guard;
+use crate::support::guard::{Guard, config, route};
 
 #[test]
 fn one_connection_serves_many_requests() {
@@ -158,6 +158,29 @@ fn a_post_that_reached_the_backend_is_not_sent_again() {
     let got = ask(guard.address, post("/voice", CALL));
     assert!(got.header("proxy-status").unwrap().contains("connection_terminated"));
     assert_eq!(backend.requests().len(), 2);
+}
+
+#[test]
+fn a_get_whose_kept_connection_died_is_sent_again_while_observing_too() {
+    for observe in [false, true] {
+        let backend = Backend::start(|connection| {
+            while connection
+                .request()
+                .is_some_and(|request| connection.number > 0 || !request.contains("second"))
+            {
+                connection.say(twiml("fine"));
+            }
+        });
+        let mut config = config(backend.address);
+        route(&mut config, "/voice", "voice", |policy| policy.observe = observe);
+        let guard = Guard::with(config);
+        for turn in ["first", "second"] {
+            let got = ask(guard.address, get(&format!("/voice?{CALL}&turn={turn}")));
+            assert!(got.text().contains("fine"), "{turn}, observe: {observe}: {}", got.text());
+        }
+        assert_eq!(backend.connections(), 2);
+        assert_eq!(guard.metric("twiml_guard_resent_total"), 1);
+    }
 }
 
 #[test]
