@@ -82,6 +82,7 @@ async def under_load(guard, change):
     return f"0 of {done} failed, {echoed} frames on the open stream, the latest change seen after {latest:.2f} s"
 
 
+@waits
 async def by_signal(long):
     async with Backend(handler) as backend, Guard(backend.url, 'reload_every = "0s"') as guard:
         async def change(number):
@@ -90,6 +91,7 @@ async def by_signal(long):
         return await under_load(guard, change)
 
 
+@waits
 async def by_file(long):
     async with Backend(handler) as backend, Guard(backend.url, 'reload_every = "300ms"') as guard:
         async def change(number):
