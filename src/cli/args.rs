@@ -202,6 +202,17 @@ pub struct ModeArgs {
     /// One route alone, by its name (its path as configured; `*`: all other requests).
     #[arg(long, value_name = "NAME")]
     pub route: Option<String>,
+    /// The guard that is meant.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which running guard is meant.
+#[derive(Debug, Args)]
+pub struct ReachArgs {
     /// The guard's admin listener, http://host:port or unix:/path [default: the socket in its state
     /// directory].
     #[arg(long, value_name = "URL", conflicts_with_all = ["state_dir", "config"])]
@@ -215,9 +226,6 @@ pub struct ModeArgs {
     /// The guard's configuration [default: ./config.toml where there is one].
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// JSON instead of text.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Flags of `drain`.
@@ -229,19 +237,9 @@ pub struct DrainArgs {
     /// Wait until nothing is in flight, so long at most (`30s`, `10min`); exit code 1 if something is.
     #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "undo")]
     pub wait: Option<Duration>,
-    /// The guard's admin listener, http://host:port or unix:/path [default: the socket in its state
-    /// directory].
-    #[arg(long, value_name = "URL", conflicts_with_all = ["state_dir", "config"])]
-    pub admin: Option<String>,
-    /// The file with the token of an admin address.
-    #[arg(long, value_name = "FILE", requires = "admin")]
-    pub token_file: Option<PathBuf>,
-    /// The guard's state directory [default: as `serve` finds it].
-    #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<String>,
-    /// The guard's configuration [default: ./config.toml where there is one].
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    /// The guard that is meant.
+    #[command(flatten)]
+    pub reach: ReachArgs,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

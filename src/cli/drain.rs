@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::args::{DrainArgs, ModeArgs};
+use super::args::DrainArgs;
 use super::exit::Exit;
 use super::mode::{self, Failure};
 use super::output::{complain, out};
@@ -28,17 +28,8 @@ pub(super) fn run(args: &DrainArgs) -> Exit {
 }
 
 fn drain(args: &DrainArgs) -> Result<(String, Exit), Failure> {
-    let reach = ModeArgs {
-        mode: None,
-        route: None,
-        json: false,
-        admin: args.admin.clone(),
-        token_file: args.token_file.clone(),
-        state_dir: args.state_dir.clone(),
-        config: args.config.clone(),
-    };
     let change = json!({ "draining": !args.undo }).to_string();
-    let mut state = mode::ask(&reach, "PUT", "/api/drain", Some(&change))?;
+    let mut state = mode::ask(&args.reach, "PUT", "/api/drain", Some(&change))?;
     if args.undo {
         return Ok(("serving again\n".to_owned(), Exit::Fine));
     }
@@ -48,7 +39,7 @@ fn drain(args: &DrainArgs) -> Result<(String, Exit), Failure> {
     let start = Instant::now();
     while in_flight(&state) > 0 && start.elapsed() < wait {
         sleep(AGAIN);
-        state = mode::ask(&reach, "GET", "/api/drain", None)?;
+        state = mode::ask(&args.reach, "GET", "/api/drain", None)?;
     }
     match in_flight(&state) {
         0 => Ok(("drained, nothing in flight\n".to_owned(), Exit::Fine)),

@@ -94,11 +94,7 @@ fn client(
     is_insecure: bool,
 ) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = if is_insecure {
-        Arc::new(Unverified(Arc::clone(&provider)))
-    } else {
-        Arc::new(Verified::new(extra, Arc::clone(&provider))?)
-    };
+    let verifier = Arc::new(Verifier::new(extra, is_insecure, Arc::clone(&provider))?);
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -110,16 +106,19 @@ fn client(
 
 /// Trusts the system's roots (Mozilla's, where it has none), those of a file, and the very
 /// certificates of that file: an old backend's own certificate is often its own authority, which
-/// the library takes for no server's.
+/// the library takes for no server's. That a certificate's key was used is checked always.
 #[derive(Debug)]
-struct Verified {
+struct Verifier {
     chains: Arc<WebPkiServerVerifier>,
     pinned: Vec<CertificateDer<'static>>,
+    /// Whether any certificate is taken.
+    is_insecure: bool,
 }
 
-impl Verified {
+impl Verifier {
     fn new(
         pinned: Vec<CertificateDer<'static>>,
+        is_insecure: bool,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, rustls::Error> {
         let mut roots = RootCertStore::empty();
@@ -131,11 +130,11 @@ impl Verified {
         let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
             .build()
             .map_err(|error| rustls::Error::General(error.to_string()))?;
-        Ok(Self { chains, pinned })
+        Ok(Self { chains, pinned, is_insecure })
     }
 }
 
-impl ServerCertVerifier for Verified {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -144,7 +143,7 @@ impl ServerCertVerifier for Verified {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.pinned.iter().any(|own| own == end_entity) {
+        if self.is_insecure || self.pinned.iter().any(|own| own == end_entity) {
             return Ok(ServerCertVerified::assertion());
         }
         self.chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
@@ -170,46 +169,5 @@ impl ServerCertVerifier for Verified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chains.supported_verify_schemes()
-    }
-}
-
-/// Takes whatever certificate comes; that its key was used is checked all the same.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let known = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

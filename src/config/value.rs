@@ -405,7 +405,7 @@ mod tests {
         assert_eq!(ok(Kind::Upstream, "http://[::1]:80").written(), "\"http://[::1]:80\"");
         assert_eq!(ok(Kind::Upstream, "http://app").written(), "\"http://app:80\"");
         for (text, why) in [
-            ("https://app", "TLS to the backend"),
+            ("ftp://app", "begins with http://"),
             ("app:5000", "begins with http://"),
             ("http://app/x", "a path"),
             ("http://u:p@app", "credentials"),

@@ -140,7 +140,7 @@ pub(super) async fn passed(
             if !(progress.died_reused() && may_repeat && request.is_some()) {
                 break (progress, head);
             }
-            worker.metrics.resent();
+            worker.metrics.upstreams().resent();
             reuse = Reuse::Never;
         };
         let connect = progress.connected().unwrap_or_else(Instant::now) - began;

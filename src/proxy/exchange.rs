@@ -108,11 +108,14 @@ pub(super) async fn exchange(
                     break;
                 }
                 if gathered.died_reused && out.may_be_resent(route.retry) {
-                    worker.metrics.resent();
+                    worker.metrics.upstreams().resent();
                     out.reason = AttemptReason::Resent;
                     continue;
                 }
-                let Some(second) = second(worker, &gathered.exchange, policy).await else { break };
+                let Some(second) = second(worker, &gathered.exchange, policy, start + limit).await
+                else {
+                    break;
+                };
                 if !out.become_second(second, signer.as_ref()) {
                     break;
                 }
@@ -125,11 +128,12 @@ pub(super) async fn exchange(
     gathered
 }
 
-/// The second request that the answer calls for.
+/// The second request that the answer calls for, if that is known `until` then.
 async fn second(
     worker: &Worker,
     exchange: &Exchange,
     policy: &SharedPolicy,
+    until: Instant,
 ) -> Option<SecondRequest> {
     let decide = |exchange: &Exchange, policy: &Policy| {
         let Exchange { slot, request, attempts, outcome, .. } = exchange;
@@ -144,9 +148,10 @@ async fn second(
     if !judging::is_long(&exchange.outcome) {
         return safely(&worker.metrics, exchange, policy);
     }
+    let turn = worker.beside.turn(Some(until)).await?;
     let (metrics, exchange) = (worker.metrics.clone(), exchange.clone());
     let policy = Arc::clone(policy);
-    worker.beside.run(true, move || safely(&metrics, &exchange, &policy)).await
+    turn.run(move || safely(&metrics, &exchange, &policy)).await
 }
 
 /// Sends one request to the backend, and notes what came of it.

@@ -20,11 +20,16 @@ use super::worker::Worker;
 use super::{deliver, judging, noting, pass, routing};
 use crate::config::SharedPolicy;
 use crate::config::route::{Callbacks, Route};
-use crate::guard::{CallFacts, DeliveryKind, Exchange, Judgement, Policy, Verdict, judge};
+use crate::guard::{
+    CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge,
+};
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
 use crate::telemetry::metrics::Phase;
 use crate::twilio::Slot;
+
+/// Beyond the budget an answer waits so long to be judged: Twilio's patience is not much longer.
+const LONGEST_QUEUE: Duration = Duration::from_secs(1);
 
 /// A guarded request, read whole, of which it is known what Twilio does with its answer.
 #[derive(Debug)]
@@ -109,7 +114,7 @@ impl Done {
         let Self { route, policy, start, gathered, id } = self;
         let Gathered { exchange, sent, upstream, spelling, asked, held: _held, .. } = gathered;
         let asked = asked.as_ref().unwrap_or_else(|| route.upstream()).authority();
-        let (judgement, exchange) = judged(worker, exchange, &policy).await;
+        let (judgement, exchange) = judged(worker, exchange, &policy, start).await;
         let policy = &*policy;
         worker.recorder.fell_back(&exchange, &worker.redaction);
         let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
@@ -155,14 +160,27 @@ impl Done {
     }
 }
 
-/// Judges, and learns from what is to be delivered; of a large answer beside the worker.
+/// Judges, and learns from what is to be delivered; of a large answer beside the worker. One whose
+/// turn does not come in time counts as not there.
 async fn judged(
     worker: &Worker,
-    exchange: Exchange,
+    mut exchange: Exchange,
     policy: &SharedPolicy,
+    start: Instant,
 ) -> (Judgement, Exchange) {
+    let mut turn = None;
+    if judging::is_long(&exchange.outcome) {
+        let now = Instant::now();
+        let until = (start + worker.config.budget).max(now + LONGEST_QUEUE);
+        turn = worker.beside.turn((!policy.observe).then_some(until)).await;
+        if turn.is_none() {
+            let waited = now.elapsed().as_millis();
+            let detail = format!("its answer waited {waited} ms to be judged, behind others");
+            exchange.outcome = Outcome::Failed(Failure::Full { detail });
+        }
+    }
     let (metrics, calls) = (worker.metrics.clone(), Arc::clone(&worker.calls));
-    let (is_long, policy) = (judging::is_long(&exchange.outcome), Arc::clone(policy));
+    let policy = Arc::clone(policy);
     let work = move || {
         let (judgement, exchange) = judging::judge_safely(&metrics, exchange, &policy, judge);
         // Whatever is learnt or not, the answer has to leave.
@@ -170,7 +188,10 @@ async fn judged(
         let _ = caught_now(&metrics, "learning from an answer", learn);
         (judgement, exchange)
     };
-    worker.beside.run(is_long, work).await
+    match turn {
+        Some(turn) => turn.run(work).await,
+        None => work(),
+    }
 }
 
 /// Counts the phases that came to their end.

@@ -4,12 +4,14 @@ use std::future::pending;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout_at;
 
 use super::caught::caught_now;
 use crate::guard::policy::OnFault;
@@ -36,17 +38,29 @@ impl Default for Beside {
 }
 
 impl Beside {
-    /// What `work` gives: done at once, or beside the worker if it `is_long`.
+    /// A turn beside the worker; `None` if none comes `until` then.
+    pub(super) async fn turn(&self, until: Option<Instant>) -> Option<Turn<'_>> {
+        // Never closed.
+        let turn = async { Turn { _permit: self.0.acquire().await.ok() } };
+        match until {
+            Some(until) => timeout_at(until.into(), turn).await.ok(),
+            None => Some(turn.await),
+        }
+    }
+}
+
+/// Leave to work beside the worker.
+#[derive(Debug)]
+pub(super) struct Turn<'b> {
+    _permit: Option<SemaphorePermit<'b>>,
+}
+
+impl Turn<'_> {
+    /// What `work` gives, done beside the worker.
     pub(super) async fn run<T: Send + 'static>(
-        &self,
-        is_long: bool,
+        self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        if !is_long {
-            return work();
-        }
-        // Never closed.
-        let _turn = self.0.acquire().await.ok();
         match spawn_blocking(work).await {
             Ok(done) => done,
             Err(error) => match error.try_into_panic() {
@@ -182,6 +196,16 @@ mod tests {
             panic!("{exchange:?}")
         };
         assert_eq!(detail, "the judge panicked: found poison");
+    }
+
+    #[tokio::test]
+    async fn a_turn_comes_when_one_is_over_or_not_in_time() {
+        let beside = Beside(Semaphore::new(1));
+        let soon = || Some(Instant::now() + Duration::from_millis(20));
+        let first = beside.turn(None).await.unwrap();
+        assert!(beside.turn(soon()).await.is_none());
+        assert_eq!(first.run(|| 7).await, 7);
+        assert!(beside.turn(soon()).await.is_some());
     }
 
     #[test]

@@ -44,6 +44,7 @@ mod resigning;
 mod room;
 mod routing;
 mod service;
+mod serving;
 mod socket;
 mod spare;
 mod spelling;
@@ -64,7 +65,8 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
 use self::listener::{Bound, Failed, Outage};
-use self::worker::{Door, Shared};
+use self::serving::Door;
+use self::worker::Shared;
 use crate::calls::Calls;
 use crate::calls::queue::{FILE, Queue};
 use crate::config::route::Callbacks;
@@ -240,7 +242,7 @@ impl Proxy {
                 let started = thread::Builder::new()
                     .name(format!("worker-{n}"))
                     .spawn_scoped(scope, move || {
-                        worker::run(runtime, door, shared, configs, &shutdown)
+                        serving::run(runtime, door, shared, configs, &shutdown)
                     });
                 if let Err(error) = started {
                     tracing::error!(%error, "a worker could not be started; the others serve on");

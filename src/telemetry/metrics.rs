@@ -46,7 +46,6 @@ pub struct Metrics {
     signatures: IntCounterVec,
     clients: ClientMetrics,
     panics: IntCounter,
-    resent: IntCounter,
     buffered: IntGauge,
     resident: IntGauge,
     streams: StreamMetrics,
@@ -154,10 +153,6 @@ impl Metrics {
                 &["result"],
             )?,
             clients: ClientMetrics::new(&make)?,
-            resent: make.counter(
-                "twiml_guard_resent_total",
-                "Requests that were sent again because their kept connection ended without a byte of an answer.",
-            )?,
             panics: make.counter(
                 "twiml_guard_panics_total",
                 "Panics of the guard itself that were caught; each is a bug.",
@@ -348,11 +343,6 @@ impl Metrics {
     pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
         self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
         self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
-    }
-
-    /// A request was sent again: its kept connection ended without a byte of an answer.
-    pub fn resent(&self) {
-        self.resent.inc();
     }
 
     /// What became of configurations.

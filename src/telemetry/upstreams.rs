@@ -1,6 +1,6 @@
 //! Metrics of the backends.
 
-use prometheus::IntGaugeVec;
+use prometheus::{IntCounter, IntGaugeVec};
 
 use super::maker::Maker;
 
@@ -10,6 +10,7 @@ pub struct UpstreamMetrics {
     breaker_open: IntGaugeVec,
     ejected: IntGaugeVec,
     inflight: IntGaugeVec,
+    resent: IntCounter,
 }
 
 impl UpstreamMetrics {
@@ -30,6 +31,10 @@ impl UpstreamMetrics {
                 "Webhooks that are at the backend now.",
                 "upstream",
             )?,
+            resent: make.counter(
+                "twiml_guard_resent_total",
+                "Requests sent again because their kept connection ended without a byte of an answer.",
+            )?,
         })
     }
 
@@ -38,6 +43,11 @@ impl UpstreamMetrics {
         for gauge in [&self.breaker_open, &self.ejected, &self.inflight] {
             gauge.with_label_values(&[backend]);
         }
+    }
+
+    /// A request was sent again: its kept connection ended without a byte of an answer.
+    pub fn resent(&self) {
+        self.resent.inc();
     }
 
     /// Whether webhooks wait shorter for it.

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import functools
 import hashlib
 import json
 import os
@@ -29,6 +28,12 @@ class Skip(Exception):
     """The scenario can't run here; the text says why."""
 
 
+def waits(scenario):
+    """Marks one that mostly waits and takes no narrow measure: it may run beside others."""
+    scenario.mostly_waits = True
+    return scenario
+
+
 # The guard -----------------------------------------------------------------------------------------------
 
 
@@ -36,22 +41,6 @@ def config_text(upstream, top="", tables=""):
     """`upstream` is one URL, or a list of them."""
     way = f'upstream = "{upstream}"' if isinstance(upstream, str) else f"upstreams = {json.dumps(upstream)}"
     return f'listen = "127.0.0.1:0"\n{way}\n{top}\n[ops]\nlisten = "127.0.0.1:0"\n[log]\nformat = "json"\n{tables}\n'
-
-
-@functools.cache
-def knows(line):
-    """Whether the binary takes this line of a configuration, or table."""
-    with tempfile.TemporaryDirectory(prefix="guard-") as folder:
-        path = Path(folder, "guard.toml")
-        path.write_text(f"{line}\n")
-        done = subprocess.run([BINARY, "config", "check", "--config", path], capture_output=True, timeout=20, check=False)
-    return done.returncode == 0
-
-
-def need(*lines):
-    unknown = [line for line in lines if not knows(line)]
-    if unknown:
-        raise Skip(f"the binary does not know {', '.join(line.splitlines()[0] for line in unknown)}")
 
 
 class Guard:

@@ -5,7 +5,7 @@ pub(super) mod client;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::args::{ModeArgs, ModeWord};
+use super::args::{ModeArgs, ModeWord, ReachArgs};
 use super::config_command;
 use super::exit::Exit;
 use super::output::{complain, out};
@@ -80,7 +80,7 @@ struct RouteMode {
 }
 
 fn modes(args: &ModeArgs) -> Result<Modes, Failure> {
-    let guard = guard(args)?;
+    let guard = guard(&args.reach)?;
     let (status, answer) = match args.mode {
         None => guard.ask("GET", "/api/mode", None)?,
         Some(word) => {
@@ -114,12 +114,12 @@ fn modes(args: &ModeArgs) -> Result<Modes, Failure> {
 
 /// Asks the guard that is meant; gives its answer, if that is no refusal.
 pub(super) fn ask(
-    args: &ModeArgs,
+    reach: &ReachArgs,
     method: &str,
     path: &str,
     body: Option<&str>,
 ) -> Result<Value, Failure> {
-    match guard(args)?.ask(method, path, body)? {
+    match guard(reach)?.ask(method, path, body)? {
         (200, answer) => Ok(answer),
         (status, answer) => Err(refused(status, &answer)),
     }
@@ -127,11 +127,11 @@ pub(super) fn ask(
 
 /// The guard that is meant: behind the admin listener that is named, or the one of the state
 /// directory.
-fn guard(args: &ModeArgs) -> Result<Guard, Failure> {
-    if let Some(url) = &args.admin {
-        return Guard::at(url, args.token_file.as_deref()).map_err(Failure::Usage);
+fn guard(reach: &ReachArgs) -> Result<Guard, Failure> {
+    if let Some(url) = &reach.admin {
+        return Guard::at(url, reach.token_file.as_deref()).map_err(Failure::Usage);
     }
-    let folder = config_command::state_dir(args.state_dir.as_deref(), args.config.as_deref())?;
+    let folder = config_command::state_dir(reach.state_dir.as_deref(), reach.config.as_deref())?;
     Ok(Guard::behind(folder.ok_or(Failure::Homeless)?.join(CONTROL)))
 }
 

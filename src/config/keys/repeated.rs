@@ -1,6 +1,32 @@
-//! Tables that may stand in the file several times, and the keys of all but the routes.
+//! Tables that may stand in the file several times, and their keys.
 
-use super::{Key, Kind, ROUTE_KEYS, key, span};
+use super::{
+    BALANCE, CALLBACKS, Key, Kind, ON_FAULT, OTHER_METHOD, PLAIN_TEXT, REDIRECTS, REPAIRS, RETRY,
+    SIGNATURE, key, span,
+};
+use crate::twilio::SlotSetting;
+
+/// Keys of a `[[route]]`.
+pub static ROUTE_KEYS: &[Key] = &[
+    key("path", Kind::Pattern, None, "`/voice`, `/webhook/*`, `/calls/{id}/menu`"),
+    key("method", Kind::Method, None, "only this method; any if not given"),
+    key("slot", Kind::Word(&SlotSetting::NAMES), Some("auto"), "what Twilio does with the answers"),
+    key("upstream", Kind::Upstream, None, "the route's own backend"),
+    key("upstreams", Kind::Upstreams, None, "several of its own"),
+    key("balance", BALANCE, None, "as above, for this route"),
+    key("fallback", Kind::Twiml(None), None, "TwiML in place"),
+    key("observe", Kind::Flag, None, "as above, for this route"),
+    key("on_fault", ON_FAULT, None, "as above, for this route"),
+    key("plain_text", PLAIN_TEXT, None, "as above, for this route"),
+    key("repairs", REPAIRS, None, "as above, for this route"),
+    key("redirects", REDIRECTS, None, "as above, for this route"),
+    key("other_method", OTHER_METHOD, None, "as above, for this route"),
+    key("slow_after", span(100, 15_000), None, "as above, for this route"),
+    key("signature", SIGNATURE, None, "as above, for this route"),
+    key("resign", Kind::Flag, None, "as above, for this route"),
+    key("callbacks", CALLBACKS, None, "as above, for this route"),
+    key("retry", RETRY, None, "as above, for this route"),
+];
 
 /// Keys of a `[[notify]]`.
 pub static NOTIFY_KEYS: &[Key] = &[

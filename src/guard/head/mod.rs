@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use http::StatusCode;
 
-use self::reader::Reader;
+use self::reader::{Reader, TOO_LONG};
 use self::status::{may_become_status, status_of};
 use super::exchange::{OddPart, Oddities};
 
@@ -38,6 +38,8 @@ pub struct RawHead {
     pub len: usize,
     /// What HTTP readers refuse or pass over.
     pub odd: Oddities,
+    /// Whether the body has another Transfer-Encoding than `chunked` alone.
+    is_coded: bool,
     reason: Range<usize>,
     headers: Vec<Header>,
 }
@@ -58,7 +60,13 @@ pub fn read(bytes: &[u8]) -> Reading {
         return if may_become_status(rest) { Reading::Partial } else { Reading::NoHead };
     };
     let Some(status) = status_of(bytes, &line) else { return Reading::NoHead };
-    let mut reader = Reader { bytes, headers: Vec::new(), odd: Oddities::default(), cookies: 0 };
+    let mut reader = Reader {
+        bytes,
+        headers: Vec::new(),
+        odd: Oddities::default(),
+        cookies: 0,
+        is_coded: false,
+    };
     let before = bytes.get(..=start).unwrap_or_default();
     let is_lone = |pair: &[u8]| pair.first() == Some(&b'\r') && pair.last() != Some(&b'\n');
     let why = before.windows(2).any(is_lone).then_some(BYTES_BEFORE).or(status.why);
@@ -72,11 +80,26 @@ pub fn read(bytes: &[u8]) -> Reading {
         reader.framing(status.is_old);
     }
     reader.bound();
-    let Reader { headers, odd, .. } = reader;
-    Reading::Head(RawHead { status: status.code, len, odd, reason: status.reason, headers })
+    let Reader { headers, odd, is_coded, .. } = reader;
+    Reading::Head(RawHead {
+        status: status.code,
+        len,
+        odd,
+        is_coded,
+        reason: status.reason,
+        headers,
+    })
 }
 
 impl RawHead {
+    /// Why an answer with this head can't be passed on as it is: a reader may understand it, or
+    /// where its body ends, in another way than the next one. Blanks before a colon, folded lines
+    /// and bare line feeds have one reading only; a great length is for the receiver to judge.
+    pub fn unfit(&self) -> Option<&'static str> {
+        let odd = self.odd.lines.iter().map(|odd| odd.why).find(|&why| why != TOO_LONG);
+        odd.or_else(|| self.is_coded.then_some("expected `chunked` as the only Transfer-Encoding"))
+    }
+
     /// The head as every reader takes it.
     pub fn plain(&self, bytes: &[u8]) -> Vec<u8> {
         let piece = |span: &Range<usize>| bytes.get(span.clone()).unwrap_or_default();
@@ -279,6 +302,42 @@ mod tests {
         }
         let old = "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert!(head(old).odd.framing_is_lost);
+    }
+
+    #[test]
+    fn what_has_more_than_one_reading_is_not_fit_to_be_passed_on() {
+        for lines in [
+            "Nonsense",
+            ": x",
+            "A: \u{7f}",
+            "A\u{1}: x",
+            "A: \0",
+            "Content-Length: +5",
+            "Content-Length: 5, 9",
+            "Transfer-Encoding: gzip",
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked, identity",
+        ] {
+            assert!(
+                head(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n")).unfit().is_some(),
+                "{lines}"
+            );
+        }
+        for lines in [
+            "A : x",
+            "A: x\r\n y",
+            "A: x\nB: y",
+            "Content-Length: 5, 5",
+            "Content-Length: 5000000000",
+            "Transfer-Encoding: Chunked",
+        ] {
+            assert_eq!(
+                head(&format!("HTTP/1.1 200 OK\r\n{lines}\r\n\r\n")).unfit(),
+                None,
+                "{lines}"
+            );
+        }
     }
 
     #[test]

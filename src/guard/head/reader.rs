@@ -10,6 +10,9 @@ use crate::guard::exchange::{OddLine, OddPart, Oddities};
 /// Most bytes of header lines that are kept of a head, but for those about the body.
 pub(super) const MAX_BYTES: usize = 192 * 1024;
 
+/// What is said of a length that is a number and still not believed.
+pub(super) const TOO_LONG: &str = "no answer is that long";
+
 /// Lengths from here on are announced by mistake only.
 const ABSURD_LENGTH: u64 = 1 << 30;
 
@@ -26,6 +29,7 @@ pub(super) struct Reader<'a> {
     pub(super) headers: Vec<Header>,
     pub(super) odd: Oddities,
     pub(super) cookies: usize,
+    pub(super) is_coded: bool,
 }
 
 impl Reader<'_> {
@@ -152,6 +156,8 @@ impl Reader<'_> {
     /// Where the announced end of the body can't be trusted, nothing is announced at all.
     pub(super) fn framing(&mut self, is_old: bool) {
         let codings = self.words(b"transfer-encoding");
+        self.is_coded = codings.len() > 1
+            || codings.first().is_some_and(|coding| !coding.eq_ignore_ascii_case("chunked"));
         let is_chunked = codings.last().is_some_and(|last| last.eq_ignore_ascii_case("chunked"));
         let disguised = codings.iter().any(|coding| coding.to_ascii_lowercase().contains("chunk"));
         let hidden = self.odd.lines.iter().any(|odd| odd.is_named("transfer-encoding"));
@@ -181,7 +187,7 @@ impl Reader<'_> {
         } else if numbers.windows(2).any(|pair| pair.first() != pair.last()) {
             "the lengths differ"
         } else if numbers.iter().flatten().any(|&number| number >= ABSURD_LENGTH) {
-            "no answer is that long"
+            TOO_LONG
         } else {
             return;
         };

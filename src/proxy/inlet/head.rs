@@ -106,6 +106,7 @@ struct Upgrade {
     versions: usize,
     is_13: bool,
     keys: usize,
+    has_key: bool,
 }
 
 impl Reader {
@@ -257,7 +258,10 @@ impl Reader {
                 self.upgrade.versions += 1;
                 self.upgrade.is_13 |= value == b"13";
             }
-            Acted::WebSocketKey => self.upgrade.keys += 1,
+            Acted::WebSocketKey => {
+                self.upgrade.keys += 1;
+                self.upgrade.has_key |= !value.is_empty();
+            }
             Acted::Other => {
                 if memchr(b'_', name).is_some() && headers::is_alias(name) {
                     let why = "a header name has underscores and is read as another one by some; write it with hyphens";
@@ -297,7 +301,7 @@ impl Upgrade {
         self.is_connection
             && (self.protocols, self.is_websocket) == (1, true)
             && (self.versions, self.is_13) == (1, true)
-            && self.keys == 1
+            && (self.keys, self.has_key) == (1, true)
     }
 }
 
@@ -634,6 +638,7 @@ mod tests {
             (2, "Sec-WebSocket-Version: 8"),
             (2, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 13"),
             (3, "X-Key: none"),
+            (3, "Sec-WebSocket-Key:"),
             (3, "Sec-WebSocket-Key: a\r\nSec-WebSocket-Key: b"),
             (3, "Sec-WebSocket-Key: a\r\nContent-Length: 5"),
             (3, "Sec-WebSocket-Key: a\r\nTransfer-Encoding: chunked"),

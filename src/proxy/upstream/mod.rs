@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::time::sleep;
 
 use self::connect::Connector;
 use self::pool::Pool;
@@ -28,6 +29,12 @@ use crate::guard::{Failure, Oddities};
 pub(super) use self::failure::chain;
 pub(super) use self::pool::{Lease, Reuse};
 pub(super) use self::resolver::Resolver;
+
+/// Time for idle connections to be closed where the system has no more open files to give.
+const MAKE_ROOM: Duration = Duration::from_millis(20);
+
+/// How often that is waited for.
+const MAKE_ROOM_TRIES: usize = 25;
 
 /// Bytes that the reader of answers buffers at most.
 const MAX_BUFFER: usize = 256 * 1024;
@@ -43,7 +50,7 @@ pub(super) struct Client {
     pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
 }
 
-/// What is done about answers with a head that the HTTP reader refuses.
+/// What is done about answers with a head of which HTTP readers refuse or hide something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OddHeads {
     /// They are no answers.
@@ -145,7 +152,7 @@ impl Client {
             };
             let Some(sending) = request.take() else { return Err(failure::sent_already()) };
             progress.connected.get_or_init(Instant::now);
-            lease.tap.reset(odd_heads == OddHeads::Taken);
+            lease.tap.reset(odd_heads);
             let spare = if is_new { None } else { copied(&sending) };
             match lease.sender.try_send_request(sending).await {
                 Ok(response) => {
@@ -189,7 +196,18 @@ impl Client {
     }
 
     async fn open(&self, upstream: &Upstream, pool: &Arc<Pool>) -> Result<Lease, Failure> {
-        let stream = self.connector.connect(upstream).await?;
+        let mut tries = 0;
+        let stream = loop {
+            match self.connector.connect(upstream).await {
+                // Out of open files: those that wait for nothing in particular make room.
+                Err(Failure::Internal { .. }) if tries < MAKE_ROOM_TRIES => {
+                    tries += 1;
+                    self.lock().values().for_each(|pool| pool.clear());
+                    sleep(MAKE_ROOM).await;
+                }
+                connected => break connected?,
+            }
+        };
         let (stream, tap) = Tapped::new(stream);
         let (sender, connection) = self
             .builder

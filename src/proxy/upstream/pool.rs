@@ -13,7 +13,7 @@ use crate::proxy::body::RequestBody;
 const MAX_IDLE: usize = 256;
 
 /// The same while it has to be found out whether the backend keeps them at all.
-const MAX_UNPROVEN: usize = 8;
+const MAX_UNPROVEN: usize = 2;
 
 /// No idle connection is kept longer: many servers close theirs after 5 s.
 const MAX_AGE: Duration = Duration::from_secs(4);
@@ -186,6 +186,11 @@ impl Pool {
         self.lock().look(Instant::now());
     }
 
+    /// Closes them all.
+    pub(super) fn clear(&self) {
+        self.lock().idle.clear();
+    }
+
     /// The backend closed a kept connection under a request: keeps nothing for a while.
     pub(super) fn distrust(&self) {
         self.lock().surprised(Instant::now());
@@ -294,8 +299,10 @@ mod tests {
                         if survivor {
                             proof = Some(now);
                         }
+                        let before = shelf.trust;
                         let taken = shelf.take(reuse, now);
-                        if !shelf.trust.keeps(now) && distrusted.is_none_or(|since| since < now) {
+                        if shelf.trust != before && matches!(shelf.trust, Trust::Distrusted { .. })
+                        {
                             (proof, distrusted) = (None, Some(now));
                         }
                         let Some(one) = taken else { continue };

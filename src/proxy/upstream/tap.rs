@@ -1,7 +1,8 @@
 //! A look at what arrives on a connection, below the HTTP reader.
 //!
 //! Where the answer is judged, a head that the HTTP reader would refuse, or of which it would hide
-//! lines, is taken here: the reader gets one that it takes, the judge the odd lines.
+//! lines, is taken here: the reader gets one that it takes, the judge the odd lines. Where it is
+//! passed on, a head that has more than one reading ends the exchange.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -11,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::OddHeads;
 use crate::guard::Oddities;
 use crate::guard::head::{self, Reading};
 use crate::proxy::socket::Socket;
@@ -39,18 +41,16 @@ struct Seen {
     /// Whether a byte of the request was written.
     is_written: bool,
     interim: usize,
-    /// Whether odd heads are taken, and the answer's is still to come.
-    takes_heads: bool,
+    /// What is done about odd heads, as long as the answer's is still to come.
+    odd_heads: Option<OddHeads>,
     odd: Oddities,
 }
 
 impl Tap {
     /// Starts anew: a request is about to be sent.
-    ///
-    /// `takes_odd`: a head that the HTTP reader refuses is made one that it takes.
-    pub(super) fn reset(&self, takes_odd: bool) {
+    pub(super) fn reset(&self, odd_heads: OddHeads) {
         let mut seen = self.lock();
-        seen.takes_heads = takes_odd;
+        seen.odd_heads = Some(odd_heads);
         seen.odd = Oddities::default();
         seen.first.clear();
         seen.before_head = 0;
@@ -115,6 +115,11 @@ impl Tap {
         Ok(())
     }
 
+    /// The answer's own head was shown to the HTTP reader, or never will be.
+    fn heads_are_read(&self) {
+        self.lock().odd_heads = None;
+    }
+
     fn failed(&self, error: &io::Error) {
         self.lock().fault = Some(error.kind());
     }
@@ -123,7 +128,12 @@ impl Tap {
 /// Whether these bytes begin with the whole head of an answer, and nothing is odd about it.
 fn is_plain(bytes: &[u8]) -> bool {
     matches!(head::read(bytes), Reading::Head(head)
-        if head.odd == Oddities::default() && !head.status.is_informational())
+        if head.odd == Oddities::default() && head.unfit().is_none() && !head.status.is_informational())
+}
+
+fn not_fit(why: &str) -> io::Error {
+    let text = format!("the answer's head has more than one reading, or none: {why}");
+    io::Error::new(io::ErrorKind::InvalidData, text)
 }
 
 /// A connection that shows what it receives to a [`Tap`].
@@ -154,21 +164,22 @@ impl Tapped {
     /// Reads until there is something to show to the HTTP reader: a head as a whole, then whatever
     /// comes.
     fn poll_heads(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        while self.ready.is_empty() && self.tap.lock().takes_heads {
+        while self.ready.is_empty() {
+            let Some(odd_heads) = self.tap.lock().odd_heads else { break };
             let before = buf.filled().len();
             ready!(self.poll_raw(cx, buf))?;
             let new = buf.filled().get(before..).unwrap_or_default();
             if self.begun.is_empty() && is_plain(new) {
-                self.tap.lock().takes_heads = false;
+                self.tap.heads_are_read();
                 return Poll::Ready(Ok(()));
             }
             let is_end = new.is_empty();
             self.begun.extend_from_slice(new);
             buf.set_filled(before);
-            self.take_heads()?;
+            self.take_heads(odd_heads)?;
             if is_end {
                 // What is left is no head; the reader says what it is.
-                self.tap.lock().takes_heads = false;
+                self.tap.heads_are_read();
                 self.ready.unsplit(self.begun.split());
                 break;
             }
@@ -182,15 +193,23 @@ impl Tapped {
     }
 
     /// Moves whole heads, up to the one of the answer itself, to what the reader is given.
-    fn take_heads(&mut self) -> io::Result<()> {
+    fn take_heads(&mut self, odd_heads: OddHeads) -> io::Result<()> {
         loop {
             let head = match head::read(&self.begun) {
                 Reading::Partial => return Ok(()),
                 Reading::Head(head) => head,
+                Reading::NoHead if odd_heads == OddHeads::Refused => {
+                    return Err(not_fit("no status can be read where it should stand"));
+                }
                 Reading::NoHead => break,
             };
+            if odd_heads == OddHeads::Refused
+                && let Some(why) = head.unfit()
+            {
+                return Err(not_fit(why));
+            }
             let is_interim = head.status.is_informational() && head.status.as_u16() != 101;
-            if head.odd == Oddities::default() {
+            if odd_heads == OddHeads::Refused || head.odd == Oddities::default() {
                 self.ready.extend_from_slice(self.begun.get(..head.len).unwrap_or_default());
             } else if !is_interim {
                 self.ready.extend_from_slice(&head.plain(&self.begun));
@@ -203,7 +222,7 @@ impl Tapped {
                 break;
             }
         }
-        self.tap.lock().takes_heads = false;
+        self.tap.heads_are_read();
         self.ready.unsplit(self.begun.split());
         Ok(())
     }

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import Backend, Guard, Kept, http, need, until, webhook
+from kit import Backend, Guard, Kept, http, until, waits, webhook
 
 
 async def under_load(top):
@@ -55,13 +55,13 @@ async def under_load(top):
     return f"0 of {done} fell back, the slowest took {worst * 1000:.0f} ms, asked again {took:.1f} s after it was back"
 
 
+@waits
 async def in_order(long):
-    need('upstreams = ["http://127.0.0.1:1", "http://127.0.0.1:2"]', 'balance = "order"')
     return await under_load('balance = "order"')
 
 
+@waits
 async def by_turns(long):
-    need('upstreams = ["http://127.0.0.1:1", "http://127.0.0.1:2"]', 'balance = "round-robin"')
     return await under_load('balance = "round-robin"')
 
 

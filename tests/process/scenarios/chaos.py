@@ -6,7 +6,7 @@ import random
 import shutil
 import time
 
-from kit import HUP, MB, SEED, TERM, Backend, Connection, Guard, Skip, ask, at_once, descriptors, http, knows, limit_files, mb, memory, webhook
+from kit import HUP, MB, SEED, TERM, Backend, Connection, Guard, Skip, ask, at_once, descriptors, http, limit_files, mb, memory, webhook
 
 
 def handler(request):
@@ -20,8 +20,7 @@ async def together(long):
         raise Skip("takes minutes: --long")
     seconds = float(os.environ["PROCESS_MINUTES"]) * 60
     chance = random.Random(SEED)
-    reloads = knows('reload_every = "1s"')
-    top = 'budget = "4s"' + ('\nreload_every = "1s"' if reloads else "")
+    top = 'budget = "4s"\nreload_every = "1s"'
     async with Backend(handler) as backend, Guard(backend.url, top) as guard:
         end = time.monotonic() + seconds
         wrong, counts, done = [], {"answered": 0, "not let in": 0}, {"flap": 0, "reload": 0, "files": 0, "state": 0}
@@ -58,7 +57,7 @@ async def together(long):
 
         async def trouble():
             while time.monotonic() < end - 5:
-                kind = chance.choice([kind for kind in done if reloads or kind != "reload"])
+                kind = chance.choice(list(done))
                 done[kind] += 1
                 if kind == "flap":
                     backend.stop()
@@ -66,7 +65,7 @@ async def together(long):
                     await backend.start()
                 elif kind == "reload":
                     guard.configure(top + ("\nbudgett = 1" if chance.random() < 0.3 else ""), f'[fallback]\ntext = "Number {done[kind]}."')
-                    if reloads and chance.random() < 0.5:
+                    if chance.random() < 0.5:
                         guard.signal(HUP)
                 elif kind == "files":
                     limit_files(guard.pid, descriptors(guard.pid) + chance.choice((0, 1, 4)))

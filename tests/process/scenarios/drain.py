@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import (TERM, Backend, Connection, Guard, WebSocket, ask, at_once, echo, get, http, need, until, webhook)
+from kit import (TERM, Backend, Connection, Guard, WebSocket, ask, at_once, echo, get, http, until, waits, webhook)
 
 
 async def slow(request):
@@ -11,6 +11,7 @@ async def slow(request):
     return http() if request.method == "POST" else http(b"done", "200 OK", "text/plain")
 
 
+@waits
 async def fifty_in_flight(long):
     """Half of them webhooks; each on a connection that had an answer before."""
     def handler(request):
@@ -50,6 +51,7 @@ async def fifty_in_flight(long):
     return f"0 of 50 lost, new ones refused after {refused_after * 1000:.0f} ms, out {time.monotonic() - start - 1.5:.1f} s after the last was due"
 
 
+@waits
 async def fifty_idle(long):
     """Half of them have never asked anything."""
     async with Backend() as backend, Guard(backend.url) as guard:
@@ -62,6 +64,7 @@ async def fifty_idle(long):
     return f"out after {took:.2f} s"
 
 
+@waits
 async def half_a_head(long):
     async with Backend() as backend, Guard(backend.url) as guard:
         connections = [await Connection.open(guard.port) for _ in range(10)]
@@ -74,6 +77,7 @@ async def half_a_head(long):
     return f"out after {took:.2f} s"
 
 
+@waits
 async def stuck_stream(long):
     """A WebSocket whose ends never part: out by drain_timeout."""
     limit = 15 if long else 2
@@ -93,6 +97,7 @@ async def stuck_stream(long):
     return f"out after {took:.1f} s of {limit} s"
 
 
+@waits
 async def second_signal(long):
     async with Backend(echo) as backend, Guard(backend.url) as guard:
         stream = await WebSocket.open(guard.port)
@@ -106,9 +111,9 @@ async def second_signal(long):
     return f"out after {took * 1000:.0f} ms, exit code {code}"
 
 
+@waits
 async def grace(long):
     """drain_grace: not ready at once, but everybody is served until the balancer has seen it."""
-    need('drain_grace = "1s"')
     async with Backend() as backend, Guard(backend.url, 'drain_grace = "2s"') as guard:
         idle = await Connection.open(guard.port)
         assert (await idle.ask(get())).status == 200
@@ -127,9 +132,9 @@ async def grace(long):
     return f"30 of 30 served meanwhile, out after {took:.1f} s more"
 
 
+@waits
 async def app_gone_first(long):
     """Where the app is stopped along with the guard, callers are spoken to until the guard itself goes."""
-    need('drain_grace = "1s"')
     async with Backend() as backend, Guard(backend.url, 'drain_grace = "2s"') as guard:
         assert not (await ask(guard.port, webhook())).is_fallback
         backend.stop()
@@ -144,6 +149,7 @@ async def app_gone_first(long):
     return f"{len(answers)} of {len(answers)} spoken to meanwhile"
 
 
+@waits
 async def streams_are_told(long):
     """A stream that the drain cuts ends with a close frame that says so."""
     async with Backend(echo) as backend, Guard(backend.url, 'drain_timeout = "1s"', '[[route]]\npath = "/ws"\nslot = "stream"\n') as guard:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import Backend, Connection, Guard, ask, at_once, cpu_seconds, descriptors, get, limit_files, webhook
+from kit import Backend, Connection, Guard, ask, at_once, cpu_seconds, descriptors, get, limit_files, waits, webhook
 
 
 async def storm(guard, seconds):
@@ -56,6 +56,7 @@ async def recovery(guard, start):
         await asyncio.sleep(0.02)
 
 
+@waits
 async def few_files(long):
     """A small limit and more idle clients than have room: webhooks still get in, since who is idle makes room."""
     seconds = 20 if long else 3
@@ -78,6 +79,7 @@ async def few_files(long):
     return f"{answered} answered, {outside} not let in, {most} of 128 files, {cpu * 100:.0f} % of a core, back after {took * 1000:.0f} ms"
 
 
+@waits
 async def none_left(long):
     """The limit is pulled down to what is open: not even an accept succeeds."""
     seconds = 20 if long else 3

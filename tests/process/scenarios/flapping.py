@@ -3,13 +3,14 @@
 import asyncio
 import time
 
-from kit import Backend, Guard, Kept, get, http, until, webhook
+from kit import Backend, Guard, Kept, get, http, until, waits, webhook
 
 
 def handler(request):
     return http() if request.method == "POST" else http(b"page", "200 OK", "text/plain")
 
 
+@waits
 async def eight_times(long):
     """Down and up for half a second each; webhooks get TwiML throughout, pages are back as soon as the backend is."""
     rounds = 40 if long else 8

@@ -3,13 +3,13 @@
 import asyncio
 import time
 
-from kit import Backend, Connection, GoodClient, Guard, at_once, descriptors, get, need, until
+from kit import Backend, Connection, GoodClient, Guard, at_once, descriptors, get, until, waits
 
 
+@waits
 async def thousand_heads(long):
     """A thousand of them held: others do not notice, and each is ended in time."""
     top, limit = ("", 75) if long else ('head_timeout = "3s"', 3)
-    need('head_timeout = "3s"')
     count = 1000
     async with Backend() as backend, Guard(backend.url, top) as guard:
         before = descriptors(guard.pid)
@@ -39,9 +39,9 @@ async def thousand_heads(long):
             f"{latest:.1f} s after their last byte, {told} with 408 (held for {time.monotonic() - last:.0f} s)")
 
 
+@waits
 async def dripping_heads(long):
     """A byte now and then does not buy more time."""
-    need('head_timeout = "3s"')
     limit = 15 if long else 2
     async with Backend() as backend, Guard(backend.url, f'head_timeout = "{limit}s"') as guard:
         async def drip(_):

@@ -3,9 +3,10 @@
 import asyncio
 import time
 
-from kit import Backend, Connection, GoodClient, Guard, ask, at_once, descriptors, get, memory, need, webhook
+from kit import Backend, Connection, GoodClient, Guard, ask, at_once, descriptors, get, memory, waits, webhook
 
 
+@waits
 async def kept_alive(long):
     count = 5000 if long else 1000
     async with Backend() as backend, Guard(backend.url) as guard:
@@ -33,9 +34,9 @@ async def kept_alive(long):
     return f"{count} held ({opened:.1f} s to open), {each / 1024:.1f} KiB each; worst good request of {len(good.took)}: {good.worst * 1000:.0f} ms"
 
 
+@waits
 async def ended(long):
     """Nothing is kept for longer than idle_timeout, asked or not."""
-    need('idle_timeout = "2s"')
     limit = 10 if long else 2
     async with Backend() as backend, Guard(backend.url, f'idle_timeout = "{limit}s"\nhead_timeout = "{limit}s"') as guard:
         async def hold(number):
@@ -52,9 +53,9 @@ async def ended(long):
     return f"100 ended after {min(took):.1f} to {max(took):.1f} s of {limit} s"
 
 
+@waits
 async def too_many(long):
     """Beyond max_connections, those who wait get in as soon as others have had their time; nobody is turned away without a word."""
-    need("max_connections = 50")
     async with Backend() as backend, Guard(backend.url, "max_connections = 50") as guard:
         crowd = [await Connection.open(guard.port) for _ in range(60)]
         await asyncio.sleep(0.2)

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kit import BINARY, KILL, Backend, Guard, Kept, http, until, webhook
+from kit import BINARY, KILL, Backend, Guard, Kept, http, until, waits, webhook
 
 
 def page(request):
@@ -22,6 +22,7 @@ def recorded(state, count):
     return {incident["id"] for incident in json.loads(done.stdout)["incidents"]}
 
 
+@waits
 async def five_times(long):
     seconds = 4 if long else 1.4
     due, lost = set(), 0  # incidents that were a second old when the guard was killed; younger ones that are gone

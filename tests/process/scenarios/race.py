@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import Counter
 
-from kit import SEED, Backend, Guard, Kept, get, http, webhook
+from kit import SEED, Backend, Guard, Kept, get, http, waits, webhook
 
 
 async def run(idle, gap, lanes, each):
@@ -57,6 +57,7 @@ async def closed_at_once(long):
     return judged(*await run(lambda chance: chance.uniform(0, 0.002), lambda chance: chance.uniform(0, 0.003), 10, 60))
 
 
+@waits
 async def two_seconds(long):
     """As gunicorn does, and clients that come back after just that time."""
     lanes, each = (60, 10) if long else (60, 2)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from kit import HUP, Backend, Guard, Kept, WebSocket, ask, echo, get, http, need, until, webhook
+from kit import HUP, Backend, Guard, Kept, WebSocket, ask, echo, get, http, until, waits, webhook
 
 CLIENTS = 40
 
@@ -83,7 +83,6 @@ async def under_load(guard, change):
 
 
 async def by_signal(long):
-    need('reload_every = "0s"')
     async with Backend(handler) as backend, Guard(backend.url, 'reload_every = "0s"') as guard:
         async def change(number):
             guard.configure('reload_every = "0s"', worded(number))
@@ -92,15 +91,14 @@ async def by_signal(long):
 
 
 async def by_file(long):
-    need('reload_every = "300ms"')
     async with Backend(handler) as backend, Guard(backend.url, 'reload_every = "300ms"') as guard:
         async def change(number):
             guard.configure('reload_every = "300ms"', worded(number))
         return await under_load(guard, change)
 
 
+@waits
 async def a_bad_one(long):
-    need('reload_every = "0s"')
     name = "twiml_guard_config_last_reload_successful"
     async with Backend(handler) as backend, Guard(backend.url, 'reload_every = "0s"', worded(1)) as guard:
         assert await shows(guard, 1)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 
-from kit import MB, Backend, Connection, GoodClient, Guard, at_once, descriptors, forget_peak, form, get, http, mb, memory, need, post, until
+from kit import MB, Backend, Connection, GoodClient, Guard, at_once, descriptors, forget_peak, form, get, http, mb, memory, post, until, waits
 
 PART = bytes(64 * 1024)
 
@@ -92,9 +92,9 @@ async def readers(long):
         return await held(guard, at_once(count, lambda _: lazy(guard.port)), 15 if long else 2, "slow readers of 4 MB")
 
 
+@waits
 async def all_end(long):
     """Readers that read nothing and uploads that stop are ended, and what they held is free again."""
-    need('write_timeout = "2s"', 'pass_idle_timeout = "2s"', 'head_timeout = "2s"')
     limit = 10 if long else 2
     top = f'write_timeout = "{limit}s"\npass_idle_timeout = "{limit}s"\nidle_timeout = "{limit}s"\nhead_timeout = "{limit}s"'
     async with Backend(handler) as backend, Guard(backend.url, top) as guard:

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from kit import HUP, Backend, Connection, GoodClient, Guard, Skip, at_once, need, until, webhook
+from kit import HUP, Backend, Connection, GoodClient, Guard, Skip, at_once, until, waits, webhook
 
 
 def certificate(folder, name):
@@ -48,7 +48,6 @@ async def changed_under_load(long):
     with tempfile.TemporaryDirectory(prefix="guard-") as folder:
         shown = {name: certificate(folder, name) for name in ("one", "two")}
         install(folder, "one")
-        need('reload_every = "0s"', tables(folder))
         async with Backend() as backend, Guard(backend.url, 'reload_every = "0s"', tables(folder)) as guard:
             over, wrong, done = asyncio.Event(), [], 0
             kept = await secure(guard.port)
@@ -92,13 +91,13 @@ async def changed_under_load(long):
     return f"0 of {done} failed over 5 changes and a broken file"
 
 
+@waits
 async def half_handshakes(long):
     """A thousand connections that never say what they want, or stop within their first message."""
     count, limit = (1000, 15) if long else (300, 2)
     with tempfile.TemporaryDirectory(prefix="guard-") as folder:
         certificate(folder, "one")
         install(folder, "one")
-        need('head_timeout = "2s"', tables(folder))
         async with Backend() as backend, Guard(backend.url, f'head_timeout = "{limit}s"\nidle_timeout = "{limit}s"', tables(folder)) as guard:
             async def hold(number):
                 connection = await Connection.open(guard.port)

@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(upstream.authority(), "127.0.0.1:5000");
         for (url, why) in [
             ("127.0.0.1:5000", "begins with http://"),
-            ("https://127.0.0.1", "TLS"),
+            ("ftp://127.0.0.1", "begins with http://"),
             ("http://127.0.0.1/path", "path"),
             ("http://u:s3cr3t@127.0.0.1", "credentials"),
         ] {
