@@ -25,7 +25,7 @@ pub(super) fn run(args: &HealthcheckArgs) -> Exit {
             OpsListener::Default(address) | OpsListener::Configured(address) => Some(address),
         },
         // The running guard has an earlier configuration, which has no mistakes.
-        Ok(Err(errors)) => errors.ops,
+        Ok(Err(errors)) => errors.ops.map(|address| *address),
         Err(_) => None,
     };
     let Some(address) = address else {

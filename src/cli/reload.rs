@@ -143,7 +143,7 @@ impl Reloader {
 
     fn refuse(&mut self, errors: &ConfigErrors, is_wished: bool) {
         let before = self.seen;
-        self.watch_files(errors.files.clone());
+        self.watch_files(errors.files.to_vec());
         self.metrics.reloads().refused();
         if self.is_bad && is_wished && before == self.seen {
             tracing::warn!(

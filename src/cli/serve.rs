@@ -32,7 +32,7 @@ pub(super) fn run(args: &ServeArgs) -> Exit {
     };
     let started = config_command::sources(args)
         .map_err(ServeError::from)
-        .and_then(|sources| serve(loaded, sources, args.self_check));
+        .and_then(|sources| serve(&loaded, sources, args.self_check));
     match started {
         Ok(()) => Exit::Fine,
         Err(error) => {
@@ -78,7 +78,7 @@ pub(super) fn warn_of(config: &Config, before: Option<&Config>) {
     }
 }
 
-fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), ServeError> {
+fn serve(loaded: &Loaded, sources: Sources, self_check: bool) -> Result<(), ServeError> {
     let config = &loaded.config;
     let log = telemetry::init(config.log);
     for warning in &config.otlp.warnings {
@@ -134,7 +134,7 @@ fn serve(loaded: Loaded, sources: Sources, self_check: bool) -> Result<(), Serve
     manager.ready();
     manager::watch(proxy.beats())?;
     let (configs, tls) = (proxy.configs(), proxy.tls().cloned());
-    Reloader::new(sources, &loaded, modes, configs, tls, metrics, manager.clone()).spawn(wishes)?;
+    Reloader::new(sources, loaded, modes, configs, tls, metrics, manager.clone()).spawn(wishes)?;
     if self_check {
         check::at_start(&config)?;
     }

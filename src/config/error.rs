@@ -61,9 +61,9 @@ pub struct ConfigErrors {
     /// be read all the same.
     pub state_dir: Option<PathBuf>,
     /// The ops listener, as far as it is known in spite of the mistakes.
-    pub ops: Option<std::net::SocketAddr>,
+    pub ops: Option<Box<std::net::SocketAddr>>,
     /// Every file that was read, or was to be.
-    pub files: Vec<PathBuf>,
+    pub files: Box<[PathBuf]>,
 }
 
 impl std::error::Error for ConfigErrors {}

@@ -147,10 +147,17 @@ fn assemble(
                 _ => None,
             };
             let ops = match layers.entries.get("ops.listen") {
-                Some(Entry { value: Value::Address(address), .. }) => Some(*address),
+                Some(Entry { value: Value::Address(address), .. }) => Some(Box::new(*address)),
                 _ => None,
             };
-            Err(ConfigErrors { errors: layers.errors, file, text, state_dir, ops, files })
+            Err(ConfigErrors {
+                errors: layers.errors,
+                file,
+                text,
+                state_dir,
+                ops,
+                files: files.into(),
+            })
         }
     }
 }

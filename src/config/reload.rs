@@ -16,31 +16,31 @@ impl Config {
     #[must_use]
     pub fn taken_over(mut self, running: &Self) -> (Self, Vec<&'static str>) {
         let mut kept = Vec::new();
-        let mut keep = |keys: &[&'static str], differs: bool| {
+        let mut keep = |key, differs: bool| {
             if differs {
-                kept.extend_from_slice(keys);
+                kept.push(key);
             }
         };
         let (own, old) = (&self.clients, &running.clients);
-        keep(&["listen"], self.listen != running.listen);
-        keep(&["tls"], self.tls.is_some() != running.tls.is_some());
-        keep(&["workers"], self.workers != running.workers);
-        keep(&["max_connections"], own.max_connections != old.max_connections);
-        keep(&["head_timeout"], own.head_timeout != old.head_timeout);
-        keep(&["idle_timeout"], own.idle_timeout != old.idle_timeout);
-        keep(&["write_timeout"], own.write_timeout != old.write_timeout);
-        keep(&["max_buffered"], self.max_buffered != running.max_buffered);
-        keep(&["state_dir"], self.state_dir != running.state_dir);
-        keep(&["reload_every"], self.reload_every != running.reload_every);
-        keep(&["callbacks"], self.redelivers() && !running.redelivers());
-        keep(&["callbacks_max_size"], self.callbacks.max_size != running.callbacks.max_size);
-        keep(&["callbacks_keep_for"], self.callbacks.keep_for != running.callbacks.keep_for);
-        keep(&["ops"], (self.ops, self.ops_drain) != (running.ops, running.ops_drain));
-        keep(&["admin"], self.admin != running.admin);
-        keep(&["log"], self.log != running.log);
-        keep(&["incidents"], self.incidents != running.incidents);
-        keep(&["notify"], self.notify != running.notify);
-        keep(&["otlp"], self.otlp != running.otlp);
+        keep("listen", self.listen != running.listen);
+        keep("tls", self.tls.is_some() != running.tls.is_some());
+        keep("workers", self.workers != running.workers);
+        keep("max_connections", own.max_connections != old.max_connections);
+        keep("head_timeout", own.head_timeout != old.head_timeout);
+        keep("idle_timeout", own.idle_timeout != old.idle_timeout);
+        keep("write_timeout", own.write_timeout != old.write_timeout);
+        keep("max_buffered", self.max_buffered != running.max_buffered);
+        keep("state_dir", self.state_dir != running.state_dir);
+        keep("reload_every", self.reload_every != running.reload_every);
+        keep("callbacks", self.redelivers() && !running.redelivers());
+        keep("callbacks_max_size", self.callbacks.max_size != running.callbacks.max_size);
+        keep("callbacks_keep_for", self.callbacks.keep_for != running.callbacks.keep_for);
+        keep("ops", (self.ops, self.ops_drain) != (running.ops, running.ops_drain));
+        keep("admin", self.admin != running.admin);
+        keep("log", self.log != running.log);
+        keep("incidents", self.incidents != running.incidents);
+        keep("notify", self.notify != running.notify);
+        keep("otlp", self.otlp != running.otlp);
         if self.tls.is_some() != running.tls.is_some() {
             self.tls.clone_from(&running.tls);
         }
