@@ -1,5 +1,5 @@
 //! Any bytes of a backend: no panic; whatever head is found can be written so that it is read again as
-//! the same, without anything odd; and more bytes behind it change nothing.
+//! the same, without anything odd.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,8 @@ fuzz_target!(|data: &[u8]| {
     assert!(head.len <= data.len());
     let plain = head.plain(data);
     let Reading::Head(again) = read(&plain) else { panic!("what was written is no head") };
-    assert_eq!((again.status, again.len, again.odd), (head.status, plain.len(), Oddities::default()));
-    let Reading::Head(alone) = read(&data[..head.len]) else { panic!("the head alone is none") };
-    assert_eq!((alone.status, alone.len), (head.status, head.len));
+    assert_eq!(
+        (again.status, again.len, again.odd),
+        (head.status, plain.len(), Oddities::default())
+    );
 });

@@ -25,7 +25,10 @@ fuzz_target!(|data: &[u8]| {
     let words = |name: &str| -> Vec<String> {
         let values = all(name);
         let words = values.iter().flat_map(|value| value.split(','));
-        words.map(|word| word.trim_matches([' ', '\t']).to_ascii_lowercase()).filter(|word| !word.is_empty()).collect()
+        words
+            .map(|word| word.trim_matches([' ', '\t']).to_ascii_lowercase())
+            .filter(|word| !word.is_empty())
+            .collect()
     };
     let keys = all("sec-websocket-key");
     let is_handshake = words("upgrade") == ["websocket"]

@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     let whole = followed(bytes, bytes.len().max(1));
     assert_eq!(whole, followed(bytes, usize::from(length).max(1)));
     for head in whole.0.iter().flatten() {
-        assert!(head.len <= LIMITS.bytes && head.len >= 18, "{head:?}");
+        assert!(head.len <= LIMITS.bytes && head.len >= 16, "{head:?}");
     }
     assert!(whole.1 <= bytes.len());
 });

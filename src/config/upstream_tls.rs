@@ -45,14 +45,14 @@ pub(super) fn resolve(
     let is_insecure = own.flag("upstream_tls.insecure_skip_verify").unwrap_or(false);
     let server_name = match own.text("upstream_tls.server_name") {
         None => None,
-        Some(name) => match ServerName::try_from(name.clone()) {
-            Ok(name) => Some(name),
-            Err(_) => {
+        Some(name) => {
+            let Ok(known) = ServerName::try_from(name.clone()) else {
                 let message = format!("expected a host name or an IP address, found `{name}`");
                 fault("upstream_tls.server_name", message, "write the name in the certificate");
                 return None;
-            }
-        },
+            };
+            Some(known)
+        }
     };
     let extra = match ca_file.as_deref().map(certificates).transpose() {
         Ok(extra) => extra.unwrap_or_default(),

@@ -239,11 +239,12 @@ impl Proxy {
                 let mut configs = configs.subscribe();
                 // It may have been changed between `bind` and now.
                 configs.mark_changed();
-                let started = thread::Builder::new()
-                    .name(format!("worker-{n}"))
-                    .spawn_scoped(scope, move || {
-                        serving::run(runtime, door, shared, configs, &shutdown)
-                    });
+                let started = thread::Builder::new().name(format!("worker-{n}")).spawn_scoped(
+                    scope,
+                    move || {
+                        serving::run(runtime, door, shared, configs, &shutdown);
+                    },
+                );
                 if let Err(error) = started {
                     tracing::error!(%error, "a worker could not be started; the others serve on");
                 }

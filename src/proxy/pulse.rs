@@ -31,7 +31,7 @@ struct Moving {
 }
 
 /// Why nothing moves.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopped {
     /// The backend does not answer, or does not take the request's body.
     Backend,

@@ -106,7 +106,7 @@ struct Upgrade {
     versions: usize,
     is_13: bool,
     keys: usize,
-    has_key: bool,
+    empty_keys: usize,
 }
 
 impl Reader {
@@ -260,7 +260,7 @@ impl Reader {
             }
             Acted::WebSocketKey => {
                 self.upgrade.keys += 1;
-                self.upgrade.has_key |= !value.is_empty();
+                self.upgrade.empty_keys += usize::from(value.is_empty());
             }
             Acted::Other => {
                 if memchr(b'_', name).is_some() && headers::is_alias(name) {
@@ -301,7 +301,7 @@ impl Upgrade {
         self.is_connection
             && (self.protocols, self.is_websocket) == (1, true)
             && (self.versions, self.is_13) == (1, true)
-            && (self.keys, self.has_key) == (1, true)
+            && (self.keys, self.empty_keys) == (1, 0)
     }
 }
 
