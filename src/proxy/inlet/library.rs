@@ -157,6 +157,9 @@ fn written(head: &[u8]) -> (String, Vec<(String, Vec<u8>)>) {
     (line, fields.collect())
 }
 
+/// A chunked body of nothing.
+const EMPTY: &[u8] = b"0\r\n\r\n";
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
@@ -178,13 +181,16 @@ proptest! {
             theirs.1.sort();
             prop_assert_eq!(own.0, theirs.0);
             prop_assert_eq!(own.1, theirs.1);
+            // A line that another one ran into leaves the last kind of body with its chunks alone.
+            let is_empty = bytes[from + head.len..].starts_with(EMPTY);
             if let Some(body) = &seen.body {
-                let expected: &[u8] = if head.framing == Framing::None { b"" } else { b"abc" };
-                prop_assert_eq!(&body[..], expected);
+                let has_none = head.framing == Framing::None || is_empty;
+                prop_assert_eq!(&body[..], if has_none { b"".as_slice() } else { b"abc" });
             }
             from += head.len + match (head.framing, seen.body.is_some()) {
                 (Framing::None, _) => 0,
                 (Framing::Length(length), true) => usize::try_from(length).unwrap(),
+                (Framing::Chunked, true) if is_empty => EMPTY.len(),
                 (Framing::Chunked, true) => b"3;a=b\r\nabc\r\n0\r\nT: x\r\n\r\n".len(),
                 (_, false) => break,
             };
