@@ -296,7 +296,8 @@ class Lane(asyncio.Protocol):
     async def send(self, data):
         """Writes when there is room; fails once the connection is gone."""
         await self.room.wait()
-        if self.gone:
+        await asyncio.sleep(0)  # room or not: only now is a lost connection noticed
+        if self.gone or self.transport.is_closing():
             raise ConnectionResetError
         self.transport.write(data)
 
