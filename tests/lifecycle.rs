@@ -181,7 +181,7 @@ fn in_the_grace_it_is_not_ready_but_answers_and_closes() {
     let ops = nobody();
     let rest = format!("drain_grace = \"2s\"\n[ops]\nlisten = \"{ops}\"\n");
     let site = Site::start(&backend, &rest);
-    assert_eq!(ask(ops, get("/readyz")).status(), 200);
+    until("ready", || ask(ops, get("/readyz")).status() == 200);
     let start = Instant::now();
     site.guard.signal("TERM");
     until("not ready", || ask(ops, get("/readyz")).status() == 503);
