@@ -34,6 +34,12 @@ def waits(scenario):
     return scenario
 
 
+def takes_minutes(scenario):
+    """Marks a scenario that has no short form."""
+    scenario.takes_minutes = True
+    return scenario
+
+
 # The guard -----------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ import random
 import shutil
 import time
 
-from kit import HUP, MB, SEED, TERM, Backend, Connection, Guard, Skip, ask, at_once, descriptors, http, limit_files, mb, memory, webhook
+from kit import HUP, MB, SEED, TERM, Backend, Connection, Guard, ask, at_once, descriptors, http, limit_files, mb, memory, takes_minutes, webhook
 
 
 def handler(request):
@@ -15,9 +15,8 @@ def handler(request):
     return asyncio.sleep(3600) if request.path.endswith("hang") else http()
 
 
-async def together(long):
-    if not long:
-        raise Skip("takes minutes: --long")
+@takes_minutes
+async def together(_):
     seconds = float(os.environ["PROCESS_MINUTES"]) * 60
     chance = random.Random(SEED)
     top = 'budget = "4s"\nreload_every = "1s"'
