@@ -29,6 +29,7 @@ mod guarded;
 mod headers;
 mod health;
 mod hint;
+mod http1;
 #[cfg(not(fuzzing))]
 mod inlet;
 #[cfg(fuzzing)]
