@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use twiml_guard::proxy::inlet::fault::Fault;
-use twiml_guard::proxy::inlet::follow::{Follower, Next};
+use twiml_guard::proxy::inlet::follow::{Follower, What};
 use twiml_guard::proxy::inlet::head::{Head, Limits};
 
 const LIMITS: Limits = Limits { bytes: 2048, lines: 20 };
@@ -23,10 +23,10 @@ fuzz_target!(|data: &[u8]| {
 
 /// Verdicts, how many bytes are understood, and what stands behind them, where the bytes come in
 /// pieces of this length.
-fn followed(bytes: &[u8], length: usize) -> (Vec<Result<Head, Fault>>, usize, Next) {
+fn followed(bytes: &[u8], length: usize) -> (Vec<Result<Head, Fault>>, usize, What) {
     let (mut follower, mut verdicts) = (Follower::new(LIMITS), Vec::new());
-    let (mut used, mut end, mut next) = (0, 0, Next::More);
-    while end < bytes.len() && next == Next::More {
+    let (mut used, mut end, mut next) = (0, 0, What::More);
+    while end < bytes.len() && next == What::More {
         end = (end + length).min(bytes.len());
         let (more, then) = follower.follow(&bytes[used..end], |verdict| verdicts.push(verdict));
         used += more;

@@ -10,12 +10,12 @@ use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep_until};
 
 use super::authenticate::{self, Check, Checked, Covered};
 use super::collect::collect;
 use super::headers::Sender;
+use super::inlet::body::Incoming;
 use super::refuse::Refusal;
 use super::room::Held;
 use super::routing;

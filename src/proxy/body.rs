@@ -1,5 +1,6 @@
 //! Bodies on their way: those that stream, and those that are whole already.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,8 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::Busy;
-use super::inlet::gate::Witness;
+use super::inlet::body::Incoming as ClientBody;
 use super::pulse::Pulse;
 use super::tally::Open;
 use super::upstream::{Lease, chain};
@@ -20,6 +20,9 @@ pub(super) enum StreamError {
     /// The sender's connection failed.
     #[error("the body was cut: {0}")]
     Cut(#[from] hyper::Error),
+    /// The client's connection failed.
+    #[error("the body was cut: {0}")]
+    Client(#[from] io::Error),
     /// Nothing came for too long.
     #[error("no byte of the body came for {} s (pass_idle_timeout)", .0.as_secs())]
     Idle(Duration),
@@ -31,7 +34,7 @@ pub(super) enum RequestBody {
     /// Whole, in memory.
     Full(Option<Bytes>),
     /// As it comes from the client, after what was read of it already.
-    Stream { read: Option<Bytes>, rest: Incoming, pulse: Pulse },
+    Stream { read: Option<Bytes>, rest: ClientBody, pulse: Pulse },
 }
 
 impl RequestBody {
@@ -81,7 +84,7 @@ impl Body for RequestBody {
                 if frame.is_none() || rest.is_end_stream() {
                     pulse.sent();
                 }
-                Poll::Ready(frame.map(|frame| frame.map_err(StreamError::Cut)))
+                Poll::Ready(frame.map(|frame| frame.map_err(StreamError::Client)))
             }
         }
     }
@@ -111,7 +114,6 @@ impl Body for RequestBody {
 pub(super) struct ResponseBody {
     kind: Kind,
     _open: Option<Open>,
-    _busy: Option<Busy>,
 }
 
 #[derive(Debug)]
@@ -129,39 +131,23 @@ struct Streamed {
     /// Of the request, which may still be on its way.
     pulse: Pulse,
     timer: Option<Pin<Box<Sleep>>>,
-    reset_when_cut: Option<Witness>,
 }
 
 impl ResponseBody {
     pub(super) fn full(body: Bytes) -> Self {
-        Self {
-            kind: Kind::Full(Some(body).filter(|body| !body.is_empty())),
-            _open: None,
-            _busy: None,
-        }
+        Self { kind: Kind::Full(Some(body).filter(|body| !body.is_empty())), _open: None }
     }
 
     /// Streams a backend's body; nothing for `idle` cuts it, unless the request still moves.
-    ///
-    /// `reset_when_cut`: the client's connection, if only its reset can say that the body was cut.
     pub(super) fn stream(
         body: Incoming,
         lease: Lease,
         (idle, pulse): (Duration, Pulse),
         open: Open,
-        reset_when_cut: Option<Witness>,
     ) -> Self {
-        let mut streamed =
-            Streamed { body, lease: Some(lease), idle, pulse, timer: None, reset_when_cut };
+        let mut streamed = Streamed { body, lease: Some(lease), idle, pulse, timer: None };
         streamed.give_back_at_end();
-        Self { kind: Kind::Stream(streamed), _open: Some(open), _busy: None }
-    }
-}
-
-impl ResponseBody {
-    /// The connection is busy as long as this body is not handed on.
-    pub(super) fn keeping(self, busy: Busy) -> Self {
-        Self { _busy: Some(busy), ..self }
+        Self { kind: Kind::Stream(streamed), _open: Some(open) }
     }
 }
 
@@ -205,9 +191,6 @@ impl Streamed {
 
     fn cut(&mut self, error: StreamError) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         self.lease = None;
-        if let Some(witness) = &self.reset_when_cut {
-            witness.end_by_reset();
-        }
         tracing::warn!(
             error = chain(&error),
             "a passed answer was cut; the client's connection is cut too"

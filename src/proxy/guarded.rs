@@ -12,7 +12,6 @@ use super::attempts;
 use super::body::{RequestBody, ResponseBody};
 use super::caught::{caught, caught_now};
 use super::exchange::{Gathered, exchange};
-use super::inlet::gate::Witness;
 use super::service::Inbound;
 use super::spare::Spare;
 use super::tally::Open;
@@ -52,7 +51,6 @@ pub(super) async fn answer(
     route: &Arc<Route>,
     inbound: Inbound,
     fixed: Option<Slot>,
-    witness: &Witness,
 ) -> Option<Response<ResponseBody>> {
     let open = worker.open.mark();
     let policy = Arc::clone(route.policy.current());
@@ -80,7 +78,7 @@ pub(super) async fn answer(
     if slot == Slot::Callback && route.callbacks == Callbacks::Pass && asked.body.is_ok() {
         let Asked { parts, body, sender, .. } = asked;
         let body = RequestBody::full(body.unwrap_or_default());
-        return Some(pass::answer(worker, route, parts, body, sender, None, witness).await);
+        return Some(pass::answer(worker, route, parts, body, sender, None).await);
     }
     let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
     Some(attempts::answer(worker, job).await.map(ResponseBody::full))

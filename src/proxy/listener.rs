@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::TcpStream;
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -92,6 +91,7 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
+    prepare(&socket);
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }
@@ -143,7 +143,6 @@ impl Accepting {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                prepare(&stream);
                 Ok((Bare::Tcp(stream), Some(peer)))
             }
             Self::Unix(listener) => {
@@ -154,10 +153,10 @@ impl Accepting {
     }
 }
 
-/// What the system refuses of this only makes the connection slower, or slower to be given up.
-fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let socket = SockRef::from(stream);
+/// Sets what every connection inherits from its listener. What the system refuses of this only
+/// makes them slower, or slower to be given up.
+fn prepare(socket: &Socket) {
+    let _ = socket.set_tcp_nodelay(true);
     let keepalive = TcpKeepalive::new()
         .with_time(KEEPALIVE_AFTER)
         .with_interval(KEEPALIVE_EVERY)
@@ -310,5 +309,18 @@ mod tests {
             None
         );
         assert_eq!(open_files(""), None);
+    }
+
+    #[test]
+    fn connections_inherit_what_is_set_on_their_listener() {
+        let listener = bind_tcp(([127, 0, 0, 1], 0).into()).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let socket = socket2::SockRef::from(&accepted);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), KEEPALIVE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), KEEPALIVE_EVERY);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), KEEPALIVE_RETRIES);
+        assert_eq!(socket.tcp_notsent_lowat().unwrap(), UNSENT);
     }
 }

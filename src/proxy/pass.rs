@@ -5,13 +5,11 @@ use std::sync::Arc;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
-use hyper::body::Body;
-use hyper::upgrade::OnUpgrade;
 
 use super::balance::{self, Asked};
 use super::body::{RequestBody, ResponseBody};
 use super::headers::{Sender, end_to_end};
-use super::inlet::gate::Witness;
+use super::inlet::connection::Switch;
 use super::upstream::Head;
 use super::worker::Worker;
 use super::{alias, forward, hint, refuse, upgrade};
@@ -28,8 +26,7 @@ pub(super) async fn answer(
     parts: Parts,
     body: RequestBody,
     sender: Sender,
-    switch: Option<OnUpgrade>,
-    witness: &Witness,
+    switch: Option<Switch>,
 ) -> Response<ResponseBody> {
     worker.tally.passed();
     worker.metrics.passed();
@@ -60,10 +57,7 @@ pub(super) async fn answer(
     }
     let Head { response, lease } = head;
     let (parts, body) = response.into_parts();
-    let ends_by_close = sender.version == Version::HTTP_10 && body.size_hint().exact().is_none();
-    let reset_when_cut = ends_by_close.then(|| witness.clone());
-    let body =
-        ResponseBody::stream(body, lease, (worker.config.pass.idle, pulse), open, reset_when_cut);
+    let body = ResponseBody::stream(body, lease, (worker.config.pass.idle, pulse), open);
     let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = end_to_end(parts.headers);
@@ -112,7 +106,7 @@ fn switched(
     worker: &Worker,
     upstream: &Upstream,
     mut head: Head,
-    switch: Option<OnUpgrade>,
+    switch: Option<Switch>,
     open: super::tally::Open,
 ) -> Response<ResponseBody> {
     let Some(client) = switch.filter(|_| upgrade::confirms_websocket(head.response.headers()))

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONNECTION;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{Method, Response, StatusCode};
 use tokio::time::sleep_until;
 
 use super::asked::Asked;
@@ -17,8 +15,9 @@ use super::body::{RequestBody, ResponseBody};
 use super::caught::caught;
 use super::collect::collect;
 use super::headers::{Peer, Sender};
-use super::inlet::gate::Witness;
-use super::inlet::head::{Framing, Head};
+use super::inlet::body::Incoming;
+use super::inlet::connection::Asked as Came;
+use super::inlet::head::Framing;
 use super::pulse::Pulse;
 use super::room::Held;
 use super::routing::{self, Plan};
@@ -53,40 +52,21 @@ pub(super) enum InboundBody {
 }
 
 /// Answers a request, whatever it is.
-pub(super) async fn handle(
-    worker: Arc<Worker>,
-    peer: Peer,
-    request: Request<Incoming>,
-    witness: &Witness,
-) -> Response<ResponseBody> {
-    let start = Instant::now();
-    let head = match witness.verdict() {
-        Ok(head) => head,
-        Err(fault) => return refuse::Refusal::from(fault).into_response(),
-    };
-    let answer = dispatch(&worker, peer, request, head, start, witness);
+pub(super) async fn handle(worker: Arc<Worker>, peer: Peer, came: Came) -> Response<ResponseBody> {
+    let answer = dispatch(&worker, peer, came, Instant::now());
     let answer = caught(&worker.metrics, "answering a request", answer).await;
-    let mut response = answer.unwrap_or_else(|_| refuse::own_failure());
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        witness.switch();
-    } else if head.is_websocket {
-        // What the client may have sent behind its handshake is no request (RFC 9931).
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    response
+    answer.unwrap_or_else(|_| refuse::own_failure())
 }
 
 async fn dispatch(
     worker: &Arc<Worker>,
     peer: Peer,
-    mut request: Request<Incoming>,
-    head: Head,
+    came: Came,
     start: Instant,
-    witness: &Witness,
 ) -> Response<ResponseBody> {
+    let Came { request, head, mut switch } = came;
     let sender = peer.sender(request.version());
     let wants_websocket = head.is_websocket;
-    let switch = hyper::upgrade::on(&mut request);
     let (mut parts, body) = request.into_parts();
     alias::map(&worker.config, &worker.aliases, &mut parts);
     let (route, plan) = routing::plan(&worker.config, &parts);
@@ -103,7 +83,7 @@ async fn dispatch(
             let mode = if is_claimed { SignatureMode::Enforce } else { route.signature };
             let body = InboundBody::Coming(body);
             let inbound = Inbound { parts, body, sender, start, check: Check::Due(mode) };
-            guarded::answer(worker, route, inbound, slot, witness).await.unwrap_or_else(gone)
+            guarded::answer(worker, route, inbound, slot).await.unwrap_or_else(gone)
         }
         Plan::Pass | Plan::Recognise
             if !wants_websocket && (is_claimed || claims_to_be_twilios(route, plan, &parts)) =>
@@ -111,10 +91,10 @@ async fn dispatch(
             let check = Check::Due(SignatureMode::Enforce);
             let body = InboundBody::Coming(body);
             let inbound = Inbound { parts, body, sender, start, check };
-            claimed(worker, route, plan, inbound, witness).await
+            claimed(worker, route, plan, inbound).await
         }
         Plan::Recognise if !wants_websocket => {
-            recognised(worker, parts, body, head.framing, sender, start, witness).await
+            recognised(worker, parts, body, head.framing, sender, start).await
         }
         Plan::Guard(_) | Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
@@ -126,14 +106,15 @@ async fn dispatch(
                     Ok(checked) => checked,
                     Err(refusal) => return refusal.into_response(),
                 };
-                if stream::is_stream(worker, route, &parts) {
+                if stream::is_stream(worker, route, &parts)
+                    && let Some(switch) = switch.take()
+                {
                     let opening = stream::Opening::new(worker, route, &parts, start);
                     let opening = opening.signed(checked.authenticity);
                     return stream::answer(opening, parts, body, sender, switch).await;
                 }
             }
-            let switch = wants_websocket.then_some(switch);
-            pass::answer(worker, route, parts, body, sender, switch, witness).await
+            pass::answer(worker, route, parts, body, sender, switch).await
         }
     }
 }
@@ -167,7 +148,6 @@ async fn claimed(
     route: &Arc<Route>,
     plan: Plan,
     inbound: Inbound,
-    witness: &Witness,
 ) -> Response<ResponseBody> {
     let Some(mut asked) = Asked::read(worker, inbound).await else { return gone() };
     let checked = match asked.admit(worker) {
@@ -183,9 +163,9 @@ async fn claimed(
     if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
         let (body, check) = (InboundBody::Read(body, held), Check::Done(checked));
         let inbound = Inbound { parts, body, sender, start, check };
-        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
     }
-    pass::answer(worker, route, parts, RequestBody::full(body), sender, None, witness).await
+    pass::answer(worker, route, parts, RequestBody::full(body), sender, None).await
 }
 
 /// A request without a route: guarded if it is Twilio's by its parameters.
@@ -196,7 +176,6 @@ async fn recognised(
     framing: Framing,
     sender: Sender,
     start: Instant,
-    witness: &Witness,
 ) -> Response<ResponseBody> {
     let route = &worker.config.default_route;
     // Nobody gets round a check by making a form longer.
@@ -235,7 +214,7 @@ async fn recognised(
             Ok(BodyEnd::TooLarge { .. }) | Err(_) => {
                 let body =
                     RequestBody::Stream { read: Some(bytes), rest: body, pulse: Pulse::new() };
-                return pass::answer(worker, route, parts, body, sender, None, witness).await;
+                return pass::answer(worker, route, parts, body, sender, None).await;
             }
             Ok(BodyEnd::TooLate) => {
                 let why = "the request's body did not come in time";
@@ -256,14 +235,14 @@ async fn recognised(
         };
         let check = Check::Due(route.signature);
         let inbound = Inbound { parts, body, sender, start, check };
-        return guarded::answer(worker, route, inbound, None, witness).await.unwrap_or_else(gone);
+        return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);
     }
     let body = if reads_form {
         RequestBody::full(read)
     } else {
         RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() }
     };
-    pass::answer(worker, route, parts, body, sender, None, witness).await
+    pass::answer(worker, route, parts, body, sender, None).await
 }
 
 /// Whether a request without a route is Twilio's.

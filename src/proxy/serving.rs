@@ -1,43 +1,37 @@
 //! One serving thread: a current-thread runtime, its connections and its way to the backends.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use http::header::CONNECTION;
-use http::{HeaderValue, StatusCode};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use http::Response;
 use tokio::runtime::Runtime;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::activity::{Busy, TICK};
+use super::activity::{Activity, Busy, TICK};
 use super::balance;
 use super::beats::Beat;
+use super::body::ResponseBody;
 use super::callback;
 use super::caught::{caught, caught_now};
 use super::deadlines::Deadlines;
 use super::headers::Peer;
-use super::inlet::gate::Gate;
+use super::inlet;
+use super::inlet::connection::{Asked, Service};
+use super::inlet::date::Date;
+use super::inlet::fault::Fault;
 use super::inlet::head::Limits;
 use super::listener::{self, Acceptor, Listener, Outage};
 use super::paced::Paced;
+use super::refuse::Refusal;
 use super::service;
 use super::socket::{Bare, Socket};
 use super::tls_in::TlsIn;
 use super::worker::{Current, Shared, Worker};
 use crate::config::Config;
 use crate::shutdown::Shutdown;
-
-/// Bytes that a connection buffers at most beside a head.
-const BUFFER: usize = 64 * 1024;
-
-/// Headers for which the HTTP library has room without being told.
-const LIBRARY_HEADERS: usize = 100;
 
 /// How often idle connections to the backends are looked through.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -58,6 +52,7 @@ struct Serving {
     deadlines: Arc<Deadlines>,
     tls: Option<TlsIn>,
     shutdown: Shutdown,
+    date: Date,
 }
 
 /// Serves on this thread until the shutdown, then drains.
@@ -80,7 +75,8 @@ pub(super) fn run(
         match Acceptor::new(listener, connections, Arc::clone(&deadlines), outage) {
             Ok(acceptor) => {
                 let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
-                let serving = Serving { current, deadlines: Arc::clone(&deadlines), tls, shutdown };
+                let (deadlines, date) = (Arc::clone(&deadlines), Date::default());
+                let serving = Serving { current, deadlines, tls, shutdown, date };
                 serve(&Arc::new(serving), acceptor, configs).await;
             }
             Err(error) => {
@@ -116,21 +112,6 @@ async fn ticking(deadlines: Arc<Deadlines>, beat: Beat) {
         deadlines.tick();
         beat.beat();
     }
-}
-
-fn builder(config: &Config) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .header_read_timeout(None)
-        .max_buf_size(config.max_head + BUFFER)
-        .preserve_header_case(true)
-        .title_case_headers(true)
-        // A client that shuts its writing side down after the request still wants the answer.
-        .half_close(true);
-    if config.max_headers > LIBRARY_HEADERS {
-        builder.max_headers(config.max_headers);
-    }
-    builder
 }
 
 async fn serve(
@@ -184,7 +165,7 @@ async fn redeliver(current: &Current) {
 /// Serves one connection to its end: the client's, or that of its last request once the guard
 /// drains. What takes too long is ended by the deadlines, through the socket.
 async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
-    let Serving { current, deadlines, tls, shutdown } = &*serving;
+    let Serving { current, deadlines, tls, shutdown, date } = &*serving;
     let activity = deadlines.watch(tls.is_some());
     let stream = match tls {
         // Boxed: a handshake is large, and connections without TLS should not be.
@@ -196,40 +177,46 @@ async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Own
     };
     let peer = Peer { is_tls: tls.is_some(), ..peer };
     let stream = Paced::new(stream, Arc::clone(&activity), permit);
+    let service = Client { serving: &serving, peer, activity: Arc::clone(&activity) };
     // A connection keeps the limits under which it came.
-    let ((stream, witness), builder) = {
+    let (limits, refusals) = {
         let worker = current.load();
         let limits = Limits { bytes: worker.config.max_head, lines: worker.config.max_headers };
-        (Gate::new(stream, limits, worker.refusals.clone()), builder(&worker.config))
+        (limits, worker.refusals.clone())
     };
-    let service = service_fn(|request| {
-        let (worker, activity) = (current.load_full(), Arc::clone(&activity));
-        let witness = witness.clone();
-        // Boxed: a connection keeps room for a whole request all the time, even while it has none.
-        Box::pin(async move {
-            let busy = Busy::new(activity);
-            let closing = worker.closing.clone();
-            let mut response = service::handle(worker, peer, request, &witness).await;
-            if closing.is_on() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response.map(|body| body.keeping(busy)))
-        })
-    });
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        biased;
-        end = connection.as_mut() => end,
-        () = shutdown.raised() => {
-            connection.as_mut().graceful_shutdown();
-            connection.as_mut().await
-        }
-    };
+    let ended =
+        inlet::connection::serve(stream, limits, refusals, date, &service, shutdown.raised());
+    let ended = ended.await;
     // What is left of it, if anything is, is a tunnel.
     activity.became_tunnel();
     if let Err(error) = ended {
-        let error = super::upstream::chain(&error);
-        tracing::debug!(client = ?peer.ip, error, "a client's connection failed");
+        tracing::debug!(client = ?peer.ip, %error, "a client's connection failed");
+    }
+}
+
+/// A client, whose requests are answered.
+struct Client<'s> {
+    serving: &'s Serving,
+    peer: Peer,
+    activity: Arc<Activity>,
+}
+
+impl Service for Client<'_> {
+    type Body = ResponseBody;
+
+    fn answer(&self, asked: Asked) -> impl Future<Output = Response<ResponseBody>> + Send {
+        service::handle(self.serving.current.load_full(), self.peer, asked)
+    }
+
+    fn refuse(&self, fault: Fault) -> Response<ResponseBody> {
+        Refusal::from(fault).into_response()
+    }
+
+    fn busy(&self) -> impl Send {
+        Busy::new(Arc::clone(&self.activity))
+    }
+
+    fn is_closing(&self) -> bool {
+        self.serving.current.load().closing.is_on()
     }
 }

@@ -73,6 +73,8 @@ struct Trailers {
 pub struct Scanned {
     /// So many of the bytes belong to the body and are fine.
     pub used: usize,
+    /// The last so many of these are data; the others are framing.
+    pub data: usize,
     /// What stands behind them.
     pub then: Then,
 }
@@ -89,19 +91,24 @@ pub enum Then {
 }
 
 impl Scanner {
-    /// Reads on.
+    /// Reads on, as far as the end of the next piece of data.
     pub fn scan(&mut self, bytes: &[u8]) -> Scanned {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            let is_data = matches!(self.state, State::Data { .. });
             match self.step(rest) {
                 Ok(taken) => used += taken,
-                Err(fault) => return Scanned { used, then: Then::Refused(fault) },
+                Err(fault) => return Scanned { used, data: 0, then: Then::Refused(fault) },
+            }
+            if is_data {
+                let data = bytes.len() - rest.len();
+                return Scanned { used, data: used - data, then: Then::More };
             }
             if matches!(self.state, State::Over) {
-                return Scanned { used, then: Then::Over };
+                return Scanned { used, data: 0, then: Then::Over };
             }
         }
-        Scanned { used, then: Then::More }
+        Scanned { used, data: 0, then: Then::More }
     }
 
     /// Takes one byte or a run of data; how many.
@@ -201,29 +208,44 @@ mod tests {
 
     use super::*;
 
-    fn scanned(bytes: &[u8]) -> Scanned {
-        Scanner::default().scan(bytes)
+    /// Where a body ends, and its data.
+    fn read(scanner: &mut Scanner, bytes: &[u8]) -> (usize, Vec<u8>, Then) {
+        let (mut used, mut data) = (0, Vec::new());
+        loop {
+            let scanned = scanner.scan(&bytes[used..]);
+            used += scanned.used;
+            data.extend_from_slice(&bytes[used - scanned.data..used]);
+            if scanned.then != Then::More || scanned.used == 0 {
+                return (used, data, scanned.then);
+            }
+        }
+    }
+
+    fn scanned(bytes: &[u8]) -> (usize, Vec<u8>, Then) {
+        read(&mut Scanner::default(), bytes)
     }
 
     fn is_refused(bytes: impl AsRef<[u8]>) -> bool {
-        matches!(scanned(bytes.as_ref()).then, Then::Refused(_))
+        matches!(scanned(bytes.as_ref()).2, Then::Refused(_))
     }
 
     #[test]
     fn a_body_ends_where_it_says() {
-        for body in [
-            "0\r\n\r\n",
-            "3\r\nabc\r\n0\r\n\r\n",
-            "000A\r\n0123456789\r\n00\r\n\r\n",
-            "3;a=b; c=\"d\"\r\nabc\r\n0;x\r\n\r\n",
-            "0\r\nDigest: x\r\nEmpty:\r\n\r\n",
+        for (body, data) in [
+            ("0\r\n\r\n", ""),
+            ("3\r\nabc\r\n0\r\n\r\n", "abc"),
+            ("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", "abcde"),
+            ("000A\r\n0123456789\r\n00\r\n\r\n", "0123456789"),
+            ("3;a=b; c=\"d\"\r\nabc\r\n0;x\r\n\r\n", "abc"),
+            ("0\r\nDigest: x\r\nEmpty:\r\n\r\n", ""),
         ] {
             let all = format!("{body}GET / HTTP/1.1\r\n");
-            let expected = Scanned { used: body.len(), then: Then::Over };
+            let expected = (body.len(), data.as_bytes().to_vec(), Then::Over);
             assert_eq!(scanned(all.as_bytes()), expected, "{body:?}");
             for end in 0..body.len() {
-                let part = &body.as_bytes()[..end];
-                assert_eq!(scanned(part), Scanned { used: end, then: Then::More }, "{body:?}");
+                let (used, part, then) = scanned(&body.as_bytes()[..end]);
+                assert_eq!((used, then), (end, Then::More), "{body:?}");
+                assert!(data.as_bytes().starts_with(&part), "{body:?}");
             }
         }
     }
@@ -305,15 +327,17 @@ mod tests {
             let all = pieces.concat();
             let expected = scanned(all.as_bytes());
             let (mut scanner, mut used, mut then) = (Scanner::default(), 0, Then::More);
+            let mut data = Vec::new();
             for piece in all.as_bytes().chunks(cut) {
-                let part = scanner.scan(piece);
-                used += part.used;
-                then = part.then;
+                let part = read(&mut scanner, piece);
+                used += part.0;
+                data.extend(part.1);
+                then = part.2;
                 if then != Then::More {
                     break;
                 }
             }
-            prop_assert_eq!(Scanned { used, then }, expected);
+            prop_assert_eq!((used, data, then), expected);
         }
     }
 }

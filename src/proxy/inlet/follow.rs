@@ -20,21 +20,34 @@ enum Place {
     /// Behind a WebSocket handshake, whose bytes are no requests.
     Handshake,
     /// Behind a fault in a head.
-    Refused,
+    Refused(Fault),
     /// Behind a fault in a body.
     Broken(Fault),
 }
 
-/// What stands behind the bytes that were followed.
+/// What the next bytes of a connection are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// What is left is the beginning of a head, to be shown again with more behind it.
+pub struct Step {
+    /// So many of the bytes are understood; they are not shown again.
+    pub used: usize,
+    /// What they are.
+    pub what: What,
+}
+
+/// What bytes of a connection are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// The beginning of something, to be shown again with more behind it; or framing.
     More,
-    /// A handshake is whole: the rest is not HTTP, or not yet.
+    /// A whole head.
+    Head(Head),
+    /// A head that is refused, and with it all that follows.
+    Refused(Fault),
+    /// The last so many of the understood bytes are a body's.
+    Data(usize),
+    /// A WebSocket handshake was whole: the bytes are not HTTP, or not yet.
     Handshake,
-    /// A head is refused.
-    Refused,
-    /// A body is.
+    /// A body is refused, and with it all that follows.
     Broken(Fault),
 }
 
@@ -49,50 +62,80 @@ impl Follower {
         matches!(self.place, Place::Head(_))
     }
 
-    /// Follows bytes, those first that were left before; gives how many are understood, and what
-    /// stands behind them. `verdict` is called for each head, in order.
+    /// How much of a body of known length is still to come.
+    pub fn left(&self) -> Option<u64> {
+        match self.place {
+            Place::Length(left) => Some(left),
+            Place::Head(_) => Some(0),
+            _ => None,
+        }
+    }
+
+    /// Takes one step: a head, a piece of a body, or what can be told of neither yet.
+    pub fn step(&mut self, bytes: &[u8]) -> Step {
+        match &mut self.place {
+            Place::Handshake => Step { used: 0, what: What::Handshake },
+            Place::Refused(fault) => Step { used: 0, what: What::Refused(*fault) },
+            Place::Broken(fault) => Step { used: 0, what: What::Broken(*fault) },
+            Place::Head(reader) => match reader.read(bytes, self.limits) {
+                Verdict::Partial => Step { used: 0, what: What::More },
+                Verdict::Complete(head) => {
+                    self.place = behind(head);
+                    Step { used: head.len, what: What::Head(head) }
+                }
+                Verdict::Refused(fault) => {
+                    self.place = Place::Refused(fault);
+                    Step { used: 0, what: What::Refused(fault) }
+                }
+            },
+            Place::Length(left) => {
+                let used = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= used as u64;
+                if *left == 0 {
+                    self.place = Place::Head(Reader::default());
+                }
+                Step { used, what: if used > 0 { What::Data(used) } else { What::More } }
+            }
+            Place::Chunks(scanner) => {
+                let scan = scanner.scan(bytes);
+                let what = if scan.data > 0 { What::Data(scan.data) } else { What::More };
+                match scan.then {
+                    Then::More => {}
+                    Then::Over => self.place = Place::Head(Reader::default()),
+                    Then::Refused(fault) => self.place = Place::Broken(fault),
+                }
+                Step { used: scan.used, what }
+            }
+        }
+    }
+
+    #[cfg(any(test, fuzzing))]
+    /// Takes steps as far as they lead; gives how many bytes are understood, and what stands behind
+    /// them. `verdict` is called for each head, in order.
     pub fn follow(
         &mut self,
         bytes: &[u8],
         mut verdict: impl FnMut(Result<Head, Fault>),
-    ) -> (usize, Next) {
+    ) -> (usize, What) {
         let mut used = 0;
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
-            match &mut self.place {
-                Place::Handshake => return (used, Next::Handshake),
-                Place::Refused => return (used, Next::Refused),
-                Place::Broken(fault) => return (used, Next::Broken(*fault)),
-                _ if rest.is_empty() => return (used, Next::More),
-                Place::Head(reader) => match reader.read(rest, self.limits) {
-                    Verdict::Partial => return (used, Next::More),
-                    Verdict::Complete(head) => {
-                        used += head.len;
-                        self.place = behind(head);
-                        verdict(Ok(head));
-                    }
-                    Verdict::Refused(fault) => {
-                        self.place = Place::Refused;
+            let (was_between, step) = (self.is_between(), self.step(rest));
+            used += step.used;
+            match step.what {
+                What::Head(head) => verdict(Ok(head)),
+                What::Refused(fault) => {
+                    if was_between {
                         verdict(Err(fault));
                     }
-                },
-                Place::Length(left) => {
-                    let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-                    used += taken;
-                    *left -= taken as u64;
-                    if *left == 0 {
-                        self.place = Place::Head(Reader::default());
-                    }
+                    return (used, step.what);
                 }
-                Place::Chunks(scanner) => {
-                    let scan = scanner.scan(rest);
-                    used += scan.used;
-                    match scan.then {
-                        Then::More => {}
-                        Then::Over => self.place = Place::Head(Reader::default()),
-                        Then::Refused(fault) => self.place = Place::Broken(fault),
-                    }
+                What::Handshake | What::Broken(_) => return (used, step.what),
+                What::Data(_) => {}
+                What::More if step.used == 0 && !matches!(self.place, Place::Broken(_)) => {
+                    return (used, What::More);
                 }
+                What::More => {}
             }
         }
     }

@@ -1,15 +1,20 @@
-//! The way in: one strict reader of requests, below the HTTP library.
+//! The way in: clients' connections, read by one strict reader.
 //!
-//! [`head`] and [`chunks`] are pure: they say of bytes whether they are a request, and where it ends.
-//! [`gate`] holds a client's connection and lets through, unaltered, only what they understood. What
-//! it says of a request is the one truth for everything above it.
+//! [`head`], [`chunks`] and [`follow`] are pure: they say of bytes whether they are a request, and
+//! where it ends. [`wire`] reads a client's connection by them, [`connection`] has its requests
+//! answered one after the other, [`answer`] writes what they get.
 
+mod answer;
+pub(super) mod body;
 pub mod chunks;
+pub(super) mod connection;
+pub(super) mod date;
 pub mod fault;
 pub mod follow;
-pub(super) mod gate;
 pub mod head;
-#[cfg(test)]
-mod library;
 pub(super) mod refused;
+mod request;
+#[cfg(test)]
+mod served;
 mod target;
+mod wire;

@@ -24,6 +24,7 @@ use super::body::{RequestBody, ResponseBody};
 use super::caught::caught;
 use super::collect::collect;
 use super::headers::{Sender, end_to_end, tokens};
+use super::inlet::connection::Switch;
 use super::tally::Open;
 use super::upstream::Head;
 use super::worker::Worker;
@@ -59,7 +60,7 @@ pub(super) async fn answer(
     parts: Parts,
     body: RequestBody,
     sender: Sender,
-    switch: OnUpgrade,
+    switch: Switch,
 ) -> Response<ResponseBody> {
     let (worker, route) = (&Arc::clone(&opening.worker), &Arc::clone(&opening.route));
     let open = worker.open.mark();
@@ -125,7 +126,7 @@ fn switched(
     opening: Opening,
     mut head: Head,
     asked: &HeaderMap,
-    client: OnUpgrade,
+    client: Switch,
     open: Open,
 ) -> Response<ResponseBody> {
     let backend = hyper::upgrade::on(&mut head.response);
@@ -146,22 +147,19 @@ fn switched(
 }
 
 async fn run(
-    client: OnUpgrade,
+    client: Switch,
     backend: OnUpgrade,
     mut watched: Watched,
     open: Open,
     streams: Arc<Streams>,
 ) {
     let _open = open;
-    match tokio::try_join!(client, backend) {
-        Ok((client, backend)) => {
-            let (client, backend) = (TokioIo::new(client), TokioIo::new(backend));
-            pipe::join(client, backend, &mut watched, streams.go_away.cancelled()).await;
-        }
-        Err(error) => {
-            watched.lost();
-            tracing::debug!(%error, "a stream was lost while switching");
-        }
+    if let (Ok(client), Ok(backend)) = tokio::join!(client, backend) {
+        let backend = TokioIo::new(backend);
+        pipe::join(client, backend, &mut watched, streams.go_away.cancelled()).await;
+    } else {
+        watched.lost();
+        tracing::debug!("a stream was lost while switching");
     }
 }
 

@@ -1,0 +1,101 @@
+//! A head that was understood, as the message that it is.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT, TE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use memchr::memchr;
+
+use super::super::headers::tokens;
+use super::super::http1::spelt::Spelt;
+use super::fault::{Fault, Reason, bad};
+use super::head::Head;
+
+const UNREADABLE: Fault =
+    bad(Reason::Syntax, "the request line or a header has bytes that no message can carry");
+
+/// What of a request its answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wishes {
+    pub(super) is_head: bool,
+    pub(super) version: Version,
+    /// Whether the connection is to be kept behind it.
+    pub(super) keeps: bool,
+    /// Whether trailers are wanted.
+    pub(super) takes_trailers: bool,
+}
+
+/// Makes a message of a head, from its very bytes.
+pub(super) fn parts(head: Head, bytes: &Bytes) -> Result<Parts, Fault> {
+    let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or_default();
+    let (line, mut next) = line(bytes, start).ok_or(UNREADABLE)?;
+    let mut words = line.split(|&b| b == b' ');
+    let method = words.next().ok_or(UNREADABLE)?;
+    let target_start = start + method.len() + 1;
+    let version_start = line.len().saturating_sub("HTTP/1.x".len());
+    let target_end = (start + version_start).saturating_sub(1).max(target_start);
+    let target = bytes.slice(target_start.min(bytes.len())..target_end.min(bytes.len()));
+    let mut request = Request::new(());
+    *request.method_mut() = Method::from_bytes(method).map_err(|_| UNREADABLE)?;
+    *request.uri_mut() = Uri::from_maybe_shared(target).map_err(|_| UNREADABLE)?;
+    *request.version_mut() =
+        if line.ends_with(b"HTTP/1.0") { Version::HTTP_10 } else { Version::HTTP_11 };
+    let mut headers = HeaderMap::with_capacity(head.lines + SPARE_LINES);
+    let mut spelt = Spelt::default();
+    while let Some((line, behind)) = self::line(bytes, next).filter(|(line, _)| !line.is_empty()) {
+        let colon = memchr(b':', line).ok_or(UNREADABLE)?;
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
+        let from = next + colon + 1 + (value.len() - value.trim_ascii_start().len());
+        let value = bytes.slice(from..from + value.trim_ascii().len());
+        let written = name;
+        let name = HeaderName::from_bytes(name).map_err(|_| UNREADABLE)?;
+        let value = HeaderValue::from_maybe_shared(value).map_err(|_| UNREADABLE)?;
+        spelt.note(&headers, &name, written);
+        headers.append(name, value);
+        next = behind;
+    }
+    *request.headers_mut() = headers;
+    if !spelt.is_empty() {
+        request.extensions_mut().insert(spelt);
+    }
+    Ok(request.into_parts().0)
+}
+
+/// Lines that the guard adds to most requests.
+const SPARE_LINES: usize = 6;
+
+/// The line that begins there, and where the next one does.
+fn line(bytes: &[u8], start: usize) -> Option<(&[u8], usize)> {
+    let rest = bytes.get(start..)?;
+    let end = memchr(b'\n', rest)?;
+    Some((rest.get(..end)?.strip_suffix(b"\r")?, start + end + 1))
+}
+
+impl Wishes {
+    /// Of what is no request.
+    pub(super) const NONE: Self =
+        Self { is_head: false, version: Version::HTTP_11, keeps: false, takes_trailers: false };
+
+    pub(super) fn of(parts: &Parts) -> Self {
+        let has = |name: &HeaderName, word: &str| {
+            parts.headers.contains_key(name)
+                && tokens(&parts.headers, name).any(|token| token.eq_ignore_ascii_case(word))
+        };
+        Self {
+            is_head: parts.method == Method::HEAD,
+            version: parts.version,
+            keeps: !has(&CONNECTION, "close")
+                && (parts.version == Version::HTTP_11 || has(&CONNECTION, "keep-alive")),
+            takes_trailers: has(&TE, "trailers"),
+        }
+    }
+}
+
+/// Whether the client waits for a word before it sends the body.
+pub(super) fn waits_for_word(parts: &Parts) -> bool {
+    parts.version == Version::HTTP_11
+        && parts
+            .headers
+            .get(EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
