@@ -1,15 +1,16 @@
 //! Bodies that are read whole.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
 use super::room::{Full, Held};
-use super::upstream::chain;
+use super::upstream::{AnswerBody, chain};
 use crate::guard::BodyEnd;
 
 /// How long nothing has to come before a body without a trusted end is looked at.
@@ -22,12 +23,15 @@ pub(super) type End = Result<BodyEnd, Full>;
 ///
 /// Whatever came is given, however it ended; of a body that is too large, the piece that was one
 /// too many as well, for whoever streams on from there.
-pub(super) async fn collect(
-    body: &mut Incoming,
+pub(super) async fn collect<B>(
+    body: &mut B,
     limit: usize,
     held: &mut Held,
     mut deadline: Pin<&mut Sleep>,
-) -> (Bytes, End) {
+) -> (Bytes, End)
+where
+    B: Body<Data = Bytes, Error: Error> + Unpin,
+{
     let mut read = Collected::default();
     let end = loop {
         tokio::select! {
@@ -42,7 +46,7 @@ pub(super) async fn collect(
 /// The same for a body whose end nobody announced: it is over, too, when nothing more comes for a
 /// moment and `is_whole` says so.
 pub(super) async fn collect_unframed(
-    body: &mut Incoming,
+    body: &mut AnswerBody,
     limit: usize,
     held: &mut Held,
     mut deadline: Pin<&mut Sleep>,
@@ -71,7 +75,7 @@ impl Collected {
     /// Takes what came; `Some` when that was the end.
     fn take(
         &mut self,
-        frame: Option<Result<Frame<Bytes>, hyper::Error>>,
+        frame: Option<Result<Frame<Bytes>, impl Error>>,
         limit: usize,
         held: &mut Held,
     ) -> Option<End> {

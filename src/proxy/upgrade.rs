@@ -7,6 +7,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
 use super::headers::tokens;
+use super::http1::tunnel::Tunnel;
+use super::socket::Socket;
 use super::tally::Open;
 
 /// Whether an answer with status 101 confirms a WebSocket.
@@ -27,16 +29,16 @@ pub(super) fn set_websocket(headers: &mut HeaderMap) {
 
 /// Joins both sides once both have switched: bytes unaltered and at once, back-pressure both
 /// ways, one direction may end before the other.
-pub(super) async fn join(client: OnUpgrade, backend: OnUpgrade, open: Open) {
+pub(super) async fn join(client: OnUpgrade, mut backend: Tunnel<Socket>, open: Open) {
     let _open = open;
-    let (client, backend) = match tokio::try_join!(client, backend) {
-        Ok(both) => both,
+    let client = match client.await {
+        Ok(client) => client,
         Err(error) => {
             tracing::debug!(%error, "a WebSocket was lost while switching");
             return;
         }
     };
-    let (mut client, mut backend) = (TokioIo::new(client), TokioIo::new(backend));
+    let mut client = TokioIo::new(client);
     if let Err(error) = copy_bidirectional(&mut client, &mut backend).await {
         tracing::debug!(%error, "a WebSocket ended without closing");
     }

@@ -24,6 +24,8 @@ use super::body::{RequestBody, ResponseBody};
 use super::caught::caught;
 use super::collect::collect;
 use super::headers::{Sender, end_to_end, tokens};
+use super::http1::tunnel::Tunnel;
+use super::socket::Socket;
 use super::tally::Open;
 use super::upstream::Head;
 use super::worker::Worker;
@@ -66,13 +68,13 @@ pub(super) async fn answer(
     let asked = parts.headers.clone();
     let pulse = body.pulse();
     let request = pass::outbound(worker, route, parts, body, sender, true);
-    opening.sent.headers = request.headers().clone();
+    opening.sent.headers = Arc::new(request.headers().clone());
     let asked_of = balance::passed(worker, route, request, &pulse).await;
     opening.upstream = asked_of.upstream;
     match asked_of.head {
         Err(failure) => failed(opening, failure),
-        Ok(head) if head.response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            if upgrade::confirms_websocket(head.response.headers()) {
+        Ok(head) if head.parts.status == StatusCode::SWITCHING_PROTOCOLS => {
+            if upgrade::confirms_websocket(&head.parts.headers) {
                 switched(worker, opening, head, &asked, switch, open)
             } else {
                 let detail = "101 Switching Protocols, but not to WebSocket".to_owned();
@@ -92,8 +94,8 @@ fn failed(opening: Opening, failure: Failure) -> Response<ResponseBody> {
 
 /// The backend did not switch: its answer goes on as it is.
 async fn refused(worker: &Worker, opening: Opening, head: Head) -> Response<ResponseBody> {
-    let odd = head.odd();
-    let (parts, mut body) = head.response.into_parts();
+    let odd = head.odd.clone();
+    let (parts, mut body) = head.into_parts();
     let deadline = pin!(sleep(REFUSAL));
     let (limit, mut room) = (worker.config.max_answer_body, worker.room.share());
     let (body, end) = collect(&mut body, limit, &mut room, deadline).await;
@@ -123,13 +125,12 @@ fn last(response: Response<Bytes>) -> Response<ResponseBody> {
 fn switched(
     worker: &Worker,
     opening: Opening,
-    mut head: Head,
+    head: Head,
     asked: &HeaderMap,
     client: OnUpgrade,
     open: Open,
 ) -> Response<ResponseBody> {
-    let backend = hyper::upgrade::on(&mut head.response);
-    let (parts, _) = head.response.into_parts();
+    let (parts, backend) = head.switch();
     let watch = Watch::new(opening.path(), reserved_bits(asked, &parts.headers));
     let watched = Watched::new(opening, watch, parts.headers.clone());
     let metrics = worker.metrics.clone();
@@ -147,15 +148,15 @@ fn switched(
 
 async fn run(
     client: OnUpgrade,
-    backend: OnUpgrade,
+    backend: Tunnel<Socket>,
     mut watched: Watched,
     open: Open,
     streams: Arc<Streams>,
 ) {
     let _open = open;
-    match tokio::try_join!(client, backend) {
-        Ok((client, backend)) => {
-            let (client, backend) = (TokioIo::new(client), TokioIo::new(backend));
+    match client.await {
+        Ok(client) => {
+            let client = TokioIo::new(client);
             pipe::join(client, backend, &mut watched, streams.go_away.cancelled()).await;
         }
         Err(error) => {
