@@ -75,7 +75,7 @@ pub struct Incident {
 #[derive(Debug, Clone, Default)]
 pub struct Sent {
     /// Its headers.
-    pub headers: HeaderMap,
+    pub headers: Arc<HeaderMap>,
     /// Bytes of its body.
     pub body_bytes: usize,
     /// After the request came to the guard.
@@ -94,7 +94,7 @@ impl Incident {
     /// From here on what its request told is masked wherever it is repeated. Costs too much for
     /// the request path.
     fn know(&mut self) {
-        let headers = self.sent.iter().map(|sent| &sent.headers);
+        let headers = self.sent.iter().map(|sent| &*sent.headers);
         self.redaction = self.redaction.knowing(&self.exchange.request.params, headers);
     }
 

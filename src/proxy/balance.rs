@@ -11,7 +11,7 @@ use super::body::RequestBody;
 use super::forward::Outbound;
 use super::health::{Candidate, Place};
 use super::pulse::{Pulse, Stopped};
-use super::upstream::{Head, OddHeads, Progress, Reuse};
+use super::upstream::{Head, OddHeads, Outgoing, Progress, Reuse};
 use super::worker::Worker;
 use crate::config::Upstream;
 use crate::config::route::Route;
@@ -57,6 +57,7 @@ pub(super) async fn guarded(
     let limit = if manner.is_bounded { worker.config.max_webhooks } else { usize::MAX };
     let candidates = candidates(worker, route, again, limit);
     let mut tries = Tries::new(worker, candidates.len());
+    let mut request = out.request();
     let mut asked = None;
     for candidate in candidates {
         let upstream = candidate.upstream.clone();
@@ -87,7 +88,6 @@ pub(super) async fn guarded(
                 None => std::future::pending().await,
             }
         };
-        let mut request = Some(out.request());
         let sent =
             worker.client.send(&upstream, &mut request, out.reuse(), OddHeads::Taken, &progress);
         let head = tokio::select! {
@@ -103,8 +103,7 @@ pub(super) async fn guarded(
         }
         note(&candidate, &head);
         let died_reused = progress.died_reused();
-        let is_unsent = request.is_some() && !died_reused;
-        let goes_on = is_unsent && !deadline.is_elapsed() && tries.may_go_on(&head);
+        let goes_on = request.is_unsent() && !deadline.is_elapsed() && tries.may_go_on(&head);
         asked = Some(Asked { upstream, head, connect, place, died_reused });
         if !goes_on {
             break;
@@ -125,7 +124,7 @@ pub(super) async fn passed(
     let mut tries = Tries::new(worker, candidates.len());
     let may_repeat = is_repeatable(&request);
     let mut reuse = if may_repeat { Reuse::Any } else { Reuse::Fresh };
-    let mut request = Some(request);
+    let mut request = Outgoing::streamed(request);
     let mut asked = None;
     for candidate in candidates {
         let (upstream, share) = (candidate.upstream.clone(), tries.share());
@@ -137,7 +136,7 @@ pub(super) async fn passed(
                 stopped = pulse.stops(worker.config.pass) => Err(too_slow(worker, stopped)),
                 () = unconnected(share, &progress) => Err(Failure::ConnectTimeout),
             };
-            if !(progress.died_reused() && may_repeat && request.is_some()) {
+            if !(progress.died_reused() && may_repeat && request.rewind()) {
                 break (progress, head);
             }
             worker.metrics.upstreams().resent();
@@ -146,7 +145,7 @@ pub(super) async fn passed(
         let connect = progress.connected().unwrap_or_else(Instant::now) - began;
         note(&candidate, &head);
         let died_reused = progress.died_reused();
-        let goes_on = request.is_some() && !died_reused && tries.may_go_on(&head);
+        let goes_on = request.is_unsent() && !died_reused && tries.may_go_on(&head);
         asked = Some(Asked { upstream, head, connect, place: None, died_reused });
         if !goes_on {
             break;

@@ -6,23 +6,23 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::inlet::body::Incoming as ClientBody;
 use super::pulse::Pulse;
 use super::tally::Open;
-use super::upstream::{Lease, chain};
+use super::upstream::{AnswerBody, BodyError, chain};
 
 /// Why a streamed body ended before its end; whoever reads it sees a cut connection.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StreamError {
-    /// The sender's connection failed.
-    #[error("the body was cut: {0}")]
-    Cut(#[from] hyper::Error),
     /// The client's connection failed.
     #[error("the body was cut: {0}")]
     Client(#[from] io::Error),
+    /// The backend's connection failed.
+    #[error("the body was cut: {0}")]
+    Cut(#[from] BodyError),
     /// Nothing came for too long.
     #[error("no byte of the body came for {} s (pass_idle_timeout)", .0.as_secs())]
     Idle(Duration),
@@ -125,8 +125,8 @@ enum Kind {
 /// A body on its way from the backend, with the connection that goes back once it is whole.
 #[derive(Debug)]
 struct Streamed {
-    body: Incoming,
-    lease: Option<Lease>,
+    /// Gone once it is over.
+    body: Option<AnswerBody>,
     idle: Duration,
     /// Of the request, which may still be on its way.
     pulse: Pulse,
@@ -139,13 +139,8 @@ impl ResponseBody {
     }
 
     /// Streams a backend's body; nothing for `idle` cuts it, unless the request still moves.
-    pub(super) fn stream(
-        body: Incoming,
-        lease: Lease,
-        (idle, pulse): (Duration, Pulse),
-        open: Open,
-    ) -> Self {
-        let mut streamed = Streamed { body, lease: Some(lease), idle, pulse, timer: None };
+    pub(super) fn stream(body: AnswerBody, (idle, pulse): (Duration, Pulse), open: Open) -> Self {
+        let mut streamed = Streamed { body: Some(body), idle, pulse, timer: None };
         streamed.give_back_at_end();
         Self { kind: Kind::Stream(streamed), _open: Some(open) }
     }
@@ -153,15 +148,14 @@ impl ResponseBody {
 
 impl Streamed {
     fn give_back_at_end(&mut self) {
-        if self.body.is_end_stream()
-            && let Some(lease) = self.lease.take()
-        {
-            lease.give_back();
+        if let Some(body) = self.body.take_if(|body| body.is_end_stream()) {
+            body.give_back();
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer = None;
                 self.give_back_at_end();
@@ -169,9 +163,7 @@ impl Streamed {
             }
             Poll::Ready(Some(Err(error))) => self.cut(StreamError::Cut(error)),
             Poll::Ready(None) => {
-                if let Some(lease) = self.lease.take() {
-                    lease.give_back();
-                }
+                self.give_back_at_end();
                 Poll::Ready(None)
             }
             Poll::Pending => {
@@ -190,7 +182,7 @@ impl Streamed {
     }
 
     fn cut(&mut self, error: StreamError) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
-        self.lease = None;
+        self.body = None;
         tracing::warn!(
             error = chain(&error),
             "a passed answer was cut; the client's connection is cut too"
@@ -216,14 +208,16 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Full(body) => body.is_none(),
-            Kind::Stream(streamed) => streamed.body.is_end_stream(),
+            Kind::Stream(streamed) => streamed.body.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Full(body) => SizeHint::with_exact(body.as_ref().map_or(0, |b| b.len() as u64)),
-            Kind::Stream(streamed) => streamed.body.size_hint(),
+            Kind::Stream(streamed) => {
+                streamed.body.as_ref().map_or(SizeHint::with_exact(0), Body::size_hint)
+            }
         }
     }
 }

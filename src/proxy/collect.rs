@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
 use super::room::{Full, Held};
-use super::upstream::chain;
+use super::upstream::{AnswerBody, chain};
 use crate::guard::BodyEnd;
 
 /// How long nothing has to come before a body without a trusted end is looked at.
@@ -23,12 +23,15 @@ pub(super) type End = Result<BodyEnd, Full>;
 ///
 /// Whatever came is given, however it ended; of a body that is too large, the piece that was one
 /// too many as well, for whoever streams on from there.
-pub(super) async fn collect(
-    body: &mut (impl Body<Data = Bytes, Error: Error + Send + Sync> + Unpin),
+pub(super) async fn collect<B>(
+    body: &mut B,
     limit: usize,
     held: &mut Held,
     mut deadline: Pin<&mut Sleep>,
-) -> (Bytes, End) {
+) -> (Bytes, End)
+where
+    B: Body<Data = Bytes, Error: Error> + Unpin,
+{
     let mut read = Collected::default();
     let end = loop {
         tokio::select! {
@@ -43,7 +46,7 @@ pub(super) async fn collect(
 /// The same for a body whose end nobody announced: it is over, too, when nothing more comes for a
 /// moment and `is_whole` says so.
 pub(super) async fn collect_unframed(
-    body: &mut (impl Body<Data = Bytes, Error: Error + Send + Sync> + Unpin),
+    body: &mut AnswerBody,
     limit: usize,
     held: &mut Held,
     mut deadline: Pin<&mut Sleep>,

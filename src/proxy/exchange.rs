@@ -217,13 +217,13 @@ async fn collected(
     limit: usize,
     deadline: Pin<&mut Sleep>,
 ) -> (Outcome, Extensions) {
-    if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();
         let received = head.received();
         return (Outcome::Failed(Failure::NotHttp { received, detail }), Extensions::new());
     }
-    let odd = head.odd();
-    let (parts, mut body) = head.response.into_parts();
+    let odd = head.odd.clone();
+    let (parts, mut body) = head.into_parts();
     let (mut bytes, end) = if odd.framing_is_lost {
         collect_unframed(&mut body, limit, room, deadline, is_whole).await
     } else {
@@ -239,7 +239,7 @@ async fn collected(
     bytes.truncate(limit);
     if end == BodyEnd::Complete && odd == Oddities::default() {
         if !begins_as_chunk(&bytes) {
-            head.lease.give_back();
+            body.give_back();
         }
     } else if end == BodyEnd::Complete {
         end = odd.end_of(bytes.len());

@@ -1,16 +1,17 @@
 //! The requests that a guarded request becomes at the backend.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method};
 
 use super::alias;
-use super::body::RequestBody;
 use super::headers::{self, Sender, TWILIO_SIGNATURE};
 use super::resigning::Signer;
-use super::upstream::Reuse;
+use super::upstream::{Outgoing, Reuse};
 use super::worker::Worker;
 use crate::config::Upstream;
 use crate::config::route::{Retry, Route};
@@ -27,9 +28,9 @@ pub(super) struct Outbound {
     pub(super) method: Method,
     pub(super) target: PathAndQuery,
     pub(super) reason: AttemptReason,
-    first: (HeaderMap, Bytes),
+    first: (Arc<HeaderMap>, Bytes),
     /// Of a further request, where it differs from the first.
-    further: Option<(HeaderMap, Bytes)>,
+    further: Option<(Arc<HeaderMap>, Bytes)>,
     spelling: Extensions,
 }
 
@@ -53,7 +54,7 @@ impl Outbound {
             method: parts.method,
             target,
             reason: AttemptReason::First,
-            first: (headers, body),
+            first: (Arc::new(headers), body),
             further: None,
             spelling: parts.extensions,
         }
@@ -62,14 +63,15 @@ impl Outbound {
     /// Carries the signature for another URL than Twilio signed.
     pub(super) fn resign(&mut self, signer: &Signer, url: String) {
         let (headers, body) = self.further.take().unwrap_or_else(|| self.first.clone());
-        self.further = Some((resigned(headers, signer, &url), body));
+        let headers = resigned(Arc::unwrap_or_clone(headers), signer, &url);
+        self.further = Some((Arc::new(headers), body));
         self.reason = AttemptReason::Resigned { url };
     }
 
     /// Carries the signature that Twilio would have made for the path that an alias maps to.
     pub(super) fn sign_as_mapped(&mut self, signer: &Signer) {
         if let Some(signature) = signer.sign_rewritten(self.target.as_str(), signer.form()) {
-            self.first.0.insert(TWILIO_SIGNATURE, signature);
+            Arc::make_mut(&mut self.first.0).insert(TWILIO_SIGNATURE, signature);
         }
     }
 
@@ -77,7 +79,8 @@ impl Outbound {
     /// sign it that has to be signed.
     pub(super) fn become_second(&mut self, second: SecondRequest, signer: Option<&Signer>) -> bool {
         let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
-        let (mut headers, first_body) = self.first.clone();
+        let (headers, first_body) = self.first.clone();
+        let mut headers = Arc::unwrap_or_clone(headers);
         let mut params = signer.map(|signer| signer.form().clone()).unwrap_or_default();
         let body = match second.body {
             SecondBody::Same => first_body,
@@ -108,7 +111,7 @@ impl Outbound {
         {
             headers.insert(TWILIO_SIGNATURE, signature);
         }
-        self.further = Some((headers, body));
+        self.further = Some((Arc::new(headers), body));
         self.method = second.method;
         self.target = target;
         self.reason = second.reason;
@@ -116,21 +119,15 @@ impl Outbound {
     }
 
     /// The request, ready to be sent.
-    pub(super) fn request(&self) -> Request<RequestBody> {
+    pub(super) fn request(&self) -> Outgoing {
         let (headers, body) = self.further.as_ref().unwrap_or(&self.first);
-        let mut request = Request::new(RequestBody::full(body.clone()));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = Uri::from(self.target.clone());
-        *request.version_mut() = Version::HTTP_11;
-        *request.headers_mut() = headers.clone();
-        *request.extensions_mut() = self.spelling.clone();
-        request
+        Outgoing::whole(&self.method, self.target.as_str(), headers, &self.spelling, body)
     }
 
     /// The same for the record.
     pub(super) fn sent(&self) -> Sent {
         let (headers, body) = self.further.as_ref().unwrap_or(&self.first);
-        Sent { headers: headers.clone(), body_bytes: body.len(), ..Sent::default() }
+        Sent { headers: Arc::clone(headers), body_bytes: body.len(), ..Sent::default() }
     }
 
     /// Which kept connections it may use. A further request takes a new one: the backend may be

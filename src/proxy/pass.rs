@@ -41,23 +41,22 @@ pub(super) async fn answer(
         Err(failure) => return refuse::no_answer(&upstream, &failure),
     };
     if let Some((method, path)) = &suspect
-        && hint::is_page(head.response.status(), head.response.headers())
+        && hint::is_page(head.parts.status, &head.parts.headers)
     {
         worker.hints.page_for_webhook(method, path);
     }
-    if head.response.status() == StatusCode::SWITCHING_PROTOCOLS {
+    if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
         return switched(worker, &upstream, head, switch, open);
     }
-    if !has_one_framing(head.response.headers()) {
+    if !has_one_framing(&head.parts.headers) {
         let detail = "its length is ambiguous: Transfer-Encoding beside another, or beside \
                       Content-Length"
             .to_owned();
         let failure = Failure::NotHttp { received: head.received(), detail };
         return refuse::no_answer(&upstream, &failure);
     }
-    let Head { response, lease } = head;
-    let (parts, body) = response.into_parts();
-    let body = ResponseBody::stream(body, lease, (worker.config.pass.idle, pulse), open);
+    let (parts, body) = head.into_parts();
+    let body = ResponseBody::stream(body, (worker.config.pass.idle, pulse), open);
     let mut response = Response::new(body);
     *response.status_mut() = parts.status;
     *response.headers_mut() = end_to_end(parts.headers);
@@ -105,19 +104,17 @@ pub(super) fn outbound(
 fn switched(
     worker: &Worker,
     upstream: &Upstream,
-    mut head: Head,
+    head: Head,
     switch: Option<Switch>,
     open: super::tally::Open,
 ) -> Response<ResponseBody> {
-    let Some(client) = switch.filter(|_| upgrade::confirms_websocket(head.response.headers()))
-    else {
+    let Some(client) = switch.filter(|_| upgrade::confirms_websocket(&head.parts.headers)) else {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();
         let failure = Failure::NotHttp { received: head.received(), detail };
         return refuse::no_answer(upstream, &failure);
     };
-    let backend = hyper::upgrade::on(&mut head.response);
+    let (parts, backend) = head.switch();
     worker.tracker.spawn(upgrade::join(client, backend, open));
-    let (parts, _) = head.response.into_parts();
     let mut response = Response::new(ResponseBody::full(bytes::Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     *response.headers_mut() = end_to_end(parts.headers);

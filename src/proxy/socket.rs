@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -48,12 +48,25 @@ impl Socket {
         }
     }
 
-    /// Whether nothing waits to be read, not even the end. Bytes that TLS has read already are not
-    /// seen.
-    pub(super) fn is_quiet(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        let peeked = self.bare().as_ref().peek(&mut byte);
-        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    /// Whether nothing came, not even the end, as far as the reactor knows: that costs no system
+    /// call. A byte that came may be gone afterwards.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let read = match self {
+            Self::Bare(Bare::Tcp(stream)) => stream.try_read(&mut byte),
+            Self::Bare(Bare::Unix(stream)) => stream.try_read(&mut byte),
+            Self::Inbound(_) | Self::Outbound(_) => return self.is_quiet_in_tls(),
+        };
+        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// The same below TLS and in it. What is no data (a session's tickets) is read.
+    fn is_quiet_in_tls(&mut self) -> bool {
+        let (mut byte, mut cx) = ([0], Context::from_waker(Waker::noop()));
+        let read = Pin::new(&mut *self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+        let peeked = self.bare().as_ref().peek(&mut [MaybeUninit::uninit()]);
+        let is_empty = matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        read.is_pending() && is_empty
     }
 
     /// Its end will be a reset, which tells the peer that something was cut.

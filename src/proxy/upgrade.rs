@@ -2,12 +2,12 @@
 
 use http::header::{CONNECTION, HeaderName, UPGRADE};
 use http::{HeaderMap, HeaderValue};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 
 use super::headers::tokens;
+use super::http1::tunnel::Tunnel;
 use super::inlet::connection::Switch;
+use super::socket::Socket;
 use super::tally::Open;
 
 /// Whether an answer with status 101 confirms a WebSocket.
@@ -28,13 +28,12 @@ pub(super) fn set_websocket(headers: &mut HeaderMap) {
 
 /// Joins both sides once both have switched: bytes unaltered and at once, back-pressure both
 /// ways, one direction may end before the other.
-pub(super) async fn join(client: Switch, backend: OnUpgrade, open: Open) {
+pub(super) async fn join(client: Switch, mut backend: Tunnel<Socket>, open: Open) {
     let _open = open;
-    let (Ok(mut client), Ok(backend)) = tokio::join!(client, backend) else {
+    let Ok(mut client) = client.await else {
         tracing::debug!("a WebSocket was lost while switching");
         return;
     };
-    let mut backend = TokioIo::new(backend);
     if let Err(error) = copy_bidirectional(&mut client, &mut backend).await {
         tracing::debug!(%error, "a WebSocket ended without closing");
     }

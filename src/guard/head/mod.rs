@@ -38,18 +38,57 @@ pub struct RawHead {
     pub len: usize,
     /// What HTTP readers refuse or pass over.
     pub odd: Oddities,
+    /// How it says that its body ends.
+    pub framing: Framing,
+    /// Whether it says HTTP/1.0.
+    pub is_old: bool,
+    /// Where the words behind the status stand; of an odd status line there may be control
+    /// characters among them.
+    pub reason: Range<usize>,
+    /// The headers that every reader takes, in their order.
+    pub headers: Vec<Header>,
     /// Whether the body has another Transfer-Encoding than `chunked` alone.
     is_coded: bool,
-    reason: Range<usize>,
-    headers: Vec<Header>,
 }
 
-/// A header that every reader takes, with what it was folded from.
+/// How the end of a body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body.
+    None,
+    /// It comes in chunks.
+    Chunked,
+    /// It has so many bytes.
+    Length(u64),
+    /// It ends with the connection.
+    Close,
+}
+
+/// A header that every reader takes. Ranges are those of the bytes that were read.
 #[derive(Debug)]
-struct Header {
+pub struct Header {
     line: Range<usize>,
-    name: Range<usize>,
-    value: Vec<Range<usize>>,
+    /// Its name as it was written.
+    pub name: Range<usize>,
+    /// The value on its line, without blanks around.
+    pub value: Range<usize>,
+    /// The same of the lines that were folded under it.
+    pub folded: Vec<Range<usize>>,
+}
+
+impl Header {
+    /// The whole value, its lines joined by blanks.
+    pub fn joined(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut all = Vec::new();
+        for part in std::iter::once(&self.value).chain(&self.folded) {
+            if !all.is_empty() {
+                all.push(b' ');
+            }
+            all.extend_from_slice(bytes.get(part.clone()).unwrap_or_default());
+        }
+        all.truncate(all.trim_ascii_end().len());
+        all
+    }
 }
 
 /// Reads the head at the start of `bytes`.
@@ -76,18 +115,18 @@ pub fn read(bytes: &[u8]) -> Reading {
     reader.returns(&line);
     let Some(len) = reader.lines(line.next) else { return Reading::Partial };
     let has_body = !status.code.is_informational() && !matches!(status.code.as_u16(), 204 | 304);
-    if has_body {
-        reader.framing(status.is_old);
-    }
-    reader.bound();
+    let framing = if has_body { reader.framing(status.is_old) } else { Framing::None };
+    reader.bound(len);
     let Reader { headers, odd, is_coded, .. } = reader;
     Reading::Head(RawHead {
         status: status.code,
         len,
         odd,
-        is_coded,
+        framing,
+        is_old: status.is_old,
         reason: status.reason,
         headers,
+        is_coded,
     })
 }
 
@@ -98,27 +137,6 @@ impl RawHead {
     pub fn unfit(&self) -> Option<&'static str> {
         let odd = self.odd.lines.iter().map(|odd| odd.why).find(|&why| why != TOO_LONG);
         odd.or_else(|| self.is_coded.then_some("expected `chunked` as the only Transfer-Encoding"))
-    }
-
-    /// The head as every reader takes it.
-    pub fn plain(&self, bytes: &[u8]) -> Vec<u8> {
-        let piece = |span: &Range<usize>| bytes.get(span.clone()).unwrap_or_default();
-        let mut plain = format!("HTTP/1.1 {} ", self.status.as_u16()).into_bytes();
-        plain.extend(piece(&self.reason).iter().filter(|&&b| is_value_byte(b)));
-        plain.extend_from_slice(b"\r\n");
-        for header in &self.headers {
-            plain.extend_from_slice(piece(&header.name));
-            plain.extend_from_slice(b": ");
-            for (at, part) in header.value.iter().enumerate() {
-                if at > 0 {
-                    plain.push(b' ');
-                }
-                plain.extend_from_slice(piece(part).trim_ascii());
-            }
-            plain.extend_from_slice(b"\r\n");
-        }
-        plain.extend_from_slice(b"\r\n");
-        plain
     }
 }
 
@@ -143,9 +161,22 @@ impl Line {
     }
 }
 
+/// Whether only bytes of a value stand here.
+fn is_clean(text: &[u8]) -> bool {
+    // Without an early end: many bytes are looked at at once.
+    text.iter().fold(true, |clean, &b| clean & is_value_byte(b))
+}
+
+/// The same span without blanks around.
+fn trimmed(bytes: &[u8], span: Range<usize>) -> Range<usize> {
+    let text = bytes.get(span.clone()).unwrap_or_default();
+    let start = span.start + (text.len() - text.trim_ascii_start().len());
+    start..start + text.trim_ascii().len()
+}
+
 /// Bytes of a header's value.
 fn is_value_byte(b: u8) -> bool {
-    b == b'\t' || (b >= b' ' && b != 0x7f)
+    (b == b'\t') | ((b >= b' ') & (b != 0x7f))
 }
 
 #[cfg(test)]
@@ -165,8 +196,15 @@ mod tests {
         head(text).odd.lines.iter().map(|odd| (odd.part, odd.why)).collect()
     }
 
+    /// The head as every reader takes it.
     fn plain(text: &str) -> String {
-        String::from_utf8(head(text).plain(text.as_bytes())).unwrap()
+        let (head, bytes) = (head(text), text.as_bytes());
+        let mut plain = format!("HTTP/1.1 {} {}\r\n", head.status.as_u16(), &text[head.reason]);
+        for header in head.headers {
+            let value = String::from_utf8(header.joined(bytes)).unwrap();
+            plain.push_str(&format!("{}: {value}\r\n", &text[header.name]));
+        }
+        plain + "\r\n"
     }
 
     #[test]

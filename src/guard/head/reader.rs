@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{Header, Line, MAX_LINES, is_value_byte};
+use super::{Framing, Header, Line, MAX_LINES, is_clean, trimmed};
 use crate::guard::exchange::{OddLine, OddPart, Oddities};
 
 /// Most bytes of header lines that are kept of a head, but for those about the body.
@@ -19,8 +19,14 @@ const ABSURD_LENGTH: u64 = 1 << 30;
 const TWO_RETURNS: &str = "ends in more than one carriage return";
 
 /// Bytes of a header's name (RFC 9110, section 5.6.2).
-fn is_name_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)
+const fn is_name_byte(b: u8) -> bool {
+    b.is_ascii_alphanumeric()
+        || matches!(b, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
+}
+
+/// How many bytes of a name stand at the start.
+fn name_len(text: &[u8]) -> usize {
+    text.iter().take_while(|&&b| is_name_byte(b)).count()
 }
 
 /// Reads header lines, one after the other.
@@ -75,16 +81,12 @@ impl Reader<'_> {
     /// Takes one line; whether a folded line may follow.
     fn line(&mut self, line: &Line, goes_on: bool) -> bool {
         let text = self.piece(&line.content);
-        let refused = text
-            .contains(&0)
-            .then_some("a NUL stands in it")
-            .or_else(|| text.contains(&b'\r').then_some("a carriage return stands inside it"));
-        if let Some(why) = refused {
+        let is_clean = is_clean(text);
+        if !is_clean && let Some(why) = refused(text) {
             self.note(OddPart::Head, line.content.clone(), why);
             return false;
         }
         let is_folded = goes_on && matches!(text.first(), Some(b' ' | b'\t'));
-        let is_clean = text.iter().all(|&b| is_value_byte(b));
         let header = if is_folded {
             is_clean.then_some(()).ok_or("a control character stands in it")
         } else {
@@ -92,8 +94,9 @@ impl Reader<'_> {
         };
         match header {
             Ok(()) if is_folded => {
+                let folded = trimmed(self.bytes, line.content.clone());
                 if let Some(last) = self.headers.last_mut() {
-                    last.value.push(line.content.clone());
+                    last.folded.push(folded);
                     last.line.end = line.content.end;
                 }
             }
@@ -116,7 +119,7 @@ impl Reader<'_> {
     /// A header that begins with this line.
     fn fresh(&mut self, line: &Line) -> Result<(), &'static str> {
         let text = self.piece(&line.content);
-        let len = text.iter().take_while(|&&b| is_name_byte(b)).count();
+        let len = name_len(text);
         let behind = text.get(len..).unwrap_or_default();
         let gap = behind.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
         let value = match (len, behind.get(gap)) {
@@ -126,13 +129,13 @@ impl Reader<'_> {
             _ if !text.contains(&b':') => return Err("it has no colon"),
             _ => return Err("its name has a character that no name may have"),
         };
-        if !value.iter().all(|&b| is_value_byte(b)) {
+        if !is_clean(value) {
             return Err("a control character stands in it");
         }
         let start = line.content.start;
-        let value = line.content.end - value.len()..line.content.end;
-        let header =
-            Header { line: line.content.clone(), name: start..start + len, value: vec![value] };
+        let value = trimmed(self.bytes, line.content.end - value.len()..line.content.end);
+        let (line, name) = (line.content.clone(), start..start + len);
+        let header = Header { line, name, value, folded: Vec::new() };
         self.cookies += usize::from(self.is(&header, b"set-cookie"));
         self.headers.push(header);
         Ok(())
@@ -142,19 +145,24 @@ impl Reader<'_> {
         self.piece(&header.name).eq_ignore_ascii_case(name)
     }
 
+    fn named(&self, name: &'static [u8]) -> impl Iterator<Item = &Header> {
+        self.headers.iter().filter(move |header| self.is(header, name))
+    }
+
     /// The comma-separated words of a header, in all its lines.
-    fn words(&self, name: &[u8]) -> Vec<String> {
-        let named = self.headers.iter().filter(|header| self.is(header, name));
-        let words = named.flat_map(|header| {
-            let parts = header.value.iter().map(|part| self.piece(part)).collect::<Vec<_>>();
-            let value = String::from_utf8_lossy(&parts.join(&b' ')).into_owned();
+    fn words(&self, name: &'static [u8]) -> Vec<String> {
+        let words = self.named(name).flat_map(|header| {
+            let value = String::from_utf8_lossy(&header.joined(self.bytes)).into_owned();
             value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>()
         });
         words.collect()
     }
 
-    /// Where the announced end of the body can't be trusted, nothing is announced at all.
-    pub(super) fn framing(&mut self, is_old: bool) {
+    /// How the body ends. Where its announced end can't be trusted, nothing is announced at all.
+    pub(super) fn framing(&mut self, is_old: bool) -> Framing {
+        if let Some(framing) = self.usual_framing(is_old) {
+            return framing;
+        }
         let codings = self.words(b"transfer-encoding");
         self.is_coded = codings.len() > 1
             || codings.first().is_some_and(|coding| !coding.eq_ignore_ascii_case("chunked"));
@@ -162,26 +170,49 @@ impl Reader<'_> {
         let disguised = codings.iter().any(|coding| coding.to_ascii_lowercase().contains("chunk"));
         let hidden = self.odd.lines.iter().any(|odd| odd.is_named("transfer-encoding"));
         if !codings.is_empty() && is_old {
-            self.distrust(OddPart::Coding, "HTTP/1.0 has no Transfer-Encoding");
+            self.distrust(OddPart::Coding, "HTTP/1.0 has no Transfer-Encoding")
         } else if disguised && !is_chunked {
-            self.distrust(OddPart::Coding, "expected `chunked` as the last coding");
+            self.distrust(OddPart::Coding, "expected `chunked` as the last coding")
         } else if codings.is_empty() && hidden {
             self.distrust(
                 OddPart::Coding,
                 "the line that says how the body is framed can't be read",
-            );
+            )
         } else if codings.is_empty() {
-            self.lengths();
+            self.lengths()
+        } else if is_chunked {
+            Framing::Chunked
+        } else {
+            Framing::Close
         }
     }
 
-    fn lengths(&mut self) {
+    /// The same of the usual head: one length, `chunked` alone, or nothing of both.
+    fn usual_framing(&self, is_old: bool) -> Option<Framing> {
+        let (mut codings, mut lengths) =
+            (self.named(b"transfer-encoding"), self.named(b"content-length"));
+        let (coding, length) = (codings.next(), lengths.next());
+        let is_one = codings.next().is_none() && lengths.next().is_none();
+        if !is_one || !self.odd.lines.is_empty() {
+            return None;
+        }
+        match (coding, length) {
+            (None, None) => Some(Framing::Close),
+            (Some(coding), None) if !is_old && coding.folded.is_empty() => self
+                .piece(&coding.value)
+                .eq_ignore_ascii_case(b"chunked")
+                .then_some(Framing::Chunked),
+            (None, Some(length)) if length.folded.is_empty() => {
+                let length = number(self.piece(&length.value))?;
+                (length < ABSURD_LENGTH).then_some(Framing::Length(length))
+            }
+            _ => None,
+        }
+    }
+
+    fn lengths(&mut self) -> Framing {
         let said = self.words(b"content-length");
-        let number = |word: &String| {
-            let is_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-            is_number.then(|| word.parse().unwrap_or(u64::MAX))
-        };
-        let numbers: Vec<Option<u64>> = said.iter().map(number).collect();
+        let numbers: Vec<Option<u64>> = said.iter().map(|word| number(word.as_bytes())).collect();
         let why = if numbers.iter().any(Option::is_none) {
             "expected a number"
         } else if numbers.windows(2).any(|pair| pair.first() != pair.last()) {
@@ -189,14 +220,14 @@ impl Reader<'_> {
         } else if numbers.iter().flatten().any(|&number| number >= ABSURD_LENGTH) {
             TOO_LONG
         } else {
-            return;
+            return numbers.into_iter().flatten().next().map_or(Framing::Close, Framing::Length);
         };
         self.odd.least_length =
             numbers.into_iter().flatten().filter(|&number| number < ABSURD_LENGTH).min();
-        self.distrust(OddPart::Length, why);
+        self.distrust(OddPart::Length, why)
     }
 
-    fn distrust(&mut self, part: OddPart, why: &'static str) {
+    fn distrust(&mut self, part: OddPart, why: &'static str) -> Framing {
         self.odd.framing_is_lost = true;
         let (framing, kept) = std::mem::take(&mut self.headers).into_iter().partition(|header| {
             self.is(header, b"content-length") || self.is(header, b"transfer-encoding")
@@ -211,10 +242,13 @@ impl Reader<'_> {
         if framing.is_empty() {
             self.note(part, 0..0, why);
         }
+        Framing::Close
     }
 
     /// Of too many lines, those that say what the body is and those that came first.
-    pub(super) fn bound(&mut self) {
+    ///
+    /// `len`: of the whole head.
+    pub(super) fn bound(&mut self, len: usize) {
         const FIRST: [&[u8]; 6] = [
             b"content-type",
             b"content-length",
@@ -223,6 +257,9 @@ impl Reader<'_> {
             b"location",
             b"set-cookie",
         ];
+        if self.headers.len() <= MAX_LINES && len <= MAX_BYTES {
+            return;
+        }
         let len = |header: &Header| header.line.len();
         if self.headers.len() <= MAX_LINES
             && self.headers.iter().map(len).sum::<usize>() <= MAX_BYTES
@@ -253,4 +290,22 @@ impl Reader<'_> {
         let mut keeps = keeps.into_iter();
         self.headers.retain(|_| keeps.next().unwrap_or_default());
     }
+}
+
+/// Why readers refuse a head with this line.
+fn refused(text: &[u8]) -> Option<&'static str> {
+    if text.contains(&0) {
+        Some("a NUL stands in it")
+    } else {
+        text.contains(&b'\r').then_some("a carriage return stands inside it")
+    }
+}
+
+/// A length; one that is greater than any is the greatest.
+fn number(word: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| match digit {
+        b'0'..=b'9' => Some(number.saturating_mul(10).saturating_add(u64::from(digit - b'0'))),
+        _ => None,
+    };
+    (!word.is_empty()).then(|| word.iter().try_fold(0, add)).flatten()
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use http::StatusCode;
 
-use super::{BYTES_BEFORE, Line, is_value_byte};
+use super::{BYTES_BEFORE, Line, is_value_byte, trimmed};
 
 /// What was made of a status line.
 pub(super) struct Status {
@@ -50,7 +50,6 @@ pub(super) fn status_of(bytes: &[u8], line: &Line) -> Option<Status> {
         return None;
     }
     let code = StatusCode::from_bytes(behind.get(..3)?).ok()?;
-    let reason = line.content.end - behind.len() + 3..line.content.end;
     let version = rest.get(..version)?;
     let after = behind.get(3..)?;
     let blanks = rest.len() - version.len() - behind.len();
@@ -68,11 +67,10 @@ pub(super) fn status_of(bytes: &[u8], line: &Line) -> Option<Status> {
     } else {
         None
     };
-    Some(Status { code, reason: trimmed(bytes, reason), is_old: version == b"/1.0", why })
-}
-
-fn trimmed(bytes: &[u8], span: Range<usize>) -> Range<usize> {
-    let text = bytes.get(span.clone()).unwrap_or_default();
-    let start = span.start + (text.len() - text.trim_ascii_start().len());
-    start..start + text.trim_ascii().len()
+    let reason = line.content.end - after.len()..line.content.end;
+    let reason = match why {
+        None => (reason.start + 1).min(reason.end)..reason.end,
+        Some(_) => trimmed(bytes, reason),
+    };
+    Some(Status { code, reason, is_old: version == b"/1.0", why })
 }

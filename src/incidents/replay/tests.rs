@@ -27,7 +27,8 @@ fn incident(target: &str, form: &str, headers: &[(&str, &str)]) -> Incident {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         all.append(name, HeaderValue::from_str(value).unwrap());
     }
-    incident.sent = vec![Sent { headers: all, body_bytes: form.len(), ..Sent::default() }];
+    incident.sent =
+        vec![Sent { headers: Arc::new(all), body_bytes: form.len(), ..Sent::default() }];
     incident
 }
 
@@ -98,7 +99,8 @@ fn what_was_masked_is_substituted_and_said() {
 #[test]
 fn what_was_not_kept_is_not_made_up() {
     let mut json = incident("/voice", "{\"a\":1}", &[]);
-    json.sent[0].headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let json_type = HeaderValue::from_static("application/json");
+    Arc::make_mut(&mut json.sent[0].headers).insert("content-type", json_type);
     assert_eq!(Request::of(&record(&json, Capture::Masked)).unwrap_err(), Unfit::Body(7));
     let mut unsent = record(&json, Capture::Masked);
     unsent.attempts.clear();

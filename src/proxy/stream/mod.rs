@@ -13,8 +13,6 @@ use bytes::Bytes;
 use http::header::{CONNECTION, SEC_WEBSOCKET_EXTENSIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,7 +22,9 @@ use super::body::{RequestBody, ResponseBody};
 use super::caught::caught;
 use super::collect::collect;
 use super::headers::{Sender, end_to_end, tokens};
+use super::http1::tunnel::Tunnel;
 use super::inlet::connection::Switch;
+use super::socket::Socket;
 use super::tally::Open;
 use super::upstream::Head;
 use super::worker::Worker;
@@ -67,13 +67,13 @@ pub(super) async fn answer(
     let asked = parts.headers.clone();
     let pulse = body.pulse();
     let request = pass::outbound(worker, route, parts, body, sender, true);
-    opening.sent.headers = request.headers().clone();
+    opening.sent.headers = Arc::new(request.headers().clone());
     let asked_of = balance::passed(worker, route, request, &pulse).await;
     opening.upstream = asked_of.upstream;
     match asked_of.head {
         Err(failure) => failed(opening, failure),
-        Ok(head) if head.response.status() == StatusCode::SWITCHING_PROTOCOLS => {
-            if upgrade::confirms_websocket(head.response.headers()) {
+        Ok(head) if head.parts.status == StatusCode::SWITCHING_PROTOCOLS => {
+            if upgrade::confirms_websocket(&head.parts.headers) {
                 switched(worker, opening, head, &asked, switch, open)
             } else {
                 let detail = "101 Switching Protocols, but not to WebSocket".to_owned();
@@ -93,8 +93,8 @@ fn failed(opening: Opening, failure: Failure) -> Response<ResponseBody> {
 
 /// The backend did not switch: its answer goes on as it is.
 async fn refused(worker: &Worker, opening: Opening, head: Head) -> Response<ResponseBody> {
-    let odd = head.odd();
-    let (parts, mut body) = head.response.into_parts();
+    let odd = head.odd.clone();
+    let (parts, mut body) = head.into_parts();
     let deadline = pin!(sleep(REFUSAL));
     let (limit, mut room) = (worker.config.max_answer_body, worker.room.share());
     let (body, end) = collect(&mut body, limit, &mut room, deadline).await;
@@ -124,13 +124,12 @@ fn last(response: Response<Bytes>) -> Response<ResponseBody> {
 fn switched(
     worker: &Worker,
     opening: Opening,
-    mut head: Head,
+    head: Head,
     asked: &HeaderMap,
     client: Switch,
     open: Open,
 ) -> Response<ResponseBody> {
-    let backend = hyper::upgrade::on(&mut head.response);
-    let (parts, _) = head.response.into_parts();
+    let (parts, backend) = head.switch();
     let watch = Watch::new(opening.path(), reserved_bits(asked, &parts.headers));
     let watched = Watched::new(opening, watch, parts.headers.clone());
     let metrics = worker.metrics.clone();
@@ -148,14 +147,13 @@ fn switched(
 
 async fn run(
     client: Switch,
-    backend: OnUpgrade,
+    backend: Tunnel<Socket>,
     mut watched: Watched,
     open: Open,
     streams: Arc<Streams>,
 ) {
     let _open = open;
-    if let (Ok(client), Ok(backend)) = tokio::join!(client, backend) {
-        let backend = TokioIo::new(backend);
+    if let Ok(client) = client.await {
         pipe::join(client, backend, &mut watched, streams.go_away.cancelled()).await;
     } else {
         watched.lost();

@@ -1,44 +1,35 @@
-//! What the HTTP reader and the system report, in the guard's words.
+//! Why no answer came, in the guard's words.
 
 use std::error::Error;
 use std::io;
 
-use super::tap::Tap;
+use super::connection::{Fault, Why};
 use crate::guard::Failure;
 
 /// Why no answer's head came, after a request was (or was about to be) sent.
-pub(super) fn before_head(error: &hyper::Error, tap: &Tap) -> Failure {
-    let received = tap.received();
-    let kind = tap.fault().or_else(|| io_kind(error));
-    match kind {
-        Some(io::ErrorKind::InvalidData) => {
-            return Failure::NotHttp { received, detail: chain(error) };
-        }
-        Some(io::ErrorKind::UnexpectedEof) => return Failure::ClosedEarly { received },
-        Some(
+pub(super) fn before_head(fault: Fault) -> Failure {
+    let Fault { why, received } = fault;
+    match why {
+        Why::NotHttp(detail) => return Failure::NotHttp { received, detail },
+        Why::Request(detail) => return Failure::Internal { detail },
+        Why::Ended => {}
+        Why::Io(error) => match error.kind() {
+            io::ErrorKind::InvalidData => {
+                return Failure::NotHttp { received, detail: chain(&error) };
+            }
+            io::ErrorKind::UnexpectedEof => return Failure::ClosedEarly { received },
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::NotConnected,
-        ) if !error.is_parse() => return Failure::Reset,
-        _ => {}
+            | io::ErrorKind::NotConnected => return Failure::Reset,
+            _ => {}
+        },
     }
-    if error.is_parse() {
-        return Failure::NotHttp { received, detail: chain(error) };
+    if could_be_http(&received) {
+        return Failure::ClosedEarly { received };
     }
-    if !could_be_http(&received) {
-        let detail = "the connection was closed before a status line".to_owned();
-        return Failure::NotHttp { received, detail };
-    }
-    if error.is_user() {
-        return Failure::Internal { detail: chain(error) };
-    }
-    Failure::ClosedEarly { received }
-}
-
-/// A request can be sent once.
-pub(super) fn sent_already() -> Failure {
-    Failure::Internal { detail: "the request was sent already".to_owned() }
+    let detail = "the connection was closed before a status line".to_owned();
+    Failure::NotHttp { received, detail }
 }
 
 /// An error with all its sources in one line.
@@ -54,17 +45,6 @@ pub(in crate::proxy) fn chain(error: &dyn Error) -> String {
         source = inner.source();
     }
     text
-}
-
-fn io_kind(error: &hyper::Error) -> Option<io::ErrorKind> {
-    let mut source = error.source();
-    while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            return Some(io.kind());
-        }
-        source = inner.source();
-    }
-    None
 }
 
 /// Whether these bytes are, or may become, a status line.

@@ -1,33 +1,46 @@
-//! The way to the backends: one per worker, over `hyper::client::conn::http1` with its own pools.
+//! The way to the backends: one per worker, HTTP/1 with its own pools.
+//!
+//! No connection has a task. Whoever waits for an answer drives the exchange, and whoever reads the
+//! answer's body reads it from the connection; dropping either closes it.
 
+mod answer;
+mod body;
 mod connect;
+mod connection;
 mod failure;
+mod framing;
+#[cfg(test)]
+mod oracle;
+mod outgoing;
 mod pool;
 mod resolver;
-mod tap;
 mod trust;
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use http::response::Parts;
 use tokio::time::sleep;
 
+use self::answer::{Reader, Whole};
 use self::connect::Connector;
+use self::connection::{Connection, Fault, Why};
+use self::framing::Framing;
 use self::pool::Pool;
-use self::tap::Tapped;
-use super::body::RequestBody;
+use super::http1::tunnel::Tunnel;
+use super::socket::Socket;
 use crate::config::{Upstream, UpstreamTls};
 use crate::guard::{Failure, Oddities};
 
+pub(super) use self::body::{AnswerBody, BodyError};
 pub(super) use self::failure::chain;
-pub(super) use self::pool::{Lease, Reuse};
+pub(super) use self::outgoing::Outgoing;
+use self::pool::Lease;
+pub(super) use self::pool::Reuse;
 pub(super) use self::resolver::Resolver;
 
 /// Time for idle connections to be closed where the system has no more open files to give.
@@ -36,16 +49,9 @@ const MAKE_ROOM: Duration = Duration::from_millis(20);
 /// How often that is waited for.
 const MAKE_ROOM_TRIES: usize = 25;
 
-/// Bytes that the reader of answers buffers at most.
-const MAX_BUFFER: usize = 256 * 1024;
-
-/// Headers of an answer at most; hyper's own 100 are too few for a backend that sets cookies.
-const MAX_HEADERS: usize = 256;
-
 /// Sends requests to backends.
 #[derive(Debug)]
 pub(super) struct Client {
-    builder: http1::Builder,
     connector: Connector,
     pools: Mutex<HashMap<Upstream, Arc<Pool>>>,
 }
@@ -79,41 +85,46 @@ impl Progress {
     }
 }
 
-/// An answer's head, its body to come, and the connection it comes on.
+/// An answer's head, and the connection that its body comes on.
 #[derive(Debug)]
 pub(super) struct Head {
-    /// The answer.
-    pub(super) response: Response<Incoming>,
-    /// The connection.
-    pub(super) lease: Lease,
+    /// Status, headers and their spelling.
+    pub(super) parts: Parts,
+    /// What `parts` does not show of the head.
+    pub(super) odd: Oddities,
+    received: Bytes,
+    body: AnswerBody,
 }
 
 impl Head {
-    /// The first bytes received, for a record that this is no answer after all.
-    pub(super) fn received(&self) -> Bytes {
-        self.lease.tap.received()
+    fn new(whole: Whole, lease: Lease, request: &mut Outgoing) -> Self {
+        let Whole { parts, odd, framing, keeps, received, behind } = whole;
+        let framing = Framing::of(framing, request.is_head());
+        let body = AnswerBody::new(framing, behind, lease, keeps, request.unfinished());
+        Self { parts, odd, received, body }
     }
 
-    /// What `response` does not show of the head.
-    pub(super) fn odd(&self) -> Oddities {
-        self.lease.tap.odd()
+    /// The first bytes received, for a record that this is no answer after all.
+    pub(super) fn received(&self) -> Bytes {
+        Reader::received(&self.received)
+    }
+
+    /// The head and the body to come.
+    pub(super) fn into_parts(self) -> (Parts, AnswerBody) {
+        (self.parts, self.body)
+    }
+
+    /// The head and the connection, once the backend has switched protocols.
+    pub(super) fn switch(self) -> (Parts, Tunnel<Socket>) {
+        (self.parts, self.body.into_tunnel())
     }
 }
 
 impl Client {
     /// `limit`: time for a connection, TLS included.
     pub(super) fn new(resolver: Resolver, tls: Option<UpstreamTls>, limit: Duration) -> Self {
-        let mut builder = http1::Builder::new();
-        builder
-            .allow_spaces_after_header_name_in_responses(true)
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .ignore_invalid_headers_in_responses(true)
-            .preserve_header_case(true)
-            .title_case_headers(true)
-            .max_headers(MAX_HEADERS)
-            .max_buf_size(MAX_BUFFER);
         let connector = Connector::new(resolver, tls, limit);
-        Self { builder, connector, pools: Mutex::default() }
+        Self { connector, pools: Mutex::default() }
     }
 
     /// The same with other settings. Idle connections are kept, but for those that were checked by
@@ -134,12 +145,12 @@ impl Client {
     ///
     /// A pooled connection (of those that `reuse` allows) on which nothing was written is replaced
     /// by the next one, at last by a new one. Nothing else is tried twice. Dropping the future
-    /// closes the connection. The request is taken once there is a connection for it: where it is
-    /// left, nothing of it was written, or [`Progress::died_reused`] says that it was lost.
+    /// closes the connection. [`Outgoing::is_unsent`] says whether anything of it was written,
+    /// [`Progress::died_reused`] whether it was lost.
     pub(super) async fn send(
         &self,
         upstream: &Upstream,
-        request: &mut Option<Request<RequestBody>>,
+        request: &mut Outgoing,
         reuse: Reuse,
         odd_heads: OddHeads,
         progress: &Progress,
@@ -150,35 +161,20 @@ impl Client {
                 Some(lease) => (lease, false),
                 None => (self.open(upstream, &pool).await?, true),
             };
-            let Some(sending) = request.take() else { return Err(failure::sent_already()) };
             progress.connected.get_or_init(Instant::now);
-            lease.tap.reset(odd_heads);
-            let spare = if is_new { None } else { copied(&sending) };
-            match lease.sender.try_send_request(sending).await {
-                Ok(response) => {
-                    lease.tap.head_is_done();
-                    return Ok(Head { response, lease });
-                }
-                Err(mut refused) => match refused.take_message() {
-                    Some(unsent) if !is_new => *request = Some(unsent),
-                    _ => {
-                        let is_surprise = !is_new && lease.tap.received().is_empty();
-                        if is_surprise {
-                            pool.distrust();
-                        }
-                        match spare {
-                            Some(spare) if !lease.tap.is_written() => *request = Some(spare),
-                            spare => {
-                                *request = spare.filter(|_| is_surprise);
-                                progress.died_reused.store(is_surprise, Relaxed);
-                                return Err(failure::before_head(
-                                    &refused.into_error(),
-                                    &lease.tap,
-                                ));
-                            }
-                        }
+            match exchange(&mut lease.connection, request, odd_heads).await {
+                Ok(whole) => return Ok(Head::new(whole, lease, request)),
+                Err(fault) => {
+                    let is_its_own = !matches!(fault.why, Why::Request(_));
+                    let is_surprise = !is_new && is_its_own && fault.received.is_empty();
+                    if is_surprise {
+                        pool.distrust();
                     }
-                },
+                    if is_new || !is_its_own || !request.is_unsent() {
+                        progress.died_reused.store(is_surprise, Relaxed);
+                        return Err(failure::before_head(fault));
+                    }
+                }
             }
         }
     }
@@ -208,17 +204,7 @@ impl Client {
                 connected => break connected?,
             }
         };
-        let (stream, tap) = Tapped::new(stream);
-        let (sender, connection) = self
-            .builder
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failure::before_head(&error, &tap))?;
-        tokio::spawn(async move {
-            // Its errors reach whoever waits for the answer or reads the body.
-            let _ = connection.with_upgrades().await;
-        });
-        Ok(Lease { sender, tap, pool: Arc::clone(pool) })
+        Ok(Lease { connection: Connection::new(stream), pool: Arc::clone(pool) })
     }
 
     fn pool(&self, upstream: &Upstream) -> Arc<Pool> {
@@ -234,16 +220,14 @@ impl Client {
     }
 }
 
-/// The same request once more, if its body is at hand.
-fn copied(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    let RequestBody::Full(body) = request.body() else { return None };
-    let mut copy = Request::new(RequestBody::Full(body.clone()));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.version_mut() = request.version();
-    *copy.headers_mut() = request.headers().clone();
-    *copy.extensions_mut() = request.extensions().clone();
-    Some(copy)
+/// Sends a request, and waits for the head of its answer.
+async fn exchange(
+    connection: &mut Connection,
+    request: &mut Outgoing,
+    odd_heads: OddHeads,
+) -> Result<Whole, Fault> {
+    let mut reader = Reader::default();
+    poll_fn(|cx| connection.poll_exchange(cx, request, odd_heads, &mut reader)).await
 }
 
 #[cfg(test)]
@@ -274,18 +258,13 @@ mod tests {
 
     async fn ask(port: u16) -> Result<Head, Failure> {
         let upstream = Upstream::tcp("127.0.0.1", port);
-        let body = RequestBody::full(Bytes::from_static(b"a=b"));
-        let request = Request::post("/voice").header("host", "a").body(body).unwrap();
+        let headers = http::HeaderMap::from_iter([(http::header::HOST, "a".parse().unwrap())]);
+        let body = Bytes::from_static(b"a=b");
+        let (method, extensions) = (http::Method::POST, http::Extensions::new());
+        let mut request = Outgoing::whole(&method, "/voice", &headers, &extensions, &body);
         let client = Client::new(Resolver::default(), None, Duration::from_secs(1));
-        client
-            .send(
-                &upstream,
-                &mut Some(request),
-                Reuse::Fresh,
-                OddHeads::Refused,
-                &Progress::default(),
-            )
-            .await
+        let progress = Progress::default();
+        client.send(&upstream, &mut request, Reuse::Fresh, OddHeads::Refused, &progress).await
     }
 
     fn not_http(failure: &Failure) -> &[u8] {

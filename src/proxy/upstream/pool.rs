@@ -3,11 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::SendRequest;
-
-use super::tap::Tap;
+use super::connection::Connection;
 use super::trust::{PROOF, Trust};
-use crate::proxy::body::RequestBody;
 
 /// Idle connections per backend and worker.
 const MAX_IDLE: usize = 256;
@@ -43,12 +40,9 @@ impl Reuse {
 
 /// A connection that waits for its next request.
 pub(super) trait Waits {
-    /// Whether its backend closed it.
-    fn is_closed(&self) -> bool;
-
-    /// Whether a request can be sent on it now: its last one is over, and no byte came that nobody
-    /// asked for.
-    fn is_ready(&self) -> bool;
+    /// Whether its backend closed it, or sent a byte that nobody asked for. Once it is so, it stays
+    /// so.
+    fn is_closed(&mut self) -> bool;
 }
 
 /// The idle connections, and what they tell of the backend.
@@ -68,7 +62,7 @@ impl<C> Default for Shelf<C> {
 impl<C: Waits> Shelf<C> {
     /// The most recently used connection that is alive and may be used so.
     fn take(&mut self, reuse: Reuse, now: Instant) -> Option<C> {
-        if let Some((oldest, since)) = self.idle.first()
+        if let Some((oldest, since)) = self.idle.first_mut()
             && !oldest.is_closed()
         {
             self.trust.survived(now.duration_since(*since));
@@ -82,20 +76,19 @@ impl<C: Waits> Shelf<C> {
             if age >= reuse.max_age() {
                 return None;
             }
-            let (connection, _) = self.idle.pop()?;
-            if connection.is_closed() {
-                if age < PROOF {
-                    self.surprised(now);
-                }
-            } else if connection.is_ready() {
+            let (mut connection, _) = self.idle.pop()?;
+            if !connection.is_closed() {
                 return Some(connection);
+            }
+            if age < PROOF {
+                self.surprised(now);
             }
         }
         None
     }
 
     /// The exchange is over and went well.
-    fn put(&mut self, connection: C, now: Instant) {
+    fn put(&mut self, mut connection: C, now: Instant) {
         if connection.is_closed() || !self.trust.keeps(now) {
             return;
         }
@@ -112,13 +105,14 @@ impl<C: Waits> Shelf<C> {
 
     /// Learns from what became of the idle ones, and lets go of what is closed or too old.
     fn look(&mut self, now: Instant) {
-        let is_surprise =
-            |(idle, since): &(C, Instant)| idle.is_closed() && now.duration_since(*since) < PROOF;
-        if self.idle.iter().any(is_surprise) {
+        let is_surprise = |(idle, since): &mut (C, Instant)| {
+            idle.is_closed() && now.duration_since(*since) < PROOF
+        };
+        if self.idle.iter_mut().any(is_surprise) {
             self.surprised(now);
             return;
         }
-        self.idle.retain(|(idle, since)| {
+        self.idle.retain_mut(|(idle, since)| {
             let age = now.duration_since(*since);
             if idle.is_closed() {
                 return false;
@@ -142,25 +136,22 @@ pub(super) struct Pool(Mutex<Shelf<Idle>>);
 /// An idle connection.
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<RequestBody>,
-    tap: Tap,
+    connection: Connection,
+    is_closed: bool,
 }
 
 impl Waits for Idle {
-    fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-
-    fn is_ready(&self) -> bool {
-        self.sender.is_ready()
+    fn is_closed(&mut self) -> bool {
+        // What came is read once, and gone then.
+        self.is_closed |= !self.connection.is_quiet();
+        self.is_closed
     }
 }
 
 /// A connection that is in use. Dropping it closes it; only [`Lease::give_back`] keeps it.
 #[derive(Debug)]
 pub(in crate::proxy) struct Lease {
-    pub(super) sender: SendRequest<RequestBody>,
-    pub(super) tap: Tap,
+    pub(super) connection: Connection,
     pub(super) pool: Arc<Pool>,
 }
 
@@ -169,16 +160,17 @@ impl Lease {
     ///
     /// Call it only when the answer was read to its proper end.
     pub(in crate::proxy) fn give_back(self) {
-        let Self { sender, tap, pool } = self;
-        pool.lock().put(Idle { sender, tap }, Instant::now());
+        let Self { mut connection, pool } = self;
+        connection.rest();
+        pool.lock().put(Idle { connection, is_closed: false }, Instant::now());
     }
 }
 
 impl Pool {
     /// A connection that may be used so, if there is one.
     pub(super) fn take(self: &Arc<Self>, reuse: Reuse) -> Option<Lease> {
-        let Idle { sender, tap } = self.lock().take(reuse, Instant::now())?;
-        Some(Lease { sender, tap, pool: Arc::clone(self) })
+        let Idle { connection, .. } = self.lock().take(reuse, Instant::now())?;
+        Some(Lease { connection, pool: Arc::clone(self) })
     }
 
     /// Closes what has been idle for too long.
@@ -214,22 +206,16 @@ mod tests {
     struct Model {
         number: usize,
         is_closed: Rc<Cell<bool>>,
-        is_ready: Rc<Cell<bool>>,
     }
 
     impl Waits for Model {
-        fn is_closed(&self) -> bool {
+        fn is_closed(&mut self) -> bool {
             self.is_closed.get()
-        }
-
-        fn is_ready(&self) -> bool {
-            self.is_ready.get()
         }
     }
 
     fn open(number: usize) -> Model {
-        let (is_closed, is_ready) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(true)));
-        Model { number, is_closed, is_ready }
+        Model { number, is_closed: Rc::new(Cell::new(false)) }
     }
 
     #[test]
@@ -260,7 +246,7 @@ mod tests {
         assert!(shelf.take(Reuse::Any, start + PROOF).is_none(), "nothing is kept for it now");
     }
 
-    /// Any order of events, from a fixed seed: nothing closed, unready, too old or distrusted is
+    /// Any order of events, from a fixed seed: nothing closed, too old or distrusted is
     /// handed out, nothing twice, and nothing to a webhook without proof.
     #[test]
     fn whatever_happens_only_fit_connections_are_handed_out() {
@@ -294,7 +280,7 @@ mod tests {
                         let reuse = [Reuse::Any, Reuse::Fresh, Reuse::Never]
                             [usize::try_from(next(3)).unwrap()];
                         let survivor = shelf.idle.iter().any(|(idle, since)| {
-                            !idle.is_closed() && now.duration_since(*since) >= PROOF
+                            !idle.is_closed.get() && now.duration_since(*since) >= PROOF
                         });
                         if survivor {
                             proof = Some(now);
@@ -307,7 +293,7 @@ mod tests {
                         }
                         let Some(one) = taken else { continue };
                         let age = now.duration_since(put_at[one.number]);
-                        assert!(one.is_ready.get() && !one.is_closed.get());
+                        assert!(!one.is_closed.get());
                         assert!(age < reuse.max_age(), "{reuse:?} {age:?}");
                         assert!(shelved.remove(&one.number), "{} twice", one.number);
                         assert!(reuse != Reuse::Fresh || proof.is_some());
@@ -323,7 +309,7 @@ mod tests {
                     }
                     9 => {
                         if let Some((idle, _)) = shelf.idle.last() {
-                            idle.is_ready.set(false);
+                            idle.is_closed.set(true);
                         }
                     }
                     10 if next(8) == 0 => {
