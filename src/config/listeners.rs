@@ -102,7 +102,7 @@ fn clash(one: SocketAddr, other: SocketAddr) -> bool {
 fn leads_to(upstream: &Upstream, listen: &Listen) -> bool {
     let (host, port, listen) = match (&upstream.place, listen) {
         (Place::Tcp { host, port }, Listen::Tcp(listen)) => (host, port, listen),
-        (Place::Unix(backend), Listen::Unix(listen)) => return backend == listen,
+        (Place::Unix(backend), Listen::Unix(listen)) => return **backend == **listen,
         _ => return false,
     };
     if *port != listen.port() {

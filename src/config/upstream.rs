@@ -1,9 +1,10 @@
 //! Where a route's requests go.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
-/// A backend: where it listens, and whether TLS is spoken with it.
+/// A backend: where it listens, and whether TLS is spoken with it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Upstream {
     /// Where it listens.
@@ -18,18 +19,18 @@ pub enum Place {
     /// On a TCP port.
     Tcp {
         /// Host name or IP address, without brackets.
-        host: String,
+        host: Arc<str>,
         /// TCP port.
         port: u16,
     },
     /// On a Unix socket, by its path.
-    Unix(PathBuf),
+    Unix(Arc<Path>),
 }
 
 impl Upstream {
     /// A TCP port without TLS.
     pub fn tcp(host: &str, port: u16) -> Self {
-        Self { place: Place::Tcp { host: host.to_owned(), port }, tls: false }
+        Self { place: Place::Tcp { host: host.into(), port }, tls: false }
     }
 
     /// `host:port`, lower case, IPv6 in brackets; `unix:/path` of a Unix socket. Its name in logs,
@@ -75,7 +76,7 @@ impl std::str::FromStr for Upstream {
                 _ if path.len() > 107 || path.contains('\0') => {
                     Err("the path of a Unix socket has at most 107 bytes")
                 }
-                _ => Ok(Self { place: Place::Unix(PathBuf::from(path)), tls: false }),
+                _ => Ok(Self { place: Place::Unix(Path::new(path).into()), tls: false }),
             };
         }
         let (tls, rest) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
@@ -84,7 +85,7 @@ impl std::str::FromStr for Upstream {
             _ => return Err("it begins with http://, https:// or unix:/"),
         };
         let (host, port) = host_and_port(rest, if tls { 443 } else { 80 })?;
-        Ok(Self { place: Place::Tcp { host, port }, tls })
+        Ok(Self { place: Place::Tcp { host: host.into(), port }, tls })
     }
 }
 

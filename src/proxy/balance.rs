@@ -1,12 +1,12 @@
 //! Which backend is asked, and the next one where that can't be connected to.
 
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use http::{Method, Request};
 use hyper::body::Body as _;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
+use super::alarms::Alarm;
 use super::body::RequestBody;
 use super::forward::Outbound;
 use super::health::{Candidate, Place};
@@ -51,7 +51,7 @@ pub(super) async fn guarded(
     out: &Outbound,
     again: Option<&Upstream>,
     manner: Manner,
-    mut deadline: Pin<&mut Sleep>,
+    deadline: &mut Alarm,
 ) -> Asked {
     let began = Instant::now();
     let limit = if manner.is_bounded { worker.config.max_webhooks } else { usize::MAX };
@@ -64,27 +64,29 @@ pub(super) async fn guarded(
         let share = tries.share();
         let mut place = None;
         if manner.is_bounded {
-            let entered = timeout(QUEUE, candidate.health.places().enter(limit));
-            let entered = tokio::select! {
-                biased;
-                entered = entered => entered.ok(),
-                () = deadline.as_mut() => None,
-            };
-            let Some(entered) = entered else {
+            place = candidate.health.places().try_enter(limit);
+            if place.is_none() {
+                let entered = timeout(QUEUE, candidate.health.places().enter(limit));
+                place = tokio::select! {
+                    biased;
+                    entered = entered => entered.ok(),
+                    () = &mut *deadline => None,
+                };
+            }
+            if place.is_none() {
                 let detail = format!(
                     "{limit} webhooks (max_webhooks) are at {} already, and none was answered in time",
                     upstream.authority()
                 );
                 let (head, connect) = (Err(Failure::Full { detail }), began.elapsed());
                 return Asked { upstream, head, connect, place, died_reused: false };
-            };
-            place = Some(entered);
+            }
         }
         let progress = Progress::default();
         let waiting = manner.is_awaited.then(|| candidate.health.wait());
         let cut = async {
             match &waiting {
-                Some(waiting) => waiting.cut().await,
+                Some(waiting) => waiting.cut(&worker.alarms).await,
                 None => std::future::pending().await,
             }
         };
@@ -93,7 +95,7 @@ pub(super) async fn guarded(
         let head = tokio::select! {
             biased;
             head = sent => head,
-            () = deadline.as_mut() => Err(late(&progress)),
+            () = &mut *deadline => Err(late(&progress)),
             failure = cut => Err(failure),
             () = unconnected(share, &progress) => Err(Failure::ConnectTimeout),
         };
@@ -103,7 +105,7 @@ pub(super) async fn guarded(
         }
         note(&candidate, &head);
         let died_reused = progress.died_reused();
-        let goes_on = request.is_unsent() && !deadline.is_elapsed() && tries.may_go_on(&head);
+        let goes_on = request.is_unsent() && !deadline.is_over() && tries.may_go_on(&head);
         asked = Some(Asked { upstream, head, connect, place, died_reused });
         if !goes_on {
             break;

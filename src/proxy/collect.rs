@@ -1,13 +1,13 @@
 //! Bodies that are read whole.
 
 use std::error::Error;
-use std::pin::Pin;
+use std::future::Future;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame};
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 
 use super::room::{Full, Held};
 use super::upstream::{AnswerBody, chain};
@@ -27,7 +27,7 @@ pub(super) async fn collect<B>(
     body: &mut B,
     limit: usize,
     held: &mut Held,
-    mut deadline: Pin<&mut Sleep>,
+    mut deadline: impl Future<Output = ()> + Unpin,
 ) -> (Bytes, End)
 where
     B: Body<Data = Bytes, Error: Error> + Unpin,
@@ -37,7 +37,7 @@ where
         tokio::select! {
             biased;
             frame = body.frame() => if let Some(end) = read.take(frame, limit, held) { break end },
-            () = deadline.as_mut() => break Ok(BodyEnd::TooLate),
+            () = &mut deadline => break Ok(BodyEnd::TooLate),
         }
     };
     (read.whole(), end)
@@ -49,7 +49,7 @@ pub(super) async fn collect_unframed(
     body: &mut AnswerBody,
     limit: usize,
     held: &mut Held,
-    mut deadline: Pin<&mut Sleep>,
+    mut deadline: impl Future<Output = ()> + Unpin,
     is_whole: impl Fn(&[u8]) -> bool,
 ) -> (Bytes, End) {
     let mut read = Collected::default();
@@ -57,7 +57,7 @@ pub(super) async fn collect_unframed(
         tokio::select! {
             biased;
             frame = body.frame() => if let Some(end) = read.take(frame, limit, held) { break end },
-            () = deadline.as_mut() => break Ok(BodyEnd::TooLate),
+            () = &mut deadline => break Ok(BodyEnd::TooLate),
             () = sleep(QUIET) => if is_whole(read.so_far()) { break Ok(BodyEnd::Complete) },
         }
     };

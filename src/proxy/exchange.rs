@@ -1,13 +1,12 @@
 //! Everything between a guarded request and the end of the backend's last answer.
 
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{ALLOW, LOCATION};
 use http::{Extensions, StatusCode};
-use tokio::time::{Sleep, sleep_until};
 
+use super::alarms::Alarm;
 use super::asked::{self, text};
 use super::balance::{self, Asked, Manner};
 use super::caught::caught_now;
@@ -86,7 +85,7 @@ pub(super) async fn exchange(
     let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
     let asked::Asked { parts, body, held, sender, start, .. } = asked;
     let mut room = worker.room.share();
-    let mut deadline = pin!(sleep_until((start + limit).into()));
+    let mut deadline = worker.alarms.at(start + limit);
     match body {
         Err(failure) => gathered.exchange.outcome = Outcome::Failed(failure),
         Ok(body) => {
@@ -103,7 +102,7 @@ pub(super) async fn exchange(
             };
             loop {
                 let taken = (&mut gathered, &mut room);
-                ask(worker, route, &mut out, taken, manner, start, deadline.as_mut()).await;
+                ask(worker, route, &mut out, taken, manner, start, &mut deadline).await;
                 if start.elapsed() >= limit {
                     break;
                 }
@@ -166,7 +165,7 @@ async fn ask(
     (gathered, room): (&mut Gathered, &mut Held),
     manner: Manner,
     start: Instant,
-    mut deadline: Pin<&mut Sleep>,
+    deadline: &mut Alarm,
 ) {
     if let (Some(earlier), Outcome::Answered(answer)) =
         (gathered.sent.last_mut(), &gathered.exchange.outcome)
@@ -178,7 +177,7 @@ async fn ask(
     let mut sent = out.sent();
     sent.started = began - start;
     let again = gathered.asked.as_ref();
-    let given = balance::guarded(worker, route, out, again, manner, deadline.as_mut()).await;
+    let given = balance::guarded(worker, route, out, again, manner, deadline).await;
     let Asked { upstream, head, connect, place, died_reused } = given;
     gathered.asked = Some(upstream);
     gathered.died_reused = died_reused;
@@ -215,7 +214,7 @@ async fn collected(
     head: Head,
     room: &mut Held,
     limit: usize,
-    deadline: Pin<&mut Sleep>,
+    deadline: &mut Alarm,
 ) -> (Outcome, Extensions) {
     if head.parts.status == StatusCode::SWITCHING_PROTOCOLS {
         let detail = "101 Switching Protocols, which nobody asked for".to_owned();

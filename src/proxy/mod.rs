@@ -10,6 +10,7 @@
 
 mod activity;
 mod again;
+mod alarms;
 mod alias;
 mod asked;
 mod attempts;

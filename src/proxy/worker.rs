@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tokio_util::task::TaskTracker;
 
+use super::alarms::Alarms;
 use super::alias;
 use super::attempts::Attempts;
 use super::callback::Background;
@@ -118,6 +119,7 @@ pub(super) struct Worker {
     resolver: Resolver,
     pub(super) closing: Closing,
     pub(super) client: Client,
+    pub(super) alarms: Alarms,
     pub(super) face: PublicFace,
     /// What is masked in records.
     pub(super) redaction: Redaction,
@@ -157,6 +159,7 @@ impl Worker {
                 config.upstream_tls.clone(),
                 config.connect_timeout,
             ),
+            alarms: Alarms::default(),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             tracker: TaskTracker::new(),
@@ -191,6 +194,7 @@ impl Worker {
         let (tls, limit) = (config.upstream_tls.clone(), config.connect_timeout);
         Self {
             client: self.client.anew(resolver.clone(), tls, limit),
+            alarms: self.alarms.clone(),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Redaction::of(&config),
             enforced: Enforced::of(&config),

@@ -1,6 +1,6 @@
 //! Metrics of the backends.
 
-use prometheus::{IntCounter, IntGaugeVec};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec};
 
 use super::maker::Maker;
 
@@ -60,8 +60,8 @@ impl UpstreamMetrics {
         self.ejected.with_label_values(&[backend]).set(i64::from(is_out));
     }
 
-    /// So many more (or fewer) webhooks are at it.
-    pub fn inflight(&self, backend: &str, more: i64) {
-        self.inflight.with_label_values(&[backend]).add(more);
+    /// How many webhooks are at it.
+    pub fn inflight(&self, backend: &str) -> IntGauge {
+        self.inflight.with_label_values(&[backend])
     }
 }

@@ -37,8 +37,14 @@ pub fn raw(head: &str) -> Result<Answer, String> {
     let Reading::Head(read) = head::read(&bytes) else {
         return Err("raw-head: no status can be read".to_owned());
     };
-    let answer = parse(&read.plain(&bytes))?;
-    Ok(Answer { odd: read.odd, ..answer })
+    let mut headers = HeaderMap::new();
+    for header in &read.headers {
+        let name = HeaderName::from_bytes(&bytes[header.name.clone()]);
+        let value = HeaderValue::from_bytes(&header.joined(&bytes));
+        headers.append(name.map_err(|e| e.to_string())?, value.map_err(|e| e.to_string())?);
+    }
+    let (body, end) = (Bytes::new(), BodyEnd::Complete);
+    Ok(Answer { status: read.status, headers, body, end, odd: read.odd })
 }
 
 /// One of `tests/data/pages`.

@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tokio::time::sleep_until;
-
 use self::breaker::{Breaker, End, Look, Ticket, Times};
 use self::ejection::{Ejection, Rule};
 use self::places::Places;
+use super::alarms::Alarms;
 use crate::config::upstreams::{Balance, Patience, Upstreams};
 use crate::config::{Config, Upstream};
 use crate::guard::Failure;
@@ -141,7 +140,7 @@ impl Health {
         };
         metrics.start(&name);
         Self {
-            places: Places::new(name.clone(), metrics.clone()),
+            places: Places::new(name.clone(), metrics),
             name,
             state: Mutex::new(state),
             turn: AtomicUsize::new(0),
@@ -239,11 +238,11 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// Waits until an open breaker ends the wait, if it does.
-    pub(super) async fn cut(&self) -> Failure {
+    pub(super) async fn cut(&self, alarms: &Alarms) -> Failure {
         loop {
             let look = self.health.change(|state| state.breaker.look(self.ticket, Instant::now()));
             match look {
-                Look::Wait(Some(then)) => sleep_until(then.into()).await,
+                Look::Wait(Some(then)) => alarms.at(then).await,
                 Look::Wait(None) => std::future::pending().await,
                 Look::Cut(silence) => {
                     let (backend, waited) = (self.health.name.clone(), self.began.elapsed());

@@ -86,7 +86,7 @@ impl Connector {
             return Err(Failure::Internal { detail: "TLS to backends is not set up".to_owned() });
         };
         let host = match &upstream.place {
-            Place::Tcp { host, .. } => host.as_str(),
+            Place::Tcp { host, .. } => &**host,
             Place::Unix(_) => "localhost",
         };
         let name = match &tls.server_name {

@@ -16,8 +16,8 @@ use crate::proxy::socket::Socket;
 /// Room for the first read of an answer: the usual one comes whole.
 const FIRST_READ: usize = 8 * 1024;
 
-/// Room for one read of a body.
-const BODY_READ: usize = 64 * 1024;
+/// Room for one read of a body that comes fast.
+const LARGEST_READ: usize = 64 * 1024;
 
 /// Room for a read of what ends soon.
 const SMALL_READ: usize = 4 * 1024;
@@ -31,6 +31,8 @@ pub(super) struct Connection {
     pub(super) socket: Socket,
     /// What is read goes here; no memory while the connection is idle.
     room: BytesMut,
+    /// So much room is made at a time.
+    stride: usize,
 }
 
 /// Why no answer's head came.
@@ -56,7 +58,7 @@ pub(super) enum Why {
 
 impl Connection {
     pub(super) fn new(socket: Socket) -> Self {
-        Self { socket, room: BytesMut::new() }
+        Self { socket, room: BytesMut::new(), stride: FIRST_READ }
     }
 
     /// Sends a request, as far as that is possible before the head of an answer comes.
@@ -111,8 +113,11 @@ impl Connection {
 
     /// Reads more of a body; at its end, nothing. `most`: so much is wanted at most.
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, most: u64) -> Poll<io::Result<Bytes>> {
-        let most = usize::try_from(most).unwrap_or(BODY_READ);
-        ready!(self.poll_fill(cx, most.clamp(SMALL_READ, BODY_READ)))?;
+        let most = usize::try_from(most).unwrap_or(LARGEST_READ);
+        ready!(self.poll_fill(cx, most.clamp(SMALL_READ, self.stride)))?;
+        if self.room.len() == self.room.capacity() {
+            self.stride = LARGEST_READ.min(4 * self.stride);
+        }
         Poll::Ready(Ok(self.room.split().freeze()))
     }
 
@@ -132,6 +137,6 @@ impl Connection {
 
     /// Gives memory back until it is used again.
     pub(super) fn rest(&mut self) {
-        self.room = BytesMut::new();
+        (self.room, self.stride) = (BytesMut::new(), FIRST_READ);
     }
 }

@@ -15,9 +15,9 @@ pub(super) fn read(url: &str) -> Result<Upstream, Failure> {
         ))
     })?;
     let Place::Tcp { host, port } = &upstream.place else { return Ok(upstream) };
-    let addresses = (host.as_str(), *port)
+    let addresses = (&**host, *port)
         .to_socket_addrs()
-        .map_err(|source| Failure::NoHost { host: host.clone(), source })?;
+        .map_err(|source| Failure::NoHost { host: host.to_string(), source })?;
     for address in addresses {
         if let Some(why) = refused(address.ip()) {
             return Err(Failure::Usage(format!(
