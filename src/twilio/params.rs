@@ -89,7 +89,8 @@ impl Params {
     fn find(&self, name: &str) -> Option<&Pair> {
         // Most names differ in length already.
         let is_it = |pair: &&Pair| {
-            pair.name_end - pair.start == name.len() && self.name(pair).as_bytes() == name.as_bytes()
+            pair.name_end - pair.start == name.len()
+                && self.name(pair).as_bytes() == name.as_bytes()
         };
         self.pairs.iter().find(is_it)
     }
@@ -210,9 +211,8 @@ impl<'f> Reader<'f> {
 
 /// The same with what is no UTF-8 replaced in each name and value.
 fn lossily(text: &[u8], pairs: &[Pair]) -> Params {
-    let read = |from: usize, to: usize| {
-        String::from_utf8_lossy(text.get(from..to).unwrap_or_default())
-    };
+    let read =
+        |from: usize, to: usize| String::from_utf8_lossy(text.get(from..to).unwrap_or_default());
     let pair = |pair: &Pair| (read(pair.start, pair.name_end), read(pair.value_start(), pair.end));
     pairs.iter().map(pair).collect()
 }
@@ -246,8 +246,7 @@ mod tests {
     /// Every pair on its own, each half decoded for itself.
     fn plainly(forms: &[Vec<u8>]) -> Vec<(String, String)> {
         let decode = |bytes: &[u8]| {
-            let spaced: Vec<u8> =
-                bytes.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
+            let spaced: Vec<u8> = bytes.iter().map(|&b| if b == b'+' { b' ' } else { b }).collect();
             percent_decode(&spaced).decode_utf8_lossy().into_owned()
         };
         let pairs = forms.iter().flat_map(|form| form.split(|&b| b == b'&'));

@@ -52,20 +52,14 @@ mod tests {
     use crate::proxy::authenticate::{Check, Checked};
     use crate::proxy::headers::Peer;
     use crate::proxy::room::Room;
-    use crate::twilio::Params;
 
     fn asked(request: http::request::Builder, body: &'static str) -> Asked {
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Asked {
-            parts,
-            body: Ok(Bytes::from_static(body.as_bytes())),
-            held: Arc::new(Room::new(0, instruments().unwrap()).share()),
-            params: Params::default(),
-            sender: Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
-                .sender(Version::HTTP_11),
-            start: Instant::now(),
-            check: Check::Done(Checked::default()),
-        }
+        let held = Arc::new(Room::new(0, instruments().unwrap()).share());
+        let sender = Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
+            .sender(Version::HTTP_11);
+        let check = Check::Done(Checked::default());
+        Asked::new(parts, Ok(Bytes::from(body)), held, sender, Instant::now(), check)
     }
 
     #[test]
