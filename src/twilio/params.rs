@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use memchr::{memchr, memchr_iter, memchr3_iter};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Decoded parameters in the order in which they came; names may repeat.
@@ -13,6 +14,8 @@ pub struct Params {
     /// The decoded form, its separators included.
     text: String,
     pairs: Vec<Pair>,
+    /// A bit for each length that a name has: most names that are asked for are not there.
+    lengths: u64,
 }
 
 /// Where a parameter stands in the text.
@@ -43,23 +46,21 @@ impl Params {
     pub fn append_form(&mut self, form: &[u8]) {
         let mut reader = Reader::new(form, std::mem::take(self));
         let mut end = form.len();
-        for (at, byte) in form.iter().enumerate() {
-            match byte {
-                b'=' => reader.name_ends(at),
-                b'+' => reader.replace(at..at + 1, b' '),
-                b'%' => {
-                    if let Some(byte) = form.get(at + 1..).and_then(unescaped) {
-                        reader.replace(at..at + 3, byte);
-                    }
-                }
-                b'&' => {
+        for at in memchr3_iter(b'&', b'+', b'%', form) {
+            match form.get(at) {
+                Some(b'&') => {
                     reader.pair_ends(at);
                     if reader.is_full() {
                         end = at;
                         break;
                     }
                 }
-                _ => {}
+                Some(b'+') => reader.replace(at..at + 1, b' '),
+                _ => {
+                    if let Some(byte) = form.get(at + 1..).and_then(unescaped) {
+                        reader.replace(at..at + 3, byte);
+                    }
+                }
             }
         }
         reader.pair_ends(end);
@@ -87,7 +88,9 @@ impl Params {
     }
 
     fn find(&self, name: &str) -> Option<&Pair> {
-        // Most names differ in length already.
+        if self.lengths & length_bit(name.len()) == 0 {
+            return None;
+        }
         let is_it = |pair: &&Pair| {
             pair.name_end - pair.start == name.len()
                 && self.name(pair).as_bytes() == name.as_bytes()
@@ -97,6 +100,12 @@ impl Params {
 }
 
 impl Params {
+    fn new(text: String, pairs: Vec<Pair>) -> Self {
+        let bit = |pair: &Pair| length_bit(pair.name_end - pair.start);
+        let lengths = pairs.iter().map(bit).fold(0, |all, bit| all | bit);
+        Self { text, pairs, lengths }
+    }
+
     fn name(&self, pair: &Pair) -> &str {
         self.text.get(pair.start..pair.name_end).unwrap_or_default()
     }
@@ -128,16 +137,16 @@ impl fmt::Debug for Params {
 
 impl<T: AsRef<str>> FromIterator<(T, T)> for Params {
     fn from_iter<I: IntoIterator<Item = (T, T)>>(iter: I) -> Self {
-        let mut params = Self::default();
+        let (mut text, mut pairs) = (String::new(), Vec::new());
         for (name, value) in iter {
-            let start = params.text.len();
-            params.text.push_str(name.as_ref());
-            let name_end = params.text.len();
-            params.text.push('=');
-            params.text.push_str(value.as_ref());
-            params.pairs.push(Pair { start, name_end, end: params.text.len() });
+            let start = text.len();
+            text.push_str(name.as_ref());
+            let name_end = text.len();
+            text.push('=');
+            text.push_str(value.as_ref());
+            pairs.push(Pair { start, name_end, end: text.len() });
         }
-        params
+        Self::new(text, pairs)
     }
 }
 
@@ -152,15 +161,18 @@ struct Reader<'f> {
     /// Where in the text the pair that is being read starts, and where its name ends.
     start: usize,
     name_end: Option<usize>,
+    /// Where in the form the first `=` from there on is; its end, if there is none.
+    equals: usize,
 }
 
 impl<'f> Reader<'f> {
-    fn new(form: &'f [u8], Params { text, mut pairs }: Params) -> Self {
+    fn new(form: &'f [u8], Params { text, mut pairs, .. }: Params) -> Self {
         let mut text = text.into_bytes();
-        let more = memchr::memchr_iter(b'&', form).count() + 1;
+        let more = memchr_iter(b'&', form).count() + 1;
         text.reserve_exact(form.len());
         pairs.reserve_exact(more.min(MAX_PARAMS.saturating_sub(pairs.len())));
-        Self { form, taken: 0, start: text.len(), name_end: None, text, pairs }
+        let equals = next_equals(form, 0);
+        Self { form, taken: 0, start: text.len(), name_end: None, equals, text, pairs }
     }
 
     /// Where in the text this place of the form is, as far as nothing is escaped before it.
@@ -174,23 +186,30 @@ impl<'f> Reader<'f> {
     }
 
     fn replace(&mut self, escape: Range<usize>, byte: u8) {
+        self.come_to(escape.start);
         self.take(escape.start);
         self.text.push(byte);
         self.taken = escape.end;
     }
 
-    fn name_ends(&mut self, at: usize) {
-        let place = self.place(at);
-        self.name_end.get_or_insert(place);
+    /// Notes where the name ends, if that is before this place of the form.
+    fn come_to(&mut self, at: usize) {
+        if self.name_end.is_none() && self.equals < at {
+            self.name_end = Some(self.place(self.equals));
+        }
     }
 
     fn pair_ends(&mut self, at: usize) {
+        self.come_to(at);
         let (start, end) = (self.start, self.place(at));
         let name_end = self.name_end.take().unwrap_or(end);
         if start < end && !self.is_full() {
             self.pairs.push(Pair { start, name_end, end });
         }
         self.start = end + 1;
+        if self.equals < at {
+            self.equals = next_equals(self.form, at);
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -203,10 +222,20 @@ impl<'f> Reader<'f> {
         let Self { text, pairs, .. } = self;
         // Separators are ASCII: all of it is UTF-8 just where every name and every value is.
         match String::from_utf8(text) {
-            Ok(text) => Params { text, pairs },
+            Ok(text) => Params::new(text, pairs),
             Err(error) => lossily(error.as_bytes(), &pairs),
         }
     }
+}
+
+/// The bit of a name's length; one for all that are long.
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+fn next_equals(form: &[u8], from: usize) -> usize {
+    let rest = form.get(from..).unwrap_or_default();
+    memchr(b'=', rest).map_or(form.len(), |at| from + at)
 }
 
 /// The same with what is no UTF-8 replaced in each name and value.
