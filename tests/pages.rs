@@ -1,5 +1,6 @@
 //! The captured pages: none is passed on, and what the record names as their origin is right.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -42,14 +43,14 @@ fn exchange(page: &Page, slot: Slot) -> Exchange {
     let form = "CallSid=CA0123456789abcdef0123456789abcdef&AccountSid=AC0123456789abcdef0123456789abcdef&CallStatus=ringing";
     Exchange {
         slot,
-        request: RequestFacts {
+        request: Arc::new(RequestFacts {
             method: http::Method::POST,
             target: "/voice".to_owned(),
             host: Some("pbx.example.com".to_owned()),
             has_authorization: true,
             params: Params::from_form(form.as_bytes()),
             body: form.into(),
-        },
+        }),
         attempts: vec![Attempt {
             method: http::Method::POST,
             target: "/voice".to_owned(),
@@ -98,7 +99,7 @@ fn no_page_is_passed_on_in_any_slot() {
 fn challenges_pass_where_the_request_carried_no_credentials() {
     for page in manifest().iter().filter(|page| page.kind == "challenge") {
         let mut exchange = exchange(page, Slot::Voice);
-        exchange.request.has_authorization = false;
+        Arc::make_mut(&mut exchange.request).has_authorization = false;
         let judgement = judge(&exchange, &Policy::default());
         assert_eq!(judgement.delivery.kind, DeliveryKind::Original, "{}", page.name);
     }

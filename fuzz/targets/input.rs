@@ -1,5 +1,6 @@
 //! From the fuzzer's bytes to what is judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,14 +35,14 @@ pub fn exchange(data: &[u8]) -> Option<(Exchange, Policy)> {
     let (headers, body) = message(answer);
     let exchange = Exchange {
         slot,
-        request: RequestFacts {
+        request: Arc::new(RequestFacts {
             method: Method::POST,
             target: "/voice".to_owned(),
             host: Some("pbx.example.com".to_owned()),
             has_authorization: false,
             params: Params::from_form(FORM),
             body: Bytes::from_static(FORM),
-        },
+        }),
         attempts: Vec::new(),
         outcome: Outcome::Answered(Answer {
             status: StatusCode::from_u16(status).ok()?,

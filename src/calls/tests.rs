@@ -20,14 +20,14 @@ fn exchange(params: Params, body: &'static str, signature: Authenticity) -> Exch
     headers.insert("content-type", http::HeaderValue::from_static("text/xml"));
     Exchange {
         slot: Slot::Voice,
-        request: RequestFacts {
+        request: Arc::new(RequestFacts {
             method: Method::POST,
             target: "/voice?x=1".to_owned(),
             host: Some("pbx.example.com".to_owned()),
             has_authorization: false,
             params,
             body: Bytes::new(),
-        },
+        }),
         attempts: Vec::new(),
         outcome: Outcome::Answered(Answer {
             status: StatusCode::OK,

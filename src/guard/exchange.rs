@@ -1,5 +1,6 @@
 //! What goes into a judgement: the request, and what the backend gave.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +14,8 @@ use crate::twilio::{Params, Slot};
 pub struct Exchange {
     /// What Twilio does with the answer.
     pub slot: Slot,
-    /// The request as it came from Twilio.
-    pub request: RequestFacts,
+    /// The request as it came from Twilio; shared by all that look at it.
+    pub request: Arc<RequestFacts>,
     /// Every request sent to the backend, in order; empty when none could be sent.
     pub attempts: Vec<Attempt>,
     /// What the last attempt gave.

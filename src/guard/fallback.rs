@@ -1,5 +1,7 @@
 //! Fallback TwiML: compiled and judged when the config is loaded.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::causes::grammar;
@@ -166,14 +168,14 @@ fn first_finding(body: &Bytes, slot: Slot) -> Option<super::Finding> {
     );
     let exchange = super::Exchange {
         slot,
-        request: super::RequestFacts {
+        request: Arc::new(super::RequestFacts {
             method: http::Method::POST,
             target: "/".to_owned(),
             host: None,
             has_authorization: false,
             params: crate::twilio::Params::default(),
             body: Bytes::new(),
-        },
+        }),
         attempts: Vec::new(),
         outcome: super::Outcome::Answered(super::Answer {
             status: http::StatusCode::OK,

@@ -174,14 +174,14 @@ impl Sample {
         let first = attempt(Method::POST, &self.target, AttemptReason::First, None);
         let exchange = Exchange {
             slot: self.slot,
-            request: RequestFacts {
+            request: Arc::new(RequestFacts {
                 method: Method::POST,
                 target: self.target,
                 host: Some("pbx.example.com".to_owned()),
                 has_authorization: false,
                 params: Params::from_form(self.form.as_bytes()),
                 body: Bytes::from(self.form),
-            },
+            }),
             attempts: [first].into_iter().chain(self.further).collect(),
             outcome: self.outcome,
             elapsed: self.elapsed,

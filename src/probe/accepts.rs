@@ -1,5 +1,7 @@
 //! Whether Twilio would take an answer, by the contract of a delivery.
 
+use std::sync::Arc;
+
 use http::header::{
     CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
@@ -193,14 +195,14 @@ fn entity(name: &str) -> Result<(), Refused> {
 fn untouched(response: &Response, slot: Slot) -> Result<(), Refused> {
     let exchange = Exchange {
         slot,
-        request: RequestFacts {
+        request: Arc::new(RequestFacts {
             method: Method::POST,
             target: "/".into(),
             host: None,
             has_authorization: false,
             params: parameters(slot).into_iter().collect(),
             body: bytes::Bytes::new(),
-        },
+        }),
         attempts: vec![Attempt {
             method: Method::POST,
             target: "/".into(),

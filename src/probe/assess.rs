@@ -1,5 +1,7 @@
 //! The judge's word on an answer that was fetched.
 
+use std::sync::Arc;
+
 use http::header::{ALLOW, LOCATION};
 
 use super::client::{Ask, Fetched};
@@ -18,14 +20,14 @@ pub fn assess(asked: &Ask, answer: &Fetched, slot: Slot) -> Judgement {
     let host = asked.url.authority();
     let exchange = Exchange {
         slot,
-        request: RequestFacts {
+        request: Arc::new(RequestFacts {
             method: asked.method.clone(),
             target: asked.url.target.clone(),
             host: Some(host.clone()),
             has_authorization: asked.url.userinfo.is_some(),
             params: asked.params.iter().cloned().collect(),
             body: bytes::Bytes::new(),
-        },
+        }),
         attempts: vec![Attempt {
             method: answer.method.clone(),
             target: answer.url.target.clone(),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use http_body_util::BodyExt as _;
 use tokio::time::{Sleep, sleep_until};
 
@@ -36,8 +36,8 @@ pub(super) struct Asked {
     pub(super) body: Result<Bytes, Failure>,
     /// The room that it takes.
     pub(super) held: Arc<Held>,
-    /// The parameters of form and query.
-    pub(super) params: Params,
+    /// The same for the judge, with the parameters of form and query.
+    pub(super) facts: Arc<RequestFacts>,
     pub(super) sender: Sender,
     /// When its head was read.
     pub(super) start: Instant,
@@ -57,8 +57,22 @@ impl Asked {
                 (whole(worker, &mut body, &mut held, deadline).await?, Arc::new(held))
             }
         };
-        let params = routing::params(&parts, body.as_deref().unwrap_or_default());
-        Some(Self { parts, body, held, params, sender, start, check })
+        Some(Self::new(parts, body, held, sender, start, check))
+    }
+
+    /// A request of which everything is there.
+    pub(super) fn new(
+        parts: Parts,
+        body: Result<Bytes, Failure>,
+        held: Arc<Held>,
+        sender: Sender,
+        start: Instant,
+        check: Check,
+    ) -> Self {
+        let read = body.clone().unwrap_or_default();
+        let params = routing::params(&parts, &read);
+        let facts = Arc::new(Seen::of(&parts).facts(params, read));
+        Self { parts, body, held, facts, sender, start, check }
     }
 
     /// Looks at its signature, if that was not done yet; the error: it goes no further.
@@ -76,16 +90,37 @@ impl Asked {
         self.check = Check::Done(checked.clone());
         Ok(checked)
     }
+}
 
-    /// The same for the judge.
-    pub(super) fn facts(&self) -> RequestFacts {
+/// What the judge looks at of a request's head. Shares the head's bytes.
+#[derive(Debug)]
+pub(super) struct Seen {
+    method: Method,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    has_authorization: bool,
+}
+
+impl Seen {
+    pub(super) fn of(parts: &Parts) -> Self {
+        Self {
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            host: parts.headers.get(HOST).cloned(),
+            has_authorization: parts.headers.contains_key(AUTHORIZATION),
+        }
+    }
+
+    /// The request with what was read of it besides.
+    pub(super) fn facts(&self, params: Params, body: Bytes) -> RequestFacts {
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok());
         RequestFacts {
-            method: self.parts.method.clone(),
-            target: self.parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
-            host: text(&self.parts.headers, &HOST),
-            has_authorization: self.parts.headers.contains_key(AUTHORIZATION),
-            params: self.params.clone(),
-            body: self.body.clone().unwrap_or_default(),
+            method: self.method.clone(),
+            target: self.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
+            host: host.map(str::to_owned),
+            has_authorization: self.has_authorization,
+            params,
+            body,
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Nothing: the backend was not asked.
     pub(super) fn failed(
-        request: RequestFacts,
+        request: Arc<RequestFacts>,
         slot: Slot,
         call: CallFacts,
         failure: Failure,
@@ -80,9 +80,9 @@ pub(super) async fn exchange(
     call: CallFacts,
     limit: Duration,
 ) -> Gathered {
-    let signer = Signer::of(&asked).filter(|_| policy.resign && !policy.observe);
+    let signer = Signer::of(&asked, policy);
     let nothing_yet = Failure::Internal { detail: String::new() };
-    let mut gathered = Gathered::failed(asked.facts(), slot, call, nothing_yet);
+    let mut gathered = Gathered::failed(Arc::clone(&asked.facts), slot, call, nothing_yet);
     let asked::Asked { parts, body, held, sender, start, .. } = asked;
     let mut room = worker.room.share();
     let mut deadline = worker.alarms.at(start + limit);
@@ -91,10 +91,12 @@ pub(super) async fn exchange(
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
             let is_mapped = out.target.as_str() != gathered.exchange.request.target;
-            match (worker.forms.of(route, policy), &signer) {
-                (Some(form), Some(signer)) => out.resign(signer, form.url(out.target.as_str())),
-                (None, Some(signer)) if is_mapped => out.sign_as_mapped(signer),
-                _ => {}
+            if let Some(signer) = &signer {
+                match worker.forms.of(route) {
+                    Some(form) => out.resign(signer, form.url(out.target.as_str())),
+                    None if is_mapped => out.sign_as_mapped(signer),
+                    None => {}
+                }
             }
             let manner = Manner {
                 is_awaited: slot != Slot::Callback && !policy.observe,

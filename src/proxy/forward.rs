@@ -70,7 +70,7 @@ impl Outbound {
 
     /// Carries the signature that Twilio would have made for the path that an alias maps to.
     pub(super) fn sign_as_mapped(&mut self, signer: &Signer) {
-        if let Some(signature) = signer.sign_rewritten(self.target.as_str(), signer.form()) {
+        if let Some(signature) = signer.sign_rewritten(self.target.as_str(), &signer.form()) {
             Arc::make_mut(&mut self.first.0).insert(TWILIO_SIGNATURE, signature);
         }
     }
@@ -81,7 +81,7 @@ impl Outbound {
         let Ok(target) = PathAndQuery::try_from(second.target) else { return false };
         let (headers, first_body) = self.first.clone();
         let mut headers = Arc::unwrap_or_clone(headers);
-        let mut params = signer.map(|signer| signer.form().clone()).unwrap_or_default();
+        let mut params = signer.map(Signer::form).unwrap_or_default();
         let body = match second.body {
             SecondBody::Same => first_body,
             SecondBody::Empty => {

@@ -61,9 +61,10 @@ pub(super) async fn answer(
             Ok(checked) => checked.authenticity,
             Err(refusal) => return Some(Err(refusal)),
         };
-        let question = routing::question(&worker.config, route, &asked.parts, &asked.params, fixed);
+        let question =
+            routing::question(&worker.config, route, &asked.parts, &asked.facts.params, fixed);
         let (slot, role) = worker.calls.decide(&question)?;
-        let call = CallFacts { signature, ..worker.calls.facts(&asked.params, role) };
+        let call = CallFacts { signature, ..worker.calls.facts(&asked.facts.params, role) };
         Some(Ok((asked, slot, call)))
     });
     let (asked, slot, call) = match known.await {
@@ -72,13 +73,17 @@ pub(super) async fn answer(
             Err(refusal) => return Some(refusal.into_response()),
         },
         Err(panic) => {
-            return Some(spare.panicked(worker, &panic).await.map(ResponseBody::full));
+            // What is rare is boxed here and below: every request's future is as large as the
+            // largest of its parts.
+            let stood_in = Box::pin(spare.panicked(worker, &panic)).await;
+            return Some(stood_in.map(ResponseBody::full));
         }
     };
     if slot == Slot::Callback && route.callbacks == Callbacks::Pass && asked.body.is_ok() {
         let Asked { parts, body, sender, .. } = asked;
         let body = RequestBody::full(body.unwrap_or_default());
-        return Some(pass::answer(worker, route, parts, body, sender, None).await);
+        let passed = pass::answer(worker, route, parts, body, sender, None);
+        return Some(Box::pin(passed).await);
     }
     let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
     Some(attempts::answer(worker, job).await.map(ResponseBody::full))

@@ -140,6 +140,7 @@ pub(super) fn last_resort(slot: Slot, policy: &Policy) -> Delivery {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use http::Method;
@@ -156,14 +157,14 @@ mod tests {
     fn exchange(slot: Slot) -> Exchange {
         Exchange {
             slot,
-            request: RequestFacts {
+            request: Arc::new(RequestFacts {
                 method: Method::POST,
                 target: "/voice".to_owned(),
                 host: None,
                 has_authorization: false,
                 params: Params::default(),
                 body: Bytes::new(),
-            },
+            }),
             attempts: Vec::new(),
             outcome: Outcome::Answered(Answer {
                 status: StatusCode::OK,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use http::HeaderValue;
 
 use super::asked::Asked;
@@ -20,17 +21,21 @@ pub(super) struct Signer {
     token: AuthToken,
     /// Scheme and authority of the URL that Twilio signed.
     origin: String,
-    form: Params,
+    /// The form that Twilio posted; empty where it posted none. Signed by a few requests only, and
+    /// read then.
+    form: Bytes,
 }
 
 impl Signer {
-    /// For a request whose signature was looked at and is Twilio's.
-    pub(super) fn of(asked: &Asked) -> Option<Self> {
+    /// For a request whose signature was looked at and is Twilio's, where it may be signed anew.
+    pub(super) fn of(asked: &Asked, policy: &Policy) -> Option<Self> {
         let Check::Done(checked) = &asked.check else { return None };
-        let (token, body) = (checked.token.clone()?, asked.body.as_ref().ok()?);
-        let is_form = routing::is_form(&asked.parts);
-        let form = if is_form { Params::from_form(body) } else { Params::default() };
+        if !policy.resign || policy.observe {
+            return None;
+        }
         let Authenticity::Genuine { url } = &checked.authenticity else { return None };
+        let (token, body) = (checked.token.clone()?, asked.body.as_ref().ok()?);
+        let form = if routing::is_form(&asked.parts) { body.clone() } else { Bytes::new() };
         let end = url.find("://").map_or(0, |at| at + 3);
         let length = url.get(end..)?.find(['/', '?']).map_or(url.len(), |at| end + at);
         Some(Self { token, origin: url.get(..length)?.to_owned(), form })
@@ -38,7 +43,7 @@ impl Signer {
 
     /// The value of the signature's header for a URL.
     pub(super) fn sign(&self, url: &str) -> Option<HeaderValue> {
-        HeaderValue::from_str(&self.token.sign(url, self.form.iter())).ok()
+        HeaderValue::from_str(&self.token.sign(url, self.form().iter())).ok()
     }
 }
 
@@ -50,8 +55,8 @@ impl Signer {
     }
 
     /// The parameters of the form that Twilio posted.
-    pub(super) fn form(&self) -> &Params {
-        &self.form
+    pub(super) fn form(&self) -> Params {
+        Params::from_form(&self.form)
     }
 }
 
@@ -61,11 +66,8 @@ impl Signer {
 pub(super) struct KnownForms(Mutex<HashMap<String, Rebuilt>>);
 
 impl KnownForms {
-    /// What is known of the app behind a route, where its requests are to be signed anew.
-    pub(super) fn of(&self, route: &Route, policy: &Policy) -> Option<Rebuilt> {
-        if !policy.resign || policy.observe {
-            return None;
-        }
+    /// What is known of the app behind a route.
+    pub(super) fn of(&self, route: &Route) -> Option<Rebuilt> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&route.name).cloned()
     }
 

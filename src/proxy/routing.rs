@@ -31,7 +31,8 @@ impl Plan {
 
 /// The route of a request and the plan for it.
 pub(super) fn plan<'a>(config: &'a Config, parts: &Parts) -> (&'a Arc<Route>, Plan) {
-    let configured = config.routes.iter().find(|r| r.matches(&parts.method, alias::path(parts)));
+    let path = alias::path(parts);
+    let configured = config.routes.iter().find(|route| route.matches(&parts.method, path));
     let route = configured.unwrap_or(&config.default_route);
     let plan = match route.slot {
         SlotSetting::Auto if configured.is_none() => Plan::Recognise,

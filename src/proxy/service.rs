@@ -154,13 +154,13 @@ async fn claimed(
         Ok(checked) => checked,
         Err(refusal) => return refusal.into_response(),
     };
-    let Asked { parts, body, held, params, sender, start, .. } = asked;
+    let Asked { parts, body, held, facts, sender, start, .. } = asked;
     if let Some(refusal) = stream::without_upgrade(worker, route, &parts, start) {
         return refusal;
     }
     // What could not be read whole could not be looked at.
     let Ok(body) = body else { return authenticate::REFUSAL.into_response() };
-    if plan == Plan::Recognise && is_webhook(worker, route, &parts, &params) {
+    if plan == Plan::Recognise && is_webhook(worker, route, &parts, &facts.params) {
         let (body, check) = (InboundBody::Read(body, held), Check::Done(checked));
         let inbound = Inbound { parts, body, sender, start, check };
         return guarded::answer(worker, route, inbound, None).await.unwrap_or_else(gone);

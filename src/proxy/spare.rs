@@ -5,11 +5,9 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
-use http::uri::PathAndQuery;
 
-use super::asked::text;
+use super::asked::Seen;
 use super::caught::caught;
 use super::exchange::Gathered;
 use super::guarded::{Done, Job};
@@ -25,10 +23,26 @@ use crate::twilio::{Params, Slot, SlotSetting};
 pub(super) struct Spare {
     route: Arc<Route>,
     policy: SharedPolicy,
-    request: RequestFacts,
+    request: Known,
     slot: Slot,
     call: CallFacts,
     pub(super) start: Instant,
+}
+
+/// What is known of a request: told only where something is to be judged.
+#[derive(Debug)]
+enum Known {
+    Head(Seen),
+    Whole(Arc<RequestFacts>),
+}
+
+impl Known {
+    fn facts(&self) -> Arc<RequestFacts> {
+        match self {
+            Self::Head(head) => Arc::new(head.facts(Params::default(), Bytes::new())),
+            Self::Whole(facts) => Arc::clone(facts),
+        }
+    }
 }
 
 impl Spare {
@@ -44,18 +58,10 @@ impl Spare {
             SlotSetting::Fixed(slot) => slot,
             SlotSetting::Auto | SlotSetting::Pass => Slot::Voice,
         };
-        let request = RequestFacts {
-            method: parts.method.clone(),
-            target: parts.uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned(),
-            host: text(&parts.headers, &HOST),
-            has_authorization: parts.headers.contains_key(AUTHORIZATION),
-            params: Params::default(),
-            body: Bytes::new(),
-        };
         Self {
             route: Arc::clone(route),
             policy: Arc::clone(policy),
-            request,
+            request: Known::Head(Seen::of(parts)),
             slot: slot.unwrap_or(of_route),
             call: CallFacts::default(),
             start,
@@ -67,7 +73,7 @@ impl Spare {
         Self {
             route: Arc::clone(&job.route),
             policy: Arc::clone(&job.policy),
-            request: job.asked.facts(),
+            request: Known::Whole(Arc::clone(&job.asked.facts)),
             slot: job.slot,
             call: job.call.clone(),
             start: job.asked.start,
@@ -83,7 +89,7 @@ impl Spare {
     /// Judges and records a failure in place of an answer.
     pub(super) async fn settle(&self, worker: &Worker, failure: Failure) -> Response<Bytes> {
         let Self { route, policy, request, slot, call, start } = self;
-        let mut gathered = Gathered::failed(request.clone(), *slot, call.clone(), failure);
+        let mut gathered = Gathered::failed(request.facts(), *slot, call.clone(), failure);
         gathered.exchange.elapsed = start.elapsed();
         let (route, policy) = (Arc::clone(route), Arc::clone(policy));
         let done = Done { route, policy, start: *start, gathered, id: None };

@@ -1,5 +1,6 @@
 //! One answer to one call, ready to be judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,14 +19,14 @@ pub fn exchange(
 ) -> Exchange {
     Exchange {
         slot,
-        request: RequestFacts {
+        request: Arc::new(RequestFacts {
             method: Method::POST,
             target: "/voice".to_owned(),
             host: Some("pbx.example.com".to_owned()),
             has_authorization: false,
             params: Params::from_form(FORM.as_bytes()),
             body: Bytes::from_static(FORM.as_bytes()),
-        },
+        }),
         attempts: Vec::new(),
         outcome: Outcome::Answered(Answer {
             status: StatusCode::from_u16(status).unwrap(),

@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<Case, String> {
     let exchange = Exchange {
         slot,
         attempts: attempts_of(&head, &request, &outcome)?,
-        request,
+        request: Arc::new(request),
         outcome,
         elapsed: Duration::from_secs_f32(match head.get("elapsed") {
             Some(seconds) => {

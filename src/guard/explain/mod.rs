@@ -15,6 +15,7 @@ mod powershell;
 mod request;
 mod terminal;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -165,7 +166,7 @@ fn exchange(paste: &Paste, asked: &Asked) -> Exchange {
     };
     Exchange {
         slot: asked.slot,
-        request: asked.facts(),
+        request: Arc::new(asked.facts()),
         attempts: vec![attempt],
         outcome: paste.outcome.clone(),
         elapsed: Duration::ZERO,

@@ -1,6 +1,8 @@
 //! A GET that bears Twilio's form in its query, where the route takes a POST: a redirect in front of
 //! the guard may have made it one.
 
+use std::sync::Arc;
+
 use http::{Method, StatusCode};
 
 use super::other_method::{as_post, changes_method, holds_entered, is_twilios, may_be};
@@ -81,7 +83,7 @@ fn as_lost_post(
 fn is_page(slot: Slot, request: &RequestFacts, answer: &Answer, policy: &Policy) -> bool {
     let exchange = Exchange {
         slot,
-        request: request.clone(),
+        request: Arc::new(request.clone()),
         attempts: Vec::new(),
         outcome: Outcome::Answered(answer.clone()),
         elapsed: std::time::Duration::ZERO,

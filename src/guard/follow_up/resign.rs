@@ -150,6 +150,7 @@ fn authority(url: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -172,14 +173,14 @@ mod tests {
         };
         Exchange {
             slot: Slot::Voice,
-            request: RequestFacts {
+            request: Arc::new(RequestFacts {
                 method: Method::POST,
                 target: "/voice?x=1".to_owned(),
                 host: Some("pbx.example.com".to_owned()),
                 has_authorization: false,
                 params: Params::default(),
                 body: Bytes::new(),
-            },
+            }),
             attempts: vec![attempt],
             outcome: Outcome::Answered(Answer {
                 status: StatusCode::from_u16(status).unwrap(),
@@ -259,7 +260,7 @@ mod tests {
             assert_eq!(resign(&exchange, &policy()), None);
         }
         let mut put = refused(403);
-        put.request.method = Method::PUT;
+        Arc::make_mut(&mut put.request).method = Method::PUT;
         assert_eq!(resign(&put, &policy()), None);
         let mut moved = refused(403);
         moved

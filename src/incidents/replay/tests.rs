@@ -20,7 +20,7 @@ fn incident(target: &str, form: &str, headers: &[(&str, &str)]) -> Incident {
         .incident();
     let exchange = Arc::make_mut(&mut incident.exchange);
     if let Some((_, query)) = target.split_once('?') {
-        exchange.request.params.append_form(query.as_bytes());
+        Arc::make_mut(&mut exchange.request).params.append_form(query.as_bytes());
     }
     let mut all = HeaderMap::new();
     for (name, value) in [("content-type", FORM)].iter().chain(headers) {

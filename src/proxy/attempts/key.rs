@@ -1,5 +1,6 @@
 //! What makes two requests attempts of one.
 
+use http::HeaderValue;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
 use sha2::{Digest as _, Sha256};
 
@@ -10,8 +11,12 @@ const TOKEN: HeaderName = HeaderName::from_static("i-twilio-idempotency-token");
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
-/// Hash of everything that must be the same.
-pub(super) type Key = [u8; 32];
+/// Everything that must be the same, its length before each part; of what is longer than
+/// [`LONGEST`], its SHA-256, which is shorter than any text of all parts.
+pub(super) type Key = Vec<u8>;
+
+/// Longest key that is kept as it is. A form of Twilio's has about 500 bytes, its head 200.
+const LONGEST: usize = 2 * 1024;
 
 /// The key of a request; `None` where nothing marks its attempts.
 ///
@@ -22,20 +27,36 @@ pub(super) fn of(asked: &Asked) -> Option<Key> {
     let token = headers.get(TOKEN).filter(|token| !token.is_empty())?;
     let body = asked.body.as_ref().ok()?;
     let target = asked.parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    let body: [u8; 32] = Sha256::digest(body).into();
-    let mut hasher = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hasher.update(part.len().to_be_bytes());
-        hasher.update(part);
-    };
-    add(token.as_bytes());
-    add(asked.parts.method.as_str().as_bytes());
-    add(target.as_bytes());
-    add(&body);
-    for name in [HOST, AUTHORIZATION, SIGNATURE] {
-        add(headers.get(name).map_or(&[], |value| value.as_bytes()));
+    let header = |name: HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
+    let method = asked.parts.method.as_str();
+    let (host, authorization, signature) = (header(HOST), header(AUTHORIZATION), header(SIGNATURE));
+    Some(joined([
+        token.as_bytes(),
+        method.as_bytes(),
+        target.as_bytes(),
+        body,
+        host,
+        authorization,
+        signature,
+    ]))
+}
+
+fn joined<const N: usize>(parts: [&[u8]; N]) -> Key {
+    let length = parts.iter().map(|part| size_of::<usize>() + part.len()).sum();
+    if length > LONGEST {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update(part.len().to_be_bytes());
+            hasher.update(part);
+        }
+        return hasher.finalize().to_vec();
     }
-    Some(hasher.finalize().into())
+    let mut key = Vec::with_capacity(length);
+    for part in parts {
+        key.extend_from_slice(&part.len().to_be_bytes());
+        key.extend_from_slice(part);
+    }
+    key
 }
 
 #[cfg(test)]
@@ -52,20 +73,14 @@ mod tests {
     use crate::proxy::authenticate::{Check, Checked};
     use crate::proxy::headers::Peer;
     use crate::proxy::room::Room;
-    use crate::twilio::Params;
 
-    fn asked(request: http::request::Builder, body: &'static str) -> Asked {
+    fn asked(request: http::request::Builder, body: impl Into<Bytes>) -> Asked {
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        Asked {
-            parts,
-            body: Ok(Bytes::from_static(body.as_bytes())),
-            held: Arc::new(Room::new(0, instruments().unwrap()).share()),
-            params: Params::default(),
-            sender: Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
-                .sender(Version::HTTP_11),
-            start: Instant::now(),
-            check: Check::Done(Checked::default()),
-        }
+        let held = Arc::new(Room::new(0, instruments().unwrap()).share());
+        let sender = Peer { ip: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_tls: false }
+            .sender(Version::HTTP_11);
+        let check = Check::Done(Checked::default());
+        Asked::new(parts, Ok(body.into()), held, sender, Instant::now(), check)
     }
 
     #[test]
@@ -73,19 +88,27 @@ mod tests {
         let request = |method, target: &str, token| {
             Request::builder().method(method).uri(target).header(TOKEN, token)
         };
-        let base = of(&asked(request("POST", "/a?x=1", "t"), "b=1")).unwrap();
-        assert_eq!(of(&asked(request("POST", "/a?x=1", "t"), "b=1")), Some(base));
-        let others = [
-            asked(request("GET", "/a?x=1", "t"), "b=1"),
-            asked(request("POST", "/a?x=2", "t"), "b=1"),
-            asked(request("POST", "/a?x=1", "u"), "b=1"),
-            asked(request("POST", "/a?x=1", "t"), "b=2"),
-            asked(request("POST", "/a?x=1", "t").header(AUTHORIZATION, "Basic eA=="), "b=1"),
-            asked(request("POST", "/a?x=1", "t").header(SIGNATURE, "x"), "b=1"),
-            asked(request("POST", "/a?x=1", "t").header(HOST, "x"), "b=1"),
-        ];
-        for other in others {
-            assert_ne!(of(&other).unwrap(), base, "{other:?}");
+        for length in [0, LONGEST] {
+            let body = |end| format!("a={}{end}", "x".repeat(length));
+            let base = of(&asked(request("POST", "/a?x=1", "t"), body(1))).unwrap();
+            assert!(base.len() <= LONGEST);
+            let same = of(&asked(request("POST", "/a?x=1", "t"), body(1)));
+            assert_eq!(same.as_ref(), Some(&base));
+            let others = [
+                asked(request("GET", "/a?x=1", "t"), body(1)),
+                asked(request("POST", "/a?x=2", "t"), body(1)),
+                asked(request("POST", "/a?x=1", "u"), body(1)),
+                asked(request("POST", "/a?x=1", "t"), body(2)),
+                asked(request("POST", "/a?x=1", "t").header(AUTHORIZATION, "Basic eA=="), body(1)),
+                asked(request("POST", "/a?x=1", "t").header(SIGNATURE, "x"), body(1)),
+                asked(request("POST", "/a?x=1", "t").header(HOST, "x"), body(1)),
+                // The end of one part is never the start of the next.
+                asked(request("OST", "/a?x=1", "tP"), body(1)),
+                asked(request("POST", "/a?x=", "t"), format!("1{}", body(1))),
+            ];
+            for other in others {
+                assert_ne!(of(&other).unwrap(), base, "{other:?}");
+            }
         }
     }
 

@@ -2,15 +2,20 @@
 //! backend is asked once.
 
 mod key;
+mod rest;
 mod store;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::Response;
 use tokio::time::timeout_at;
 
+use self::rest::Rest;
 use self::store::{Claim, Pending};
 use super::callback;
 use super::caught::caught;
@@ -26,8 +31,8 @@ const ANSWERING: &str = "answering a webhook";
 
 /// Answers a request once, however often Twilio sends it.
 ///
-/// What is shared runs in a task of its own: the client of a first attempt may leave, the answer
-/// is another one's too. Observe mode shares nothing: the backend sees what it would see.
+/// What is shared is done to its end: the client of a first attempt may leave, the answer is
+/// another one's too. Observe mode shares nothing: the backend sees what it would see.
 pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
     let key = if job.policy.observe { None } else { key::of(&job.asked) };
     let spare = Spare::of(&job);
@@ -35,13 +40,13 @@ pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
         Some(Claim::First(reply)) => reply,
         Some(Claim::Again(pending)) => {
             worker.metrics.attempt_repeated();
-            return again(worker, &spare, pending).await;
+            return Box::pin(again(worker, &spare, pending)).await;
         }
         None if callback::is_ours(&job) => Reply::unshared(),
         None => {
             return match caught(&worker.metrics, ANSWERING, job.conclude(worker)).await {
                 Ok(answer) => answer,
-                Err(panic) => spare.panicked(worker, &panic).await,
+                Err(panic) => Box::pin(spare.panicked(worker, &panic)).await,
             };
         }
     };
@@ -56,7 +61,7 @@ pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
     .await
 }
 
-/// Runs `work` in a task of its own, and gives what it replies.
+/// Does `work` to its end, and gives what it replies.
 async fn shared<W>(
     worker: &Arc<Worker>,
     spare: Spare,
@@ -66,25 +71,29 @@ async fn shared<W>(
 where
     W: Future<Output = ()> + Send + 'static,
 {
-    let mut pending = reply.pending();
-    let (task_worker, task_spare) = (Arc::clone(worker), Arc::new(spare));
-    let spare = Arc::clone(&task_spare);
-    let task = worker.tracker.spawn(async move {
-        let done = caught(&task_worker.metrics, ANSWERING, work(reply)).await;
-        let panic = done.err()?;
-        // On record, whether somebody still waits or not.
-        Some(task_spare.panicked(&task_worker, &panic).await)
+    let (own, replied) = (reply.pending(), reply.pending());
+    let own_worker = Arc::clone(worker);
+    let mut rest = Rest::new(&worker.tracker, async move {
+        let done = caught(&own_worker.metrics, ANSWERING, work(reply)).await;
+        let stood_in = match done {
+            Ok(()) => None,
+            // On record, whether somebody still waits or not.
+            Err(panic) => Some(Box::pin(spare.panicked(&own_worker, &panic)).await),
+        };
+        own.now().or(stood_in).unwrap_or_else(|| spare.unrecorded())
     });
-    match given(&mut pending).await {
-        Some(answer) => answer,
-        None => task.await.ok().flatten().unwrap_or_else(|| spare.unrecorded()),
-    }
+    // A reply may come before the end.
+    poll_fn(|cx| match pin!(&mut rest).poll(cx) {
+        Poll::Pending => replied.now().map_or(Poll::Pending, Poll::Ready),
+        done => done,
+    })
+    .await
 }
 
 /// The answer of the first attempt, or what a backend that is too late gets.
-async fn again(worker: &Worker, spare: &Spare, mut pending: Pending) -> Response<Bytes> {
+async fn again(worker: &Worker, spare: &Spare, pending: Pending) -> Response<Bytes> {
     let deadline = spare.start + worker.config.budget;
-    let failure = match timeout_at(deadline.into(), given(&mut pending)).await {
+    let failure = match timeout_at(deadline.into(), pending.given()).await {
         Ok(Some(answer)) => return answer,
         Ok(None) => {
             let detail = "the first attempt of this request broke down".to_owned();
@@ -93,11 +102,6 @@ async fn again(worker: &Worker, spare: &Spare, mut pending: Pending) -> Response
         Err(_) => Failure::HeadersTooLate,
     };
     spare.settle(worker, failure).await
-}
-
-/// The answer, once it is there; `None` if there will be none.
-async fn given(pending: &mut Pending) -> Option<Response<Bytes>> {
-    pending.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone())
 }
 
 #[cfg(test)]
@@ -137,8 +141,8 @@ mod tests {
     async fn a_panic_before_the_reply_is_answered_with_the_slots_fallback() {
         for slot in [Slot::Voice, Slot::Whisper, Slot::Messaging] {
             let (worker, spare) = standing_in(slot);
-            let key = [7; 32];
-            let Claim::First(reply) = worker.attempts.claim(key, Instant::now()) else {
+            let key = vec![7; 32];
+            let Claim::First(reply) = worker.attempts.claim(key.clone(), Instant::now()) else {
                 panic!("nobody came before")
             };
             let answer = shared(&worker, spare, reply, async |_reply| panic!("on the way")).await;

@@ -1,12 +1,13 @@
 //! Which attempts are being answered, and which were a moment ago.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::key::Key;
 
@@ -20,21 +21,80 @@ const MAX_ATTEMPTS: usize = 10_000;
 /// Bytes of answers that are kept.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// What an answer takes beside its body, about.
+/// What an answer takes beside its body and its key, about.
 const HEAD_BYTES: usize = 1024;
 
-/// An answer, once there is one. The sender is gone without one when its attempt broke down.
-pub(super) type Pending = watch::Receiver<Option<Response<Bytes>>>;
+/// A request that is answered once, however often it is sent.
+#[derive(Debug)]
+struct Once {
+    key: Key,
+    /// Of the key, which is hashed once.
+    hash: u64,
+    /// The answer, once there is one; `None` where its attempt broke down.
+    answer: OnceLock<Option<Response<Bytes>>>,
+    is_over: Notify,
+}
+
+impl Once {
+    fn new(key: Key, hash: u64) -> Arc<Self> {
+        Arc::new(Self { key, hash, answer: OnceLock::new(), is_over: Notify::new() })
+    }
+
+    /// The first to say so says how it ended.
+    fn end(&self, answer: Option<Response<Bytes>>) {
+        if self.answer.set(answer).is_ok() {
+            self.is_over.notify_waiters();
+        }
+    }
+}
+
+impl PartialEq for Once {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash && self.key == other.key
+    }
+}
+
+impl Eq for Once {}
+
+impl Hash for Once {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// The answer of an attempt that may still run.
+#[derive(Debug)]
+pub(super) struct Pending(Arc<Once>);
+
+impl Pending {
+    /// The answer, if there is one yet.
+    pub(super) fn now(&self) -> Option<Response<Bytes>> {
+        self.0.answer.get().cloned().flatten()
+    }
+
+    /// The answer, once it is there; `None` if there will be none.
+    pub(super) async fn given(&self) -> Option<Response<Bytes>> {
+        // Asked for before it is looked, so that nothing is missed in between.
+        let over = self.0.is_over.notified();
+        if self.0.answer.get().is_none() {
+            over.await;
+        }
+        self.now()
+    }
+}
 
 /// The attempts that all workers know.
 #[derive(Debug, Default)]
-pub(in crate::proxy) struct Attempts(Mutex<State>);
+pub(in crate::proxy) struct Attempts {
+    hasher: RandomState,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    known: HashMap<Key, Pending>,
+    known: HashSet<Arc<Once>>,
     /// Those that have their answer, by its age, with its size.
-    answered: VecDeque<(Instant, Key, usize)>,
+    answered: VecDeque<(Instant, Arc<Once>, usize)>,
     bytes: usize,
 }
 
@@ -50,88 +110,96 @@ pub(super) enum Claim {
 impl Attempts {
     /// Takes a request for the first of its kind, or joins it to the first.
     pub(super) fn claim(self: &Arc<Self>, key: Key, now: Instant) -> Claim {
+        let hash = self.hasher.hash_one(&key);
+        let once = Once::new(key, hash);
+        self.sweep(now);
         let mut state = self.lock();
-        state.forget_old(now);
-        if let Some(pending) = state.known.get(&key) {
-            return Claim::Again(pending.clone());
+        if let Some(known) = state.known.get(&once) {
+            return Claim::Again(Pending(Arc::clone(known)));
         }
-        if state.known.len() >= MAX_ATTEMPTS && !state.forget_oldest() {
+        if state.known.len() >= MAX_ATTEMPTS && state.forget_oldest().is_none() {
             // All of them still run: this one goes without.
-            return Claim::First(Reply::unshared());
+            return Claim::First(Reply { once, shared: None });
         }
-        let (sender, pending) = watch::channel(None);
-        state.known.insert(key, pending);
-        Claim::First(Reply { sender, shared: Some((Arc::clone(self), key)) })
+        state.known.insert(Arc::clone(&once));
+        Claim::First(Reply { once, shared: Some(Arc::clone(self)) })
     }
 
     /// Forgets the answers that are too old.
     pub(in crate::proxy) fn sweep(&self, now: Instant) {
-        self.lock().forget_old(now);
+        let forgotten = self.lock().forget_old(now);
+        // Freed while nobody waits for the lock.
+        drop(forgotten);
     }
 
-    fn answered(&self, key: Key, body: usize, now: Instant) {
+    fn answered(&self, once: &Arc<Once>, body: usize, now: Instant) {
+        let size = body.saturating_add(once.key.len()).saturating_add(HEAD_BYTES);
         let mut state = self.lock();
-        let size = body.saturating_add(HEAD_BYTES);
         state.bytes = state.bytes.saturating_add(size);
-        state.answered.push_back((now, key, size));
-        while state.bytes > MAX_BYTES && state.forget_oldest() {}
+        state.answered.push_back((now, Arc::clone(once), size));
+        while state.bytes > MAX_BYTES && state.forget_oldest().is_some() {}
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    fn forget_old(&mut self, now: Instant) {
+    /// Forgets what is too old, and gives it to be freed.
+    fn forget_old(&mut self, now: Instant) -> Vec<Arc<Once>> {
+        let mut forgotten = Vec::new();
         while let Some((since, ..)) = self.answered.front()
             && now.saturating_duration_since(*since) > REMEMBERED
         {
-            self.forget_oldest();
+            forgotten.extend(self.forget_oldest());
         }
+        forgotten
     }
 
-    /// `false`: none has its answer.
-    fn forget_oldest(&mut self) -> bool {
-        let Some((_, key, size)) = self.answered.pop_front() else { return false };
-        self.known.remove(&key);
+    /// `None`: none has its answer.
+    fn forget_oldest(&mut self) -> Option<Arc<Once>> {
+        let (_, once, size) = self.answered.pop_front()?;
+        self.known.remove(&once);
         self.bytes = self.bytes.saturating_sub(size);
-        true
+        Some(once)
     }
 }
 
 /// Where the answer to a first attempt goes. Dropped without one, its waiters learn that.
 #[derive(Debug)]
 pub(in crate::proxy) struct Reply {
-    sender: watch::Sender<Option<Response<Bytes>>>,
-    shared: Option<(Arc<Attempts>, Key)>,
+    once: Arc<Once>,
+    /// Where others may join it.
+    shared: Option<Arc<Attempts>>,
 }
 
 impl Reply {
     /// For a request that no other is joined to.
     pub(super) fn unshared() -> Self {
-        Self { sender: watch::Sender::new(None), shared: None }
+        Self { once: Once::new(Key::new(), 0), shared: None }
     }
 
     /// Where the answer appears.
     pub(super) fn pending(&self) -> Pending {
-        self.sender.subscribe()
+        Pending(Arc::clone(&self.once))
     }
 
     /// Gives the answer to all who wait, and to those who come within 30 s.
     pub(in crate::proxy) fn give(mut self, answer: Response<Bytes>) {
-        if let Some((attempts, key)) = self.shared.take() {
-            attempts.answered(key, answer.body().len(), Instant::now());
+        if let Some(attempts) = self.shared.take() {
+            attempts.answered(&self.once, answer.body().len(), Instant::now());
         }
-        self.sender.send_replace(Some(answer));
+        self.once.end(Some(answer));
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some((attempts, key)) = self.shared.take() {
-            attempts.lock().known.remove(&key);
+        if let Some(attempts) = self.shared.take() {
+            attempts.lock().known.remove(&self.once);
         }
+        self.once.end(None);
     }
 }
 
@@ -140,9 +208,7 @@ mod tests {
     use super::*;
 
     fn key(n: usize) -> Key {
-        let mut key = [0; 32];
-        key[..8].copy_from_slice(&n.to_be_bytes());
-        key
+        n.to_be_bytes().to_vec()
     }
 
     fn first(claim: Claim) -> Reply {
@@ -160,7 +226,7 @@ mod tests {
     }
 
     fn body(pending: &Pending) -> Option<Bytes> {
-        pending.borrow().as_ref().map(|answer| answer.body().clone())
+        pending.now().map(Response::into_body)
     }
 
     #[test]
@@ -194,8 +260,36 @@ mod tests {
         let reply = first(attempts.claim(key(1), now));
         let waiting = again(attempts.claim(key(1), now));
         drop(reply);
-        assert!(waiting.has_changed().is_err());
+        assert!(matches!(waiting.0.answer.get(), Some(None)));
         drop(first(attempts.claim(key(1), now)));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_told_how_it_ended() {
+        let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
+        for answer in [None, Some("hello")] {
+            let reply = first(attempts.claim(key(1), now));
+            let waiting = [(); 2].map(|()| again(attempts.claim(key(1), now)));
+            let ended = async {
+                tokio::task::yield_now().await;
+                match answer {
+                    Some(answer) => reply.give(Response::new(Bytes::from(answer))),
+                    None => drop(reply),
+                }
+            };
+            let [one, two] = &waiting;
+            let ((), one, two) = tokio::join!(ended, one.given(), two.given());
+            for given in [one, two, waiting[0].given().await] {
+                assert_eq!(given.map(Response::into_body), answer.map(Bytes::from));
+            }
+        }
+    }
+
+    #[test]
+    fn requests_of_one_hash_are_told_apart() {
+        let mut known = HashSet::new();
+        assert!(known.insert(Once::new(key(1), 7)) && known.insert(Once::new(key(2), 7)));
+        assert!(!known.insert(Once::new(key(1), 7)));
     }
 
     #[test]

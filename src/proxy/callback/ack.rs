@@ -81,7 +81,8 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
 pub(super) async fn give_up(worker: &Worker, job: Job, acknowledged: Duration, id: Uuid) {
     worker.metrics.callback(CallbackCount::GivenUp, 1);
     let call = CallFacts { acknowledged: Some(acknowledged), ..job.call.clone() };
-    let mut gathered = Gathered::failed(job.asked.facts(), job.slot, call, Failure::HeadersTooLate);
+    let facts = Arc::clone(&job.asked.facts);
+    let mut gathered = Gathered::failed(facts, job.slot, call, Failure::HeadersTooLate);
     gathered.exchange.elapsed = job.asked.start.elapsed();
     done(job, gathered, Some(id)).settle(worker).await;
 }

@@ -32,9 +32,7 @@ const PARTIAL: [&str; 2] = ["UnstableSpeechResult", "StableSpeechResult"];
 /// there it is acknowledged only.
 pub(super) async fn answer(worker: &Worker, queue: &Queue, job: Job, reply: Reply) {
     let waiting = match waiting(&job) {
-        Some(waiting) if !PARTIAL.iter().any(|name| job.asked.params.get(name).is_some()) => {
-            waiting
-        }
+        Some(waiting) if !PARTIAL.iter().any(|name| job.asked.facts.params.has(name)) => waiting,
         _ => return ack::answer(worker, job, reply).await,
     };
     let start = job.asked.start;
@@ -125,7 +123,8 @@ async fn once(worker: &Worker, due: Due) {
 
 /// A request as it is put on disk; `None` if it can't be.
 fn waiting(job: &Job) -> Option<Waiting> {
-    let Asked { parts, body, params, sender, .. } = &job.asked;
+    let Asked { parts, body, facts, sender, .. } = &job.asked;
+    let params = &facts.params;
     let sid = ["CallSid", "MessageSid", "SmsSid"].iter().find_map(|name| params.get(name));
     let mut headers = Vec::new();
     for (name, value) in &parts.headers {
@@ -159,16 +158,11 @@ fn asked(worker: &Worker, waiting: &Waiting) -> Option<Asked> {
         request.headers_mut().append(name, HeaderValue::from_bytes(value).ok()?);
     }
     let (parts, ()) = request.into_parts();
-    let params = routing::params(&parts, &waiting.body);
-    Some(Asked {
-        parts,
-        body: Ok(Bytes::from(waiting.body.clone())),
-        // At most so many wait on disk at a time.
-        held: Arc::new(worker.room.share()),
-        params,
-        sender: Peer::read(&waiting.peer).sender(Version::HTTP_11),
-        start: Instant::now(),
-        // It was looked at before it was put in the queue.
-        check: Check::Done(Checked::default()),
-    })
+    let body = Ok(Bytes::from(waiting.body.clone()));
+    // At most so many wait on disk at a time.
+    let held = Arc::new(worker.room.share());
+    let sender = Peer::read(&waiting.peer).sender(Version::HTTP_11);
+    // It was looked at before it was put in the queue.
+    let check = Check::Done(Checked::default());
+    Some(Asked::new(parts, body, held, sender, Instant::now(), check))
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::header::{AUTHORIZATION, HOST};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
@@ -17,13 +16,13 @@ use crate::guard::{
 };
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
-use crate::proxy::asked::text;
+use crate::proxy::asked::Seen;
 use crate::proxy::deliver::Mark;
 use crate::proxy::judging::judge_safely;
 use crate::proxy::worker::Worker;
 use crate::proxy::{noting, routing};
 use crate::telemetry::streams::{Passed, StreamOutcome};
-use crate::twilio::{Params, Slot, SlotSetting};
+use crate::twilio::{Slot, SlotSetting};
 
 /// A stream's handshake.
 #[derive(Debug)]
@@ -31,7 +30,7 @@ pub(in crate::proxy) struct Opening {
     pub(super) worker: Arc<Worker>,
     pub(super) route: Arc<Route>,
     signature: Authenticity,
-    request: RequestFacts,
+    request: Arc<RequestFacts>,
     /// When the handshake came.
     start: Instant,
     /// When its answer came.
@@ -50,14 +49,7 @@ impl Opening {
         start: Instant,
     ) -> Self {
         let params = routing::params(parts, &[]);
-        let request = RequestFacts {
-            method: parts.method.clone(),
-            target: parts.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
-            host: text(&parts.headers, &HOST),
-            has_authorization: parts.headers.contains_key(AUTHORIZATION),
-            params,
-            body: bytes::Bytes::new(),
-        };
+        let request = Arc::new(Seen::of(parts).facts(params, bytes::Bytes::new()));
         let upstream = route.upstream().clone();
         let (worker, route) = (Arc::clone(worker), Arc::clone(route));
         let (signature, sent) = (Authenticity::Unchecked, Sent::default());
@@ -106,9 +98,9 @@ impl Opening {
         if let Some(sid) = &report.call_sid {
             worker.calls.stream_over(sid, &report);
             if !self.request.params.has("CallSid") {
-                let own = [("CallSid".to_owned(), sid.clone())];
-                let all = self.request.params.iter().map(|(n, v)| (n.to_owned(), v.to_owned()));
-                self.request.params = all.chain(own).collect::<Params>();
+                let request = Arc::make_mut(&mut self.request);
+                let own = [("CallSid", sid.as_str())];
+                request.params = request.params.iter().chain(own).collect();
             }
         }
         if report.call_sid.is_none() && !report.has_started {
@@ -128,7 +120,7 @@ impl Opening {
         let exchange = Exchange {
             slot: Slot::Stream,
             attempts: self.attempts(&outcome),
-            request: self.request.clone(),
+            request: Arc::clone(&self.request),
             outcome,
             elapsed,
             call,

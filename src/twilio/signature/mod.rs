@@ -12,8 +12,8 @@ mod keyring;
 mod request;
 mod variants;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,9 +31,9 @@ pub const HEADER: &str = "X-Twilio-Signature";
 /// The parameter of the query that carries the digest of a body that is no form.
 const BODY_DIGEST: &str = "bodySHA256";
 
-/// An account's auth token. Never shown, and wiped from memory when it is dropped.
+/// An account's auth token. Never shown, and wiped from memory when its last copy is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct AuthToken(Zeroizing<String>);
+pub struct AuthToken(Arc<Zeroizing<String>>);
 
 impl fmt::Debug for AuthToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,7 +45,7 @@ impl AuthToken {
     /// A token as the console shows it; `None` where there is nothing but blanks.
     pub fn new(token: &str) -> Option<Self> {
         let token = token.trim();
-        (!token.is_empty()).then(|| Self(Zeroizing::new(token.to_owned())))
+        (!token.is_empty()).then(|| Self(Arc::new(Zeroizing::new(token.to_owned()))))
     }
 
     /// The token itself, for whom it is meant: to be masked wherever it stands.
@@ -62,7 +62,7 @@ impl AuthToken {
         url: &str,
         form: impl IntoIterator<Item = (&'p str, &'p str)>,
     ) -> String {
-        STANDARD.encode(self.mac(url, form).finalize().into_bytes())
+        STANDARD.encode(self.mac(url, &signed_text(form)).finalize().into_bytes())
     }
 
     /// The URL that a body which is no form is posted to, and the signature.
@@ -82,34 +82,34 @@ impl AuthToken {
         signature: &str,
     ) -> bool {
         let given = STANDARD.decode(signature.trim()).unwrap_or_default();
-        self.fits(url, form, &given)
+        self.fits(url, &signed_text(form), &given)
     }
 
-    fn fits<'p>(
-        &self,
-        url: &str,
-        form: impl IntoIterator<Item = (&'p str, &'p str)>,
-        given: &[u8],
-    ) -> bool {
+    fn fits(&self, url: &str, form: &[u8], given: &[u8]) -> bool {
         self.mac(url, form).verify_slice(given).is_ok()
     }
 
-    fn mac<'p>(&self, url: &str, form: impl IntoIterator<Item = (&'p str, &'p str)>) -> Hmac<Sha1> {
-        // A value that is repeated counts once.
-        let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for (name, value) in form {
-            values.entry(name).or_default().insert(value);
-        }
+    fn mac(&self, url: &str, form: &[u8]) -> Hmac<Sha1> {
         let mut mac = keyed(self.0.as_bytes());
         mac.update(url.as_bytes());
-        for (name, values) in values {
-            for value in values {
-                mac.update(name.as_bytes());
-                mac.update(value.as_bytes());
-            }
-        }
+        mac.update(form);
         mac
     }
+}
+
+/// What is signed of a form behind the URL.
+fn signed_text<'p>(form: impl IntoIterator<Item = (&'p str, &'p str)>) -> Vec<u8> {
+    let mut pairs: Vec<(&str, &str)> = form.into_iter().collect();
+    pairs.sort_unstable();
+    // A value that is repeated counts once.
+    pairs.dedup();
+    let length = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let mut text = Vec::with_capacity(length);
+    for (name, value) in pairs {
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(value.as_bytes());
+    }
+    text
 }
 
 /// Keys of any length are keys of an HMAC: longer than a block, their digest takes their place.

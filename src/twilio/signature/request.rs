@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 
-use super::{AuthToken, BODY_DIGEST, Keyring, digest, variants};
+use super::{AuthToken, BODY_DIGEST, Keyring, digest, signed_text, variants};
 use crate::twilio::Params;
 use crate::twilio::params::MAX_PARAMS;
 
@@ -68,10 +68,11 @@ impl SignedRequest<'_> {
         let account = form.get("AccountSid").map(str::to_owned).or_else(|| self.account_of_query());
         let tokens = keyring.of(account.as_deref());
         let urls = self.urls(tokens.len());
+        let form = signed_text(form.iter());
         let mut found = None;
         for token in tokens {
             for url in &urls {
-                if token.fits(url, form.iter(), &given) {
+                if token.fits(url, &form, &given) {
                     found = found.or(Some((url, token)));
                 }
             }

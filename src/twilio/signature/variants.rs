@@ -67,21 +67,26 @@ fn authorities(authority: &str, own: &str) -> Vec<String> {
     }
 }
 
-/// Path and query as sent, and as the validators of the helper libraries rewrite them.
+/// Path and query as sent, and as the validators of the helper libraries rewrite them; no doubles.
 fn targets(target: &str, is_websocket: bool) -> Vec<String> {
     let mut all = vec![target.to_owned()];
+    let mut add = |other: String| {
+        if !all.contains(&other) {
+            all.push(other);
+        }
+    };
     if is_websocket {
         let (path, query) = parted(target);
         let other = match path.strip_suffix('/') {
             Some(bare) => bare.to_owned(),
             None => format!("{path}/"),
         };
-        all.push(format!("{other}{query}"));
+        add(format!("{other}{query}"));
     }
-    all.push(as_whatwg(target));
-    all.push(with_raw_apostrophes(target));
-    all.push(as_raw_utf8(target));
-    all.push(as_node_legacy(target));
+    add(as_whatwg(target));
+    add(with_raw_apostrophes(target));
+    add(as_raw_utf8(target));
+    add(as_node_legacy(target));
     all
 }
 
