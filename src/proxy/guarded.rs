@@ -24,6 +24,7 @@ use crate::config::route::{Callbacks, Route};
 use crate::guard::{
     CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge,
 };
+use crate::incidents::redact::Redaction;
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
 use crate::telemetry::metrics::{Metrics, Phase};
@@ -153,7 +154,7 @@ impl Done {
             sent,
             upstream_duration: upstream,
             budget_left: worker.config.budget.saturating_sub(start.elapsed()),
-            redaction: worker.redaction.clone(),
+            redaction: Redaction::clone(&worker.redaction),
             config_hash: Arc::clone(&worker.config.hash),
             known_routes,
         });

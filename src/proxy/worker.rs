@@ -119,8 +119,8 @@ pub(super) struct Worker {
     pub(super) closing: Closing,
     pub(super) client: Client,
     pub(super) face: PublicFace,
-    /// What is masked in records.
-    pub(super) redaction: Redaction,
+    /// What is masked in records, and in the steps that are noted.
+    pub(super) redaction: Arc<Redaction>,
     /// Connections and tunnels of this worker.
     pub(super) tracker: TaskTracker,
 }
@@ -158,7 +158,7 @@ impl Worker {
                 config.connect_timeout,
             ),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
-            redaction: Redaction::of(&config),
+            redaction: Arc::new(Redaction::of(&config)),
             tracker: TaskTracker::new(),
             open,
             enforced: Enforced::of(&config),
@@ -192,7 +192,7 @@ impl Worker {
         Self {
             client: self.client.anew(resolver.clone(), tls, limit),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
-            redaction: Redaction::of(&config),
+            redaction: Arc::new(Redaction::of(&config)),
             enforced: Enforced::of(&config),
             config,
             resolver,

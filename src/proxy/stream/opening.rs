@@ -15,6 +15,7 @@ use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Exchange, Judgement, Oddities, Outcome, RequestFacts,
     judge,
 };
+use crate::incidents::redact::Redaction;
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
 use crate::proxy::asked::text;
@@ -188,9 +189,9 @@ impl Opening {
             sent,
             upstream_duration: elapsed,
             budget_left: worker.config.budget.saturating_sub(elapsed),
-            redaction: worker.redaction.clone(),
+            redaction: Redaction::clone(&worker.redaction),
             config_hash: Arc::clone(&worker.config.hash),
-            known_routes: Vec::new(),
+            known_routes: Arc::default(),
         });
         Some(Mark::new(id, judgement, &exchange.outcome))
     }
