@@ -1,30 +1,50 @@
 //! A map that forgets what was touched longest ago.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Values by name, bounded in number and age (milliseconds of one clock).
+use foldhash::fast::RandomState;
+
+/// Stands for no place.
+const NONE: usize = usize::MAX;
+
+/// Values by name, bounded in number and age (milliseconds of one clock). Whatever it holds, a touch
+/// costs the same.
 #[derive(Debug)]
 pub(super) struct Bounded<V> {
-    entries: HashMap<Box<str>, Entry<V>>,
-    /// Names by when they were touched last, the longest ago first.
-    order: BTreeMap<u64, Box<str>>,
-    touches: u64,
+    /// The place of each name's entry.
+    places: HashMap<Arc<str>, usize, RandomState>,
+    /// In no order; each knows the ones that were touched just before and after it.
+    entries: Vec<Entry<V>>,
+    oldest: usize,
+    newest: usize,
     most: usize,
     max_age: u64,
 }
 
 #[derive(Debug)]
 struct Entry<V> {
-    touch: u64,
+    name: Arc<str>,
     seen: u64,
+    older: usize,
+    newer: usize,
     value: V,
 }
 
+/// What was touched.
+#[derive(Debug)]
+pub(super) struct Touched<'b, V> {
+    pub(super) name: &'b Arc<str>,
+    pub(super) value: &'b mut V,
+    /// What had to go for it.
+    pub(super) gone: Vec<V>,
+}
+
 impl<V> Bounded<V> {
-    /// Holds so many values, each until it was not touched for so many milliseconds.
+    /// Holds so many values, one at least, each until it was not touched for so many milliseconds.
     pub(super) fn new(most: usize, max_age: u64) -> Self {
-        let entries = HashMap::new();
-        Self { entries, order: BTreeMap::new(), touches: 0, most, max_age }
+        let (places, entries) = (HashMap::default(), Vec::new());
+        Self { places, entries, oldest: NONE, newest: NONE, most, max_age }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -33,36 +53,51 @@ impl<V> Bounded<V> {
 
     /// A value that is not too old.
     pub(super) fn get(&self, name: &str, now: u64) -> Option<&V> {
-        let entry = self.entries.get(name)?;
-        (now.saturating_sub(entry.seen) <= self.max_age).then_some(&entry.value)
+        let at = *self.places.get(name)?;
+        (!self.is_old(at, now)).then(|| &self.entries[at].value)
     }
 
-    /// The value of a name, from now on the youngest; made if there is none. What has to go for it
-    /// is given back.
+    /// The value of a name, from now on the youngest; made if there is none.
     pub(super) fn touch(
         &mut self,
         name: &str,
         now: u64,
         make: impl FnOnce() -> V,
-    ) -> (&mut V, Vec<V>) {
+    ) -> Touched<'_, V> {
         let mut gone = Vec::new();
-        let is_old = |entry: &Entry<V>| now.saturating_sub(entry.seen) > self.max_age;
-        if self.entries.get(name).is_some_and(is_old) {
-            gone.extend(self.remove(name));
+        let mut place = self.places.get(name).copied();
+        if let Some(at) = place.filter(|at| self.is_old(*at, now)) {
+            gone.push(self.remove(at));
+            place = None;
         }
-        while let Some(name) = self.excess(name, now) {
-            gone.extend(self.remove(&name));
+        while self.oldest != NONE {
+            let is_full = place.is_none() && self.len() >= self.most;
+            if !is_full && !self.is_old(self.oldest, now) {
+                break;
+            }
+            gone.push(self.remove(self.oldest));
         }
-        self.touches += 1;
-        let touch = self.touches;
-        self.order.insert(touch, name.into());
-        let entry = self.entries.entry(name.into());
-        let entry = entry.and_modify(|known| {
-            self.order.remove(&known.touch);
-            (known.touch, known.seen) = (touch, now);
-        });
-        let entry = entry.or_insert_with(|| Entry { touch, seen: now, value: make() });
-        (&mut entry.value, gone)
+        if place.is_some() && !gone.is_empty() {
+            // It may stand elsewhere now.
+            place = self.places.get(name).copied();
+        }
+        let at = match place {
+            Some(at) => {
+                self.unlink(at);
+                at
+            }
+            None => {
+                let name: Arc<str> = name.into();
+                self.places.insert(Arc::clone(&name), self.len());
+                let value = make();
+                self.entries.push(Entry { name, seen: now, older: NONE, newer: NONE, value });
+                self.len() - 1
+            }
+        };
+        self.link(at);
+        let entry = &mut self.entries[at];
+        entry.seen = now;
+        Touched { name: &entry.name, value: &mut entry.value, gone }
     }
 
     /// Takes out what was touched longest ago, unless it is the only one.
@@ -70,31 +105,63 @@ impl<V> Bounded<V> {
         if self.len() < 2 {
             return None;
         }
-        let name = self.order.first_key_value()?.1.clone();
-        self.remove(&name)
+        Some(self.remove(self.oldest))
     }
 
     /// Names and values with the time when they were touched, the last one first.
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (&str, u64, &V)> {
-        self.order.values().rev().filter_map(|name| {
-            let entry = self.entries.get(name)?;
-            Some((&**name, entry.seen, &entry.value))
-        })
+        let newest = self.entries.get(self.newest);
+        let all = std::iter::successors(newest, |entry| self.entries.get(entry.older));
+        all.map(|entry| (&*entry.name, entry.seen, &entry.value))
     }
 
-    /// The name that has to go before this one is touched.
-    fn excess(&self, coming: &str, now: u64) -> Option<Box<str>> {
-        let name = self.order.first_key_value()?.1;
-        let is_new = !self.entries.contains_key(coming);
-        let is_old = now.saturating_sub(self.entries.get(name)?.seen) > self.max_age;
-        let is_full = self.len() + usize::from(is_new) > self.most;
-        (&**name != coming && (is_old || is_full)).then(|| name.clone())
+    /// Names and values, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &V)> {
+        self.entries.iter().map(|entry| (&entry.name, &entry.value))
     }
 
-    fn remove(&mut self, name: &str) -> Option<V> {
-        let entry = self.entries.remove(name)?;
-        self.order.remove(&entry.touch);
-        Some(entry.value)
+    fn is_old(&self, at: usize, now: u64) -> bool {
+        now.saturating_sub(self.entries[at].seen) > self.max_age
+    }
+
+    /// Makes it the youngest.
+    fn link(&mut self, at: usize) {
+        self.entries[at].older = self.newest;
+        self.entries[at].newer = NONE;
+        self.set_neighbours(at, at, at);
+    }
+
+    /// Takes it out of the row: those beside it stand beside each other.
+    fn unlink(&mut self, at: usize) {
+        let Entry { older, newer, .. } = self.entries[at];
+        self.set_neighbours(at, newer, older);
+    }
+
+    /// What its older neighbour has as the newer one, and the other way round.
+    fn set_neighbours(&mut self, at: usize, to_older: usize, to_newer: usize) {
+        let Entry { older, newer, .. } = self.entries[at];
+        match self.entries.get_mut(older) {
+            Some(entry) => entry.newer = to_older,
+            None => self.oldest = to_older,
+        }
+        match self.entries.get_mut(newer) {
+            Some(entry) => entry.older = to_newer,
+            None => self.newest = to_newer,
+        }
+    }
+
+    fn remove(&mut self, at: usize) -> V {
+        self.unlink(at);
+        let gone = self.entries.swap_remove(at);
+        self.places.remove(&gone.name);
+        // The last one stands here now.
+        if at < self.len() {
+            self.set_neighbours(at, at, at);
+            if let Some(place) = self.places.get_mut(&self.entries[at].name) {
+                *place = at;
+            }
+        }
+        gone.value
     }
 }
 
@@ -113,7 +180,7 @@ mod tests {
         let names: Vec<_> = map.newest_first().map(|(name, ..)| name).collect();
         assert_eq!(names, ["c", "a"]);
         assert_eq!((map.get("a", 102), map.get("a", 103)), (Some(&"a"), None));
-        let (_, gone) = map.touch("d", 200, || "d");
+        let gone = map.touch("d", 200, || "d").gone;
         assert_eq!((gone, map.len()), (vec!["a", "c"], 1));
         assert_eq!(map.pop_oldest(), None);
     }
@@ -121,24 +188,47 @@ mod tests {
     #[test]
     fn a_name_that_is_too_old_begins_anew() {
         let mut map = Bounded::new(2, 10);
-        *map.touch("a", 0, || 1).0 += 1;
-        assert_eq!(map.touch("a", 10, || 1).0, &2);
-        assert_eq!(map.touch("a", 21, || 1), (&mut 1, vec![2]));
+        *map.touch("a", 0, || 1).value += 1;
+        assert_eq!(map.touch("a", 10, || 1).value, &2);
+        let touched = map.touch("a", 21, || 1);
+        assert_eq!((touched.value, touched.gone), (&mut 1, vec![2]));
     }
 
     proptest! {
         #[test]
-        fn never_more_than_allowed_and_the_last_is_always_there(
-            touches in prop::collection::vec(("[a-f]", 0_u64..40), 1..60)
+        fn it_holds_what_a_plain_list_would(
+            touches in prop::collection::vec(("[a-f]", 0_u64..40, 0_u8..9), 1..80)
         ) {
             let (mut map, mut now) = (Bounded::new(3, 50), 0);
-            for (name, later) in touches {
+            // The youngest last.
+            let mut list: Vec<(String, u64, usize)> = Vec::new();
+            for (n, (name, later, kind)) in touches.into_iter().enumerate() {
                 now += later;
-                map.touch(&name, now, || name.clone());
-                prop_assert!(map.len() <= 3 && map.order.len() == map.len());
-                prop_assert_eq!(map.get(&name, now), Some(&name));
-                for (_, seen, _) in map.newest_first() {
-                    prop_assert!(now - seen <= 50);
+                if kind == 0 {
+                    let oldest = (list.len() > 1).then(|| list.remove(0).2);
+                    prop_assert_eq!(map.pop_oldest(), oldest);
+                } else {
+                    let mut gone: Vec<_> = list.extract_if(.., |own| now - own.1 > 50).collect();
+                    let known = list.iter().position(|own| own.0 == name).map(|at| list.remove(at));
+                    while known.is_none() && list.len() >= 3 {
+                        gone.push(list.remove(0));
+                    }
+                    list.push((name.clone(), now, known.map_or(n, |own| own.2)));
+                    let touched = map.touch(&name, now, || n);
+                    prop_assert_eq!(&**touched.name, name.as_str());
+                    let mut given = touched.gone;
+                    given.sort_unstable();
+                    let mut gone: Vec<_> = gone.into_iter().map(|own| own.2).collect();
+                    gone.sort_unstable();
+                    prop_assert_eq!(given, gone);
+                }
+                let held: Vec<_> = map.newest_first().map(|(name, seen, value)| (name.to_owned(), seen, *value)).collect();
+                prop_assert_eq!(held, list.iter().rev().cloned().collect::<Vec<_>>());
+                prop_assert_eq!(map.len(), map.places.len());
+                prop_assert_eq!(map.iter().count(), map.len());
+                for name in ["a", "b", "c", "d", "e", "f"] {
+                    let known = list.iter().find(|own| own.0 == name && now - own.1 <= 50);
+                    prop_assert_eq!(map.get(name, now), known.map(|own| &own.2));
                 }
             }
         }

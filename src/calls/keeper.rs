@@ -91,12 +91,12 @@ impl Task {
     fn write(&mut self) {
         let (counts, roles) = {
             let roles = lock(&self.calls.roles);
-            (roles.counts(), roles.all())
+            (roles.counts(), roles.snapshot())
         };
         if counts == self.written {
             return;
         }
-        match kept::write(&self.folder, roles) {
+        match kept::write(&self.folder, roles.all()) {
             Ok(()) => {
                 (self.written, self.has_failed) = (counts, false);
             }
@@ -124,7 +124,7 @@ mod tests {
         keeper.finish();
         let calls = Arc::new(Calls::default());
         Keeper::start(&calls, Some(folder.path())).finish();
-        assert_eq!(calls.known_routes(), ["POST /voice (voice)"]);
+        assert_eq!(*calls.known_routes(), ["POST /voice (voice)"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -66,7 +67,7 @@ struct KeptRole {
 }
 
 impl KeptRole {
-    fn of((key, seen): (String, Seen)) -> Option<Self> {
+    fn of((key, seen): (Arc<str>, Seen)) -> Option<Self> {
         let (method, path) = key.split_once(' ')?;
         let place = seen.known.place;
         Some(Self {
@@ -75,7 +76,7 @@ impl KeptRole {
             slot: seen.known.slot.name().to_owned(),
             element: place.as_ref().map(|place| place.element.clone()),
             attribute: place.as_ref().and_then(|place| place.attribute.clone()),
-            parent: place.map(|place| place.parent),
+            parent: place.as_ref().map(|place| place.parent.clone()),
             first_ms: seen.first_ms,
             last_ms: seen.last_ms,
             times: seen.times,
@@ -83,7 +84,7 @@ impl KeptRole {
     }
 
     /// `None` for one that could not have been learnt.
-    fn seen(self) -> Option<(String, Seen)> {
+    fn seen(self) -> Option<(Arc<str>, Seen)> {
         let key = key::key(&self.method, &self.path)?;
         let slot = Slot::ALL.into_iter().find(|slot| slot.name() == self.slot)?;
         let names = [&self.element, &self.attribute, &self.parent];
@@ -92,18 +93,18 @@ impl KeptRole {
         }
         let place = match (self.element, self.parent) {
             (Some(element), Some(parent)) => {
-                Some(HandedOut { element, attribute: self.attribute, parent })
+                Some(Arc::new(HandedOut { element, attribute: self.attribute, parent }))
             }
             (None, None) => None,
             _ => return None,
         };
         let Self { first_ms, last_ms, times, .. } = self;
-        Some((key, Seen { known: Known { slot, place }, first_ms, last_ms, times }))
+        Some((key.into(), Seen { known: Known { slot, place }, first_ms, last_ms, times }))
     }
 }
 
 /// What was learnt, as kept in a state directory; nothing where nothing is kept yet.
-pub(super) fn read(state_dir: &Path) -> Result<Vec<(String, Seen)>, KeptError> {
+pub(super) fn read(state_dir: &Path) -> Result<Vec<(Arc<str>, Seen)>, KeptError> {
     let path = state_dir.join(FILE);
     let mut text = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut text));
@@ -130,7 +131,7 @@ pub(super) fn set_aside(state_dir: &Path) -> io::Result<()> {
 }
 
 /// Keeps what was learnt: whole under another name first, so that a crash leaves the old or the new.
-pub(super) fn write(state_dir: &Path, roles: Vec<(String, Seen)>) -> Result<(), KeptError> {
+pub(super) fn write(state_dir: &Path, roles: Vec<(Arc<str>, Seen)>) -> Result<(), KeptError> {
     let path = state_dir.join(FILE);
     let fresh = state_dir.join(format!("{FILE}.{}", std::process::id()));
     let roles = roles.into_iter().filter_map(KeptRole::of).collect();
@@ -183,8 +184,8 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().unwrap();
             let roles = learnt(&urls);
-            write(folder.path(), roles.all()).unwrap();
-            prop_assert_eq!(read(folder.path()).unwrap(), roles.all());
+            write(folder.path(), roles.snapshot().all()).unwrap();
+            prop_assert_eq!(read(folder.path()).unwrap(), roles.snapshot().all());
         }
 
         #[test]
@@ -198,7 +199,7 @@ mod tests {
     #[test]
     fn the_file_is_nobody_elses_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), learnt(&[(1, 0, true)]).all()).unwrap();
+        write(folder.path(), learnt(&[(1, 0, true)]).snapshot().all()).unwrap();
         let mode = fs::metadata(folder.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -232,6 +233,6 @@ mod tests {
         let text = format!(r#"{{"version":1,"roles":[{}]}}"#, roles.join(","));
         fs::write(folder.path().join(FILE), text).unwrap();
         let keys: Vec<_> = read(folder.path()).unwrap().into_iter().map(|(key, _)| key).collect();
-        assert_eq!(keys, ["POST /a"]);
+        assert_eq!(keys, ["POST /a".into()]);
     }
 }

@@ -1,7 +1,5 @@
 //! What a URL is known by: its method and path, without what differs from call to call.
 
-use std::fmt::Write as _;
-
 /// Longest path that is remembered.
 const MAX_PATH: usize = 256;
 /// Longest method.
@@ -17,10 +15,16 @@ pub(super) fn key(method: &str, path: &str) -> Option<String> {
     }
     let mut key = String::with_capacity(method.len() + 1 + path.len());
     key.push_str(method);
-    for (n, segment) in path.split('/').enumerate() {
-        let shown = if is_id(segment) { ID } else { segment };
-        // The path begins with a slash: its first segment is empty.
-        let _ = write!(key, "{}{shown}", if n == 0 { " " } else { "/" });
+    key.push(' ');
+    // What names one thing has digits.
+    if !path.bytes().any(|byte| byte.is_ascii_digit()) {
+        key.push_str(path);
+        return Some(key);
+    }
+    // The path begins with a slash: its first segment is empty.
+    for segment in path.split('/').skip(1) {
+        key.push('/');
+        key.push_str(if is_id(segment) { ID } else { segment });
     }
     Some(key)
 }

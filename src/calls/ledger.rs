@@ -1,13 +1,13 @@
 //! What each call and each message went through.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use super::belief::Known;
-use super::bounded::Bounded;
-use super::key::key;
+use super::belief::{Known, handed_out_first};
+use super::bounded::{Bounded, Touched};
 use crate::guard::Handed;
 use crate::guard::call::StreamState;
-use crate::incidents::timeline::Step;
+use crate::incidents::noted::Noted;
 use crate::twilio::{Slot, call};
 
 /// Calls, and messages, that are remembered at most.
@@ -30,6 +30,15 @@ pub(super) const MAX_SID: usize = 64;
 /// A stream that was handed out is opened within this time, if it is to be told by its path alone.
 const AWAITED_MS: u64 = 120_000;
 
+/// A URL that a document handed out, and as what: as it is remembered for all calls.
+#[derive(Debug)]
+pub(super) struct Way<'h> {
+    pub(super) key: Arc<str>,
+    pub(super) known: Known,
+    /// None for the document's own URL.
+    pub(super) handed: Option<&'h Handed>,
+}
+
 /// All accounts of one kind: calls or messages.
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -40,20 +49,20 @@ pub(super) struct Ledger {
 
 /// What one call went through.
 #[derive(Debug, Default)]
-struct Account {
-    steps: VecDeque<Step>,
+pub(super) struct Account {
+    steps: VecDeque<Noted>,
     bytes: usize,
     /// Whether something went wrong, so that its steps are kept for good.
     is_faulty: bool,
     is_over: bool,
     /// What its own documents told of URLs, the last one last.
-    own: VecDeque<(String, Known)>,
+    own: VecDeque<(Arc<str>, Known)>,
     streams: VecDeque<Stream>,
 }
 
 #[derive(Debug)]
 struct Stream {
-    key: String,
+    key: Arc<str>,
     /// Whether the call waits for its end.
     holds_call: bool,
     state: StreamState,
@@ -67,16 +76,16 @@ impl Ledger {
 
     /// Takes one step. Gives the steps that are to be kept for good: none before the first fault,
     /// then all, then each.
-    pub(super) fn note(&mut self, sid: &str, step: Step, now: u64) -> Vec<Step> {
+    pub(super) fn note(&mut self, sid: &str, step: Noted, now: u64) -> Vec<Noted> {
         let most = self.steps;
         let Some(account) = self.touch(sid, now) else { return Vec::new() };
         let before = account.bytes;
-        let is_fault = !matches!(step.outcome.as_str(), "untouched" | "ran");
+        let is_fault = !matches!(step.outcome, "untouched" | "ran");
         account.is_over |= step.status.as_deref().is_some_and(call::is_terminal);
-        account.bytes += weight(&step);
+        account.bytes += step.weight();
         account.steps.push_back(step);
         if account.steps.len() > most {
-            account.bytes -= account.steps.pop_front().as_ref().map_or(0, weight);
+            account.bytes -= account.steps.pop_front().as_ref().map_or(0, Noted::weight);
         }
         let kept = if account.is_faulty {
             account.steps.back().cloned().into_iter().collect()
@@ -92,33 +101,22 @@ impl Ledger {
     }
 
     /// Takes what a document of this call handed out, and as what the document itself was asked.
-    pub(super) fn hand_out(&mut self, sid: &str, asked: (&str, Slot), handed: &[Handed], now: u64) {
+    pub(super) fn hand_out(&mut self, sid: &str, ways: Vec<Way<'_>>, now: u64) {
         let Some(account) = self.touch(sid, now) else { return };
         let before = account.bytes;
-        account.know(asked.0.to_owned(), Known { slot: asked.1, place: None });
-        for handed in handed {
-            let Some(key) = key(handed.method, &handed.path) else { continue };
-            if handed.slot == Slot::Stream {
+        for Way { key, known, handed } in ways {
+            if let Some(handed) = handed.filter(|handed| handed.slot == Slot::Stream) {
                 account.await_stream(&key, handed);
             }
-            account.know(key, Known { slot: handed.slot, place: Some(handed.place.clone()) });
+            account.know(key, known);
         }
         let after = account.bytes;
         self.weigh(before, after);
     }
 
-    /// What this call's own documents told of a URL: handed out last first, only asked last.
-    pub(super) fn own(&self, sid: &str, key: &str, now: u64) -> Vec<Known> {
-        let Some(account) = self.accounts.get(sid, now) else { return Vec::new() };
-        let of_key = account.own.iter().rev().filter(|(own, _)| own == key);
-        let mut known: Vec<Known> = of_key.map(|(_, known)| known.clone()).collect();
-        known.sort_by_key(|known| known.place.is_none());
-        known
-    }
-
-    /// Whether anything of this call passed.
-    pub(super) fn has(&self, sid: &str, now: u64) -> bool {
-        self.accounts.get(sid, now).is_some()
+    /// What is known of this call, if anything of it passed.
+    pub(super) fn account(&self, sid: &str, now: u64) -> Option<&Account> {
+        self.accounts.get(sid, now)
     }
 
     /// What became of the last stream that this call waited for.
@@ -135,27 +133,27 @@ impl Ledger {
             .newest_first()
             .take_while(|(_, seen, _)| now.saturating_sub(*seen) <= AWAITED_MS);
         let waiting = recent.filter(|(_, _, account)| {
-            let last = account.streams.iter().rev().find(|own| own.key == key);
+            let last = account.streams.iter().rev().find(|own| &*own.key == key);
             !account.is_over && last.is_some_and(Stream::is_awaited)
         });
         waiting.map(|(sid, ..)| sid.to_owned()).take(most).collect()
     }
 
     /// A stream of this call is now in this state.
-    pub(super) fn set_stream(&mut self, sid: &str, key: String, state: StreamState, now: u64) {
+    pub(super) fn set_stream(&mut self, sid: &str, key: &str, state: StreamState, now: u64) {
         let Some(account) = self.touch(sid, now) else { return };
         let is_going =
-            |own: &&mut Stream| own.key == key && !matches!(own.state, StreamState::Over(_));
+            |own: &&mut Stream| &*own.key == key && !matches!(own.state, StreamState::Over(_));
         if let Some(own) = account.streams.iter_mut().rev().find(is_going) {
             own.state = state;
             return;
         }
         // Its document went through another guard.
-        account.push_stream(Stream { key, holds_call: true, state });
+        account.push_stream(Stream { key: key.into(), holds_call: true, state });
     }
 
     /// The steps that are remembered, in order.
-    pub(super) fn timeline(&self, sid: &str, now: u64) -> Vec<Step> {
+    pub(super) fn timeline(&self, sid: &str, now: u64) -> Vec<Noted> {
         let account = self.accounts.get(sid, now);
         account.map(|account| account.steps.iter().cloned().collect()).unwrap_or_default()
     }
@@ -173,14 +171,20 @@ impl Ledger {
         if sid.is_empty() || sid.len() > MAX_SID {
             return None;
         }
-        let (account, gone) = self.accounts.touch(sid, now, Account::default);
+        let Touched { value, gone, .. } = self.accounts.touch(sid, now, Account::default);
         self.bytes -= gone.iter().map(|gone| gone.bytes).sum::<usize>();
-        Some(account)
+        Some(value)
     }
 }
 
 impl Account {
-    fn know(&mut self, key: String, known: Known) {
+    /// What this call's own documents told of a URL: handed out last first, only asked last.
+    pub(super) fn own(&self, key: &str) -> impl Iterator<Item = &Known> {
+        let of_key = self.own.iter().rev().filter(move |(own, _)| **own == *key);
+        handed_out_first(of_key.map(|(_, known)| known))
+    }
+
+    fn know(&mut self, key: Arc<str>, known: Known) {
         let held = self.own.iter().position(|(own, other)| *own == key && *other == known);
         if let Some(own) = held.and_then(|at| self.own.remove(at)) {
             self.own.push_back(own);
@@ -193,10 +197,10 @@ impl Account {
         }
     }
 
-    fn await_stream(&mut self, key: &str, handed: &Handed) {
-        self.streams.retain(|own| own.key != key || !own.is_awaited());
+    fn await_stream(&mut self, key: &Arc<str>, handed: &Handed) {
+        self.streams.retain(|own| own.key != *key || !own.is_awaited());
         self.push_stream(Stream {
-            key: key.to_owned(),
+            key: Arc::clone(key),
             holds_call: handed.holds_call,
             state: StreamState::NeverOpened { url: handed.url.chars().take(MAX_URL).collect() },
         });
@@ -221,15 +225,7 @@ fn weight_of(key: &str, known: &Known) -> usize {
     let place = known.place.as_ref().map_or(0, |place| {
         place.element.len() + place.attribute.as_ref().map_or(0, String::len) + place.parent.len()
     });
-    size_of::<(String, Known)>() + key.len() + place
-}
-
-/// About how many bytes a step takes.
-fn weight(step: &Step) -> usize {
-    let texts = [&step.method, &step.path, &step.slot, &step.belief, &step.outcome, &step.told];
-    let options = [&step.role, &step.status, &step.cause];
-    let written = texts.into_iter().chain(options.into_iter().flatten()).map(String::len);
-    size_of::<Step>() + written.sum::<usize>()
+    size_of::<(Arc<str>, Known)>() + key.len() + place
 }
 
 #[cfg(test)]
@@ -239,22 +235,26 @@ mod tests {
     use super::*;
     use crate::guard::call::HandedOut;
 
-    fn step(outcome: &str, told: &str) -> Step {
-        Step {
-            time_ms: 1,
-            duration_ms: 2,
-            method: "POST".to_owned(),
-            path: "/voice".to_owned(),
-            slot: "voice".to_owned(),
-            belief: "inferred".to_owned(),
-            role: None,
-            status: Some("in-progress".to_owned()),
-            answered: Some(200),
-            outcome: outcome.to_owned(),
-            cause: None,
-            told: told.to_owned(),
-            incident: None,
-        }
+    fn step(outcome: &'static str, told: &str) -> Noted {
+        Noted::sample(outcome, told)
+    }
+
+    /// What `POST /voice` hands out.
+    fn ways(handed: &[Handed]) -> Vec<Way<'_>> {
+        let own = Known { slot: Slot::Voice, place: None };
+        let own = Way { key: "POST /voice".into(), known: own, handed: None };
+        let way = |handed: &'_ Handed| {
+            let place = Some(Arc::new(handed.place.clone()));
+            (
+                format!("{} {}", handed.method, handed.path).into(),
+                Known { slot: handed.slot, place },
+            )
+        };
+        let ways = handed.iter().map(|handed| {
+            let (key, known) = way(handed);
+            Way { key, known, handed: Some(handed) }
+        });
+        std::iter::once(own).chain(ways).collect()
     }
 
     fn handed(path: &str, slot: Slot, holds_call: bool) -> Handed {
@@ -272,19 +272,19 @@ mod tests {
         }
     }
 
-    fn told(steps: &[Step]) -> Vec<&str> {
-        steps.iter().map(|step| step.told.as_str()).collect()
+    fn told(steps: &[Noted]) -> Vec<String> {
+        steps.iter().map(|step| step.told.to_string()).collect()
     }
 
     #[test]
     fn the_first_fault_keeps_all_steps_and_then_each() {
         let mut ledger = Ledger::new(3);
         for (outcome, name, kept) in [
-            ("untouched", "a", vec![]),
-            ("ran", "b", vec![]),
-            ("replaced", "c", vec!["a", "b", "c"]),
-            ("untouched", "d", vec!["d"]),
-            ("died", "e", vec!["e"]),
+            ("untouched", "a", &[][..]),
+            ("ran", "b", &[]),
+            ("replaced", "c", &["a", "b", "c"]),
+            ("untouched", "d", &["d"]),
+            ("died", "e", &["e"]),
         ] {
             assert_eq!(told(&ledger.note("CA01", step(outcome, name), 5)), kept, "{name}");
         }
@@ -307,25 +307,25 @@ mod tests {
     fn a_stream_is_awaited_opened_and_over() {
         let mut ledger = Ledger::new(9);
         let connect = [handed("/ended", Slot::Action, false), handed("/ws", Slot::Stream, true)];
-        ledger.hand_out("CA01", ("POST /voice", Slot::Voice), &connect, 1);
+        ledger.hand_out("CA01", ways(&connect), 1);
         let url = "wss://pbx.example.com/ws".to_owned();
         assert_eq!(ledger.stream("CA01", 1), StreamState::NeverOpened { url });
         assert_eq!(ledger.awaiting("GET /ws", 2, 2), ["CA01"]);
         assert!(ledger.awaiting("GET /ws", 2, 2 + AWAITED_MS).is_empty());
-        ledger.hand_out("CA02", ("POST /voice", Slot::Voice), &connect, 3);
+        ledger.hand_out("CA02", ways(&connect), 3);
         assert_eq!(ledger.awaiting("GET /ws", 2, 3), ["CA02", "CA01"]);
-        ledger.set_stream("CA01", "GET /ws".to_owned(), StreamState::Open, 4);
+        ledger.set_stream("CA01", "GET /ws", StreamState::Open, 4);
         assert_eq!(ledger.awaiting("GET /ws", 2, 4), ["CA02"]);
         assert_eq!(ledger.stream("CA01", 4), StreamState::Open);
         let over = StreamState::Over(Box::default());
-        ledger.set_stream("CA01", "GET /ws".to_owned(), over.clone(), 5);
+        ledger.set_stream("CA01", "GET /ws", over.clone(), 5);
         assert_eq!(ledger.stream("CA01", 5), over);
         // A call that ended waits for nothing.
-        let ended = Step { status: Some("completed".to_owned()), ..step("untouched", "x") };
+        let ended = Noted { status: Some("completed".into()), ..step("untouched", "x") };
         ledger.note("CA02", ended, 6);
         assert!(ledger.awaiting("GET /ws", 2, 6).is_empty());
         // The next document hands out another.
-        ledger.hand_out("CA01", ("POST /voice", Slot::Voice), &connect, 7);
+        ledger.hand_out("CA01", ways(&connect), 7);
         assert!(matches!(ledger.stream("CA01", 7), StreamState::NeverOpened { .. }));
     }
 
@@ -333,13 +333,13 @@ mod tests {
     fn a_stream_beside_the_call_holds_nothing() {
         let mut ledger = Ledger::new(9);
         let start = [handed("/tap", Slot::Stream, false)];
-        ledger.hand_out("CA01", ("POST /voice", Slot::Voice), &start, 1);
+        ledger.hand_out("CA01", ways(&start), 1);
         assert_eq!(ledger.stream("CA01", 1), StreamState::None);
         assert_eq!(ledger.awaiting("GET /tap", 2, 1), ["CA01"]);
-        ledger.set_stream("CA01", "GET /tap".to_owned(), StreamState::Open, 2);
+        ledger.set_stream("CA01", "GET /tap", StreamState::Open, 2);
         assert_eq!(ledger.stream("CA01", 2), StreamState::None);
         // One whose document was not seen may hold it.
-        ledger.set_stream("CA03", "GET /ws".to_owned(), StreamState::Open, 2);
+        ledger.set_stream("CA03", "GET /ws", StreamState::Open, 2);
         assert_eq!(ledger.stream("CA03", 2), StreamState::Open);
     }
 
@@ -351,7 +351,7 @@ mod tests {
             ledger.note(&format!("CA{n}"), step("untouched", &long), 1);
             assert!(ledger.bytes <= MAX_BYTES);
         }
-        assert!(ledger.timeline("CA0", 1).is_empty() && ledger.has("CA59", 1));
+        assert!(ledger.timeline("CA0", 1).is_empty() && ledger.account("CA59", 1).is_some());
     }
 
     proptest! {
@@ -368,16 +368,16 @@ mod tests {
                     1 => drop(ledger.note(&sid, step("failed", &path), now)),
                     2 => {
                         let all = [handed(&path, Slot::Action, false), handed(&path, Slot::Stream, true)];
-                        ledger.hand_out(&sid, ("POST /voice", Slot::Voice), &all, now);
+                        ledger.hand_out(&sid, ways(&all), now);
                     }
-                    _ => ledger.set_stream(&sid, format!("GET {path}"), StreamState::Open, now),
+                    _ => ledger.set_stream(&sid, &format!("GET {path}"), StreamState::Open, now),
                 }
                 let mut bytes = 0;
                 for (_, _, account) in ledger.accounts.newest_first() {
                     prop_assert!(account.steps.len() <= 5 && account.own.len() <= MAX_OWN);
                     prop_assert!(account.streams.len() <= MAX_STREAMS);
                     let own: usize = account.own.iter().map(|(key, known)| weight_of(key, known)).sum();
-                    prop_assert_eq!(account.bytes, own + account.steps.iter().map(weight).sum::<usize>());
+                    prop_assert_eq!(account.bytes, own + account.steps.iter().map(Noted::weight).sum::<usize>());
                     bytes += account.bytes;
                 }
                 prop_assert_eq!(ledger.bytes, bytes);

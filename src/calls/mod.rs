@@ -14,12 +14,12 @@ pub mod queue;
 mod roles;
 mod steering;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use belief::Evidence;
+use belief::{Evidence, Known};
 use bounded::Bounded;
-use ledger::Ledger;
+use ledger::{Ledger, Way};
 use roles::Roles;
 
 pub use keeper::Keeper;
@@ -27,11 +27,12 @@ pub use kept::KeptError;
 pub use learnt::{Learnt, learnt};
 
 use crate::clock::now_ms;
-use crate::guard::call::{Belief, CallFacts, Role, StreamState};
+use crate::guard::call::{Belief, CallFacts, HandedOut, Role, StreamState};
 use crate::guard::stream::StreamReport;
 use crate::guard::{
     DeliveryKind, Exchange, Handed, Judgement, Policy, Verdict, handed_out, is_document,
 };
+use crate::incidents::noted::Noted;
 use crate::incidents::timeline::Step;
 use crate::twilio::{Params, Slot};
 
@@ -90,19 +91,25 @@ impl Calls {
     pub fn decide(&self, question: &Question<'_>) -> Option<(Slot, Role)> {
         let Question { method, path, params, is_route, fixed } = *question;
         let key = key::key(method, path);
-        let mut own = Vec::new();
+        let now = self.now();
+        // What this call's own documents told, then what others told.
+        let mut known: Vec<Known> = Vec::new();
         let mut is_first = true;
         // A whisper is asked for the child, and was handed out to its parent.
         for sid in
             ["CallSid", "MessageSid", "ParentCallSid"].into_iter().filter_map(|n| params.get(n))
         {
             let ledger = lock(self.ledger(sid));
-            is_first &= !ledger.has(sid, self.now());
-            own.extend(key.iter().flat_map(|key| ledger.own(sid, key, self.now())));
+            let Some(account) = ledger.account(sid, now) else { continue };
+            is_first = false;
+            known.extend(key.iter().flat_map(|key| account.own(key)).cloned());
         }
-        let learnt = key.as_deref().map(|key| lock(&self.roles).known(key, now_ms()));
-        let learnt = learnt.unwrap_or_default();
-        let evidence = Evidence { params, is_route, fixed, own: &own, learnt: &learnt, is_first };
+        let owned = known.len();
+        if let Some(key) = &key {
+            known.extend(lock(&self.roles).known(key, now_ms()).cloned());
+        }
+        let (own, learnt) = known.split_at(owned);
+        let evidence = Evidence { params, is_route, fixed, own, learnt, is_first };
         let (slot, role) = belief::decide(&evidence)?;
         if let (Some(against), Some(key)) = (role.against, &key) {
             self.say_conflict(key, slot, against);
@@ -131,29 +138,33 @@ impl Calls {
         let path = request.target.split('?').next().unwrap_or_default();
         let Some(own) = key::key(request.method.as_str(), path) else { return };
         let handed = handed_out(request, exchange.slot, delivery, policy, &own);
-        self.learn_roles(&own, exchange.slot, &handed);
+        let ways = self.learn_roles(&own, exchange.slot, &handed);
         if let Some(sid) = sid(&request.params) {
-            let mut ledger = lock(self.ledger(sid));
-            ledger.hand_out(sid, (&own, exchange.slot), &handed, self.now());
+            lock(self.ledger(sid)).hand_out(sid, ways, self.now());
         }
     }
 
-    fn learn_roles(&self, own: &str, slot: Slot, handed: &[Handed]) {
-        let keys = handed.iter().map(|handed| key::key(handed.method, &handed.path));
-        let keys: Vec<_> = keys.collect();
+    /// Learns for all calls: as what the document's own URL was asked, and what it handed out.
+    fn learn_roles<'h>(&self, own: &str, slot: Slot, handed: &'h [Handed]) -> Vec<Way<'h>> {
+        let keys: Vec<_> =
+            handed.iter().map(|handed| key::key(handed.method, &handed.path)).collect();
         let now = now_ms();
+        let mut ways = Vec::with_capacity(1 + handed.len());
         let mut roles = lock(&self.roles);
-        roles.learn(own, slot, None, now);
+        let (key, known) = roles.learn(own, slot, None, now);
+        ways.push(Way { key, known, handed: None });
         for (key, handed) in keys.iter().zip(handed) {
             if let Some(key) = key {
-                roles.learn(key, handed.slot, Some(&handed.place), now);
+                let (key, known) = roles.learn(key, handed.slot, Some(&handed.place), now);
+                ways.push(Way { key, known, handed: Some(handed) });
             }
         }
+        ways
     }
 
     /// Takes one step of a call (by CallSid) or message (by MessageSid). Returns the steps that are
     /// to be kept for good now: none for a call without a fault, all so far with its first one.
-    pub fn note(&self, sid: &str, step: Step) -> Vec<Step> {
+    pub fn note(&self, sid: &str, step: Noted) -> Vec<Noted> {
         lock(self.ledger(sid)).note(sid, step, self.now())
     }
 
@@ -171,26 +182,31 @@ impl Calls {
 
     /// Whether documents handed this path out as a stream and as nothing else.
     pub fn is_stream(&self, path: &str) -> bool {
-        let of = |method| key::key(method, path).map(|key| lock(&self.roles).known(&key, now_ms()));
-        let mut known = ["GET", "POST"].into_iter().filter_map(of).flatten().peekable();
-        known.peek().is_some() && known.all(|known| known.slot == Slot::Stream)
+        let (mut is_known, mut is_more) = (false, false);
+        for key in ["GET", "POST"].into_iter().filter_map(|method| key::key(method, path)) {
+            for known in lock(&self.roles).known(&key, now_ms()) {
+                is_known = true;
+                is_more |= known.slot != Slot::Stream;
+            }
+        }
+        is_known && !is_more
     }
 
     /// As what a stream's path was handed out, to this call where that is known.
     pub fn stream_role(&self, path: &str, call_sid: Option<&str>, is_configured: bool) -> Role {
         let key = key::key("GET", path);
-        let own = key.iter().zip(call_sid).flat_map(|(key, sid)| {
-            let own = lock(&self.voice).own(sid, key, self.now());
-            own.into_iter().map(|known| (Belief::ThisCall, known))
+        let own = key.iter().zip(call_sid).find_map(|(key, sid)| {
+            let ledger = lock(&self.voice);
+            let account = ledger.account(sid, self.now())?;
+            stream_of(account.own(key)).map(|place| (Belief::ThisCall, place))
         });
-        let learnt = key.iter().flat_map(|key| {
-            let known = lock(&self.roles).known(key, now_ms());
-            known.into_iter().map(|known| (Belief::Learnt, known))
-        });
-        let mut streams = own.chain(learnt).filter(|(_, known)| known.slot == Slot::Stream);
-        let (belief, handed_out) = streams
-            .find(|(_, known)| known.place.is_some())
-            .map_or((Belief::Inferred, None), |(belief, known)| (belief, known.place));
+        let learnt = || {
+            let roles = lock(&self.roles);
+            stream_of(roles.known(key.as_ref()?, now_ms())).map(|place| (Belief::Learnt, place))
+        };
+        let (belief, handed_out) = own
+            .or_else(learnt)
+            .map_or((Belief::Inferred, None), |(belief, place)| (belief, Some(place)));
         let belief = if is_configured { Belief::Configured } else { belief };
         Role { belief, handed_out, against: None }
     }
@@ -218,18 +234,20 @@ impl Calls {
 
     fn set_stream(&self, call_sid: &str, path: &str, state: StreamState) {
         if let Some(key) = key::key("GET", path) {
-            lock(&self.voice).set_stream(call_sid, key, state, self.now());
+            lock(&self.voice).set_stream(call_sid, &key, state, self.now());
         }
     }
 
     /// The routes that are known to take TwiML: `POST /voice (voice)`; at most 10.
-    pub fn known_routes(&self) -> Vec<String> {
+    pub fn known_routes(&self) -> Arc<[String]> {
         lock(&self.roles).answering(now_ms())
     }
 
     /// The steps of a call or message that are remembered, in order.
     pub fn timeline(&self, sid: &str) -> Vec<Step> {
-        lock(self.ledger(sid)).timeline(sid, self.now())
+        let noted = lock(self.ledger(sid)).timeline(sid, self.now());
+        // They are masked when nobody waits for the lock.
+        noted.iter().map(Noted::step).collect()
     }
 
     fn ledger(&self, sid: &str) -> &Mutex<Ledger> {
@@ -270,6 +288,11 @@ impl Calls {
 /// The sid that a request's steps are kept under.
 pub fn sid(params: &Params) -> Option<&str> {
     ["CallSid", "MessageSid", "SmsSid"].into_iter().find_map(|name| params.get(name))
+}
+
+/// The place that handed a URL out as a stream.
+fn stream_of<'k>(mut known: impl Iterator<Item = &'k Known>) -> Option<Arc<HandedOut>> {
+    known.find_map(|known| known.place.as_ref().filter(|_| known.slot == Slot::Stream).cloned())
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {

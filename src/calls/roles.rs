@@ -1,7 +1,9 @@
 //! What is learnt of URLs: as what documents handed them out, and as what they were asked.
 
-use super::belief::Known;
-use super::bounded::Bounded;
+use std::sync::Arc;
+
+use super::belief::{Known, handed_out_first};
+use super::bounded::{Bounded, Touched};
 use crate::guard::call::HandedOut;
 use crate::twilio::Slot;
 
@@ -25,73 +27,85 @@ pub(super) struct Seen {
     pub(super) times: u64,
 }
 
+/// The ways in which one URL is known, the one seen last first. Shared with who writes them down.
+type Ways = Arc<Vec<Seen>>;
+
 /// The ways in which URLs are known, by method and path.
 #[derive(Debug)]
 pub(super) struct Roles {
-    urls: Bounded<Vec<Seen>>,
+    urls: Bounded<Ways>,
     /// Counts what was learnt anew.
     news: u64,
     /// Counts what was seen once more.
     repeated: u64,
-    told: (u64, Vec<String>),
+    /// The routes that were told, and when.
+    told: Option<(u64, Arc<[String]>)>,
 }
+
+/// All roles as they were at one moment.
+#[derive(Debug)]
+pub(super) struct Snapshot(Vec<(Arc<str>, Ways)>);
 
 impl Default for Roles {
     fn default() -> Self {
-        Self {
-            urls: Bounded::new(MAX_URLS, MAX_AGE_MS),
-            news: 0,
-            repeated: 0,
-            told: (0, Vec::new()),
-        }
+        Self { urls: Bounded::new(MAX_URLS, MAX_AGE_MS), news: 0, repeated: 0, told: None }
     }
 }
 
 impl Roles {
-    /// Learns one way in which a URL is known.
-    pub(super) fn learn(&mut self, key: &str, slot: Slot, place: Option<&HandedOut>, now_ms: u64) {
+    /// Learns one way in which a URL is known. Gives the key and the way that are remembered, for
+    /// others to share.
+    pub(super) fn learn(
+        &mut self,
+        key: &str,
+        slot: Slot,
+        place: Option<&HandedOut>,
+        now_ms: u64,
+    ) -> (Arc<str>, Known) {
         let is_known =
-            |seen: &&mut Seen| seen.known.slot == slot && seen.known.place.as_ref() == place;
-        let (seen, _) = self.urls.touch(key, now_ms, Vec::new);
-        seen.retain(|seen| now_ms.saturating_sub(seen.last_ms) <= MAX_AGE_MS);
-        if let Some(known) = seen.iter_mut().find(is_known) {
-            known.last_ms = now_ms;
-            known.times = known.times.saturating_add(1);
+            |seen: &Seen| seen.known.slot == slot && seen.known.place.as_deref() == place;
+        let Touched { name, value, .. } = self.urls.touch(key, now_ms, Arc::default);
+        let ways = Arc::make_mut(value);
+        ways.retain(|seen| now_ms.saturating_sub(seen.last_ms) <= MAX_AGE_MS);
+        if let Some(at) = ways.iter().position(is_known) {
+            ways[..=at].rotate_right(1);
+            ways[0].last_ms = now_ms;
+            ways[0].times = ways[0].times.saturating_add(1);
             self.repeated += 1;
-            return;
+        } else {
+            ways.truncate(MAX_ROLES - 1);
+            let known = Known { slot, place: place.cloned().map(Arc::new) };
+            ways.insert(0, Seen { known, first_ms: now_ms, last_ms: now_ms, times: 1 });
+            self.news += 1;
+            // Where there was nothing to tell there is now.
+            self.told = self.told.take().filter(|(_, told)| !told.is_empty());
         }
-        if seen.len() >= MAX_ROLES {
-            let oldest = seen.iter().enumerate().min_by_key(|(_, seen)| seen.last_ms);
-            if let Some(at) = oldest.map(|(at, _)| at) {
-                seen.swap_remove(at);
-            }
-        }
-        let known = Known { slot, place: place.cloned() };
-        seen.push(Seen { known, first_ms: now_ms, last_ms: now_ms, times: 1 });
-        self.news += 1;
+        (Arc::clone(name), ways[0].known.clone())
     }
 
     /// In which ways a URL is known: handed out last first, only asked last.
-    pub(super) fn known(&self, key: &str, now_ms: u64) -> Vec<Known> {
-        let Some(all) = self.urls.get(key, now_ms) else { return Vec::new() };
-        let is_fresh = |seen: &&Seen| now_ms.saturating_sub(seen.last_ms) <= MAX_AGE_MS;
-        let mut seen: Vec<&Seen> = all.iter().filter(is_fresh).collect();
-        seen.sort_by_key(|seen| (seen.known.place.is_none(), u64::MAX - seen.last_ms));
-        seen.into_iter().map(|seen| seen.known.clone()).collect()
+    pub(super) fn known(&self, key: &str, now_ms: u64) -> impl Iterator<Item = &Known> {
+        let is_fresh = move |seen: &&Seen| now_ms.saturating_sub(seen.last_ms) <= MAX_AGE_MS;
+        let ways = self.urls.get(key, now_ms).map(|ways| ways.as_slice()).unwrap_or_default();
+        let known = ways.iter().filter(is_fresh).map(|seen| &seen.known);
+        handed_out_first(known)
     }
 
     /// URLs that answered with TwiML, those asked last first: `POST /voice (voice)`.
-    pub(super) fn answering(&mut self, now_ms: u64) -> Vec<String> {
+    pub(super) fn answering(&mut self, now_ms: u64) -> Arc<[String]> {
+        let is_fresh = |(at, _): &&(u64, _)| now_ms.saturating_sub(*at) < TOLD_MS;
         // An outage asks for them with every request.
-        if self.told.1.is_empty() || now_ms.saturating_sub(self.told.0) >= TOLD_MS {
-            let answers = |seen: &&Seen| seen.known.place.is_none();
-            let told = self.urls.newest_first().filter_map(|(key, _, all)| {
-                let seen = all.iter().find(answers)?;
-                Some(format!("{key} ({})", seen.known.slot))
-            });
-            self.told = (now_ms, told.take(MAX_TOLD).collect());
+        if let Some((_, told)) = self.told.as_ref().filter(is_fresh) {
+            return Arc::clone(told);
         }
-        self.told.1.clone()
+        let answers = |seen: &&Seen| seen.known.place.is_none();
+        let told = self.urls.newest_first().filter_map(|(key, _, ways)| {
+            let seen = ways.iter().find(answers)?;
+            Some(format!("{key} ({})", seen.known.slot))
+        });
+        let told: Arc<[String]> = told.take(MAX_TOLD).collect();
+        self.told = Some((now_ms, Arc::clone(&told)));
+        told
     }
 
     /// How much was learnt anew, and how much was seen once more.
@@ -99,29 +113,38 @@ impl Roles {
         (self.news, self.repeated)
     }
 
-    /// Everything, what was seen longest ago first.
-    pub(super) fn all(&self) -> Vec<(String, Seen)> {
-        let of_url = |(key, _, all): (&str, u64, &Vec<Seen>)| {
-            all.iter().map(|seen| (key.to_owned(), seen.clone())).collect::<Vec<_>>()
-        };
-        let mut all: Vec<_> = self.urls.newest_first().flat_map(of_url).collect();
-        all.sort_by_key(|(_, seen)| seen.last_ms);
-        all
+    /// Everything as it is now: a pointer for each URL, so that no request waits long meanwhile.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot(self.urls.iter().map(|(key, ways)| (Arc::clone(key), Arc::clone(ways))).collect())
     }
 
-    /// Takes up what was kept; what is older than is remembered is left out.
-    pub(super) fn restore(&mut self, kept: Vec<(String, Seen)>, now_ms: u64) {
+    /// Takes up what was kept, in the order of [`Snapshot::all`]; what is older than is remembered is
+    /// left out.
+    pub(super) fn restore(&mut self, kept: Vec<(Arc<str>, Seen)>, now_ms: u64) {
         for (key, seen) in kept {
             if now_ms.saturating_sub(seen.last_ms) > MAX_AGE_MS {
                 continue;
             }
             // A time to come is a clock's fault.
             let last_ms = seen.last_ms.min(now_ms);
-            let (own, _) = self.urls.touch(&key, last_ms, Vec::new);
+            let own = Arc::make_mut(self.urls.touch(&key, last_ms, Arc::default).value);
             if own.len() < MAX_ROLES && !own.iter().any(|other| other.known == seen.known) {
-                own.push(Seen { last_ms, ..seen });
+                own.insert(0, Seen { last_ms, ..seen });
             }
         }
+    }
+}
+
+impl Snapshot {
+    /// Everything, what was seen longest ago first.
+    pub(super) fn all(self) -> Vec<(Arc<str>, Seen)> {
+        let mut all: Vec<_> = self
+            .0
+            .iter()
+            .flat_map(|(key, ways)| ways.iter().map(|seen| (Arc::clone(key), seen.clone())))
+            .collect();
+        all.sort_by_key(|(_, seen)| seen.last_ms);
+        all
     }
 }
 
@@ -145,9 +168,9 @@ mod tests {
         roles.learn("POST /a", Slot::Voice, None, 5);
         roles.learn("POST /a", Slot::Action, Some(&place("POST /x")), 1);
         roles.learn("POST /a", Slot::Callback, Some(&place("POST /x")), 3);
-        let slots: Vec<_> = roles.known("POST /a", 9).iter().map(|known| known.slot).collect();
+        let slots: Vec<_> = roles.known("POST /a", 9).map(|known| known.slot).collect();
         assert_eq!(slots, [Slot::Callback, Slot::Action, Slot::Voice]);
-        assert!(roles.known("GET /a", 9).is_empty());
+        assert!(roles.known("GET /a", 9).next().is_none());
         assert_eq!(roles.counts(), (3, 0));
         roles.learn("POST /a", Slot::Voice, None, 6);
         assert_eq!(roles.counts(), (3, 1));
@@ -158,9 +181,9 @@ mod tests {
         let mut roles = Roles::default();
         roles.learn("POST /a", Slot::Action, Some(&place("POST /x")), 0);
         roles.learn("POST /a", Slot::Voice, None, 10);
-        assert_eq!(roles.known("POST /a", MAX_AGE_MS).len(), 2);
-        assert_eq!(roles.known("POST /a", MAX_AGE_MS + 1).len(), 1);
-        assert_eq!(roles.known("POST /a", MAX_AGE_MS + 11).len(), 0);
+        assert_eq!(roles.known("POST /a", MAX_AGE_MS).count(), 2);
+        assert_eq!(roles.known("POST /a", MAX_AGE_MS + 1).count(), 1);
+        assert_eq!(roles.known("POST /a", MAX_AGE_MS + 11).count(), 0);
     }
 
     #[test]
@@ -179,6 +202,34 @@ mod tests {
         assert_eq!(roles.answering(2 + TOLD_MS)[0], "POST /late (voice)");
     }
 
+    #[test]
+    fn what_is_learnt_while_it_is_written_down_is_for_the_next_time() {
+        let mut roles = Roles::default();
+        roles.learn("POST /a", Slot::Voice, None, 1);
+        let snapshot = roles.snapshot();
+        roles.learn("POST /a", Slot::Voice, None, 7);
+        roles.learn("POST /a", Slot::Action, Some(&place("POST /x")), 8);
+        let last = |snapshot: Snapshot| snapshot.all().iter().map(|own| own.1.last_ms).collect();
+        let (then, now): (Vec<u64>, Vec<u64>) = (last(snapshot), last(roles.snapshot()));
+        assert_eq!((then, now), (vec![1], vec![7, 8]));
+    }
+
+    #[test]
+    fn what_was_seen_longest_ago_goes() {
+        let mut roles = Roles::default();
+        let places: Vec<_> = (0..=MAX_ROLES).map(|n| place(&format!("POST /{n}"))).collect();
+        for (now, place) in (1..).zip(&places[..MAX_ROLES]) {
+            roles.learn("POST /a", Slot::Action, Some(place), now);
+        }
+        roles.learn("POST /a", Slot::Action, Some(&places[0]), 20);
+        roles.learn("POST /a", Slot::Action, places.last(), 21);
+        let known: Vec<_> =
+            roles.known("POST /a", 22).filter_map(|known| known.place.clone()).collect();
+        assert_eq!(known.len(), MAX_ROLES);
+        assert_eq!((&*known[0], &*known[1]), (&places[MAX_ROLES], &places[0]));
+        assert!(!known.iter().any(|own| **own == places[1]));
+    }
+
     proptest! {
         #[test]
         fn bounds_hold_and_what_is_kept_comes_back(
@@ -190,17 +241,17 @@ mod tests {
                 let place = (parent < 8).then(|| place(&format!("POST /{parent}")));
                 let key = format!("POST /{url}");
                 roles.learn(&key, Slot::ALL[slot], place.as_ref(), now);
-                let known = roles.known(&key, now);
+                let known: Vec<_> = roles.known(&key, now).cloned().collect();
                 prop_assert!(known.len() <= MAX_ROLES);
-                let learnt = Known { slot: Slot::ALL[slot], place };
+                let learnt = Known { slot: Slot::ALL[slot], place: place.map(Arc::new) };
                 prop_assert!(known.contains(&learnt));
             }
             let mut again = Roles::default();
-            again.restore(roles.all(), now);
+            again.restore(roles.snapshot().all(), now);
             for url in 0..30 {
                 let key = format!("POST /{url}");
                 let sorted = |roles: &Roles| {
-                    let mut known = roles.known(&key, now);
+                    let mut known: Vec<_> = roles.known(&key, now).cloned().collect();
                     known.sort_by_key(|known| format!("{known:?}"));
                     known
                 };

@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
+
 /// Calls that are remembered at most; the oldest are forgotten first.
 const MAX_CALLS: usize = 10_000;
 
@@ -19,7 +21,7 @@ pub(super) struct Steering(Mutex<Calls>);
 
 #[derive(Debug, Default)]
 struct Calls {
-    given: HashMap<Box<str>, u32>,
+    given: HashMap<Box<str>, u32, RandomState>,
     by_age: VecDeque<(Instant, Box<str>)>,
 }
 

@@ -1,6 +1,7 @@
 //! What is known of the call that an answer belongs to, beside the request itself.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::stream::StreamReport;
@@ -28,7 +29,7 @@ pub struct Role {
     /// How it is known.
     pub belief: Belief,
     /// Which document handed the URL out, where one is known.
-    pub handed_out: Option<HandedOut>,
+    pub handed_out: Option<Arc<HandedOut>>,
     /// Another slot that the URL is known for, where the parameters decided against it.
     pub against: Option<Slot>,
 }

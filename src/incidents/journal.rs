@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::Incident;
 use super::event::Telling;
 use super::identity::Identity;
+use super::noted::Noted;
 use super::notify::{Webhooks, WebhooksHandle};
 use super::otlp::{self, OtlpHandle};
 use super::outbreak::{Change, Outbreak, Outbreaks, Seen};
 use super::record::{Record, Row};
 use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
-use super::timeline::{Step, kept_sid};
+use super::timeline::kept_sid;
 use super::traffic::Board;
 use super::view::{is_fault, rfc3339};
 use crate::clock;
@@ -204,9 +205,9 @@ impl Journal {
     }
 
     /// Takes steps of a call or message.
-    pub(super) fn steps(&self, sid: &str, steps: Vec<Step>) {
+    pub(super) fn steps(&self, sid: &str, steps: &[Noted]) {
         if let Some(store) = &self.store {
-            store.offer(Item::Steps(kept_sid(sid), steps));
+            store.offer(Item::Steps(kept_sid(sid), steps.iter().map(Noted::step).collect()));
         }
     }
 

@@ -10,6 +10,7 @@ mod fell_back;
 pub mod identity;
 mod journal;
 pub mod moment;
+pub mod noted;
 mod notify;
 mod otlp;
 pub mod outbreak;
@@ -68,7 +69,7 @@ pub struct Incident {
     /// Hash of the configuration in force.
     pub config_hash: Arc<str>,
     /// Routes that are known to take TwiML, where the backend knew none for this path.
-    pub known_routes: Vec<String>,
+    pub known_routes: Arc<[String]>,
 }
 
 /// A request as it was sent to the backend, and when.

@@ -14,10 +14,10 @@ use super::ending;
 use super::event::BodyShown;
 use super::fell_back::FellBack;
 use super::journal::{self, Ends, Journal};
+use super::noted::Noted;
 use super::redact::Redaction;
 use super::repeated::{Event, Repeated};
 use super::store::MOST_STEPS;
-use super::timeline::Step;
 use super::traffic::{Board, Counted};
 use super::{Incident, Recording};
 use crate::guard::{Exchange, Outcome};
@@ -51,7 +51,7 @@ pub struct Recorder {
 
 enum Item {
     Incident(Box<Incident>),
-    Steps(String, Vec<Step>),
+    Steps(String, Vec<Noted>),
     FellBack(Box<FellBack>),
     Finish(SyncSender<()>),
 }
@@ -131,8 +131,8 @@ impl Recorder {
         }
     }
 
-    /// Offers steps of the call or message with this SID, masked, to be kept; only the last 100 are.
-    pub fn steps(&self, sid: &str, mut steps: Vec<Step>) {
+    /// Offers steps of the call or message with this SID to be kept, masked; only the last 100 are.
+    pub fn steps(&self, sid: &str, mut steps: Vec<Noted>) {
         let most = usize::try_from(MOST_STEPS).unwrap_or_default();
         steps.drain(..steps.len().saturating_sub(most));
         if steps.is_empty() {
@@ -219,9 +219,8 @@ fn weight(incident: &Incident) -> usize {
 }
 
 /// The same of steps.
-fn weight_of_steps(steps: &[Step]) -> usize {
-    let texts = |step: &Step| step.path.len() + step.told.len() + 256;
-    steps.iter().map(texts).sum()
+fn weight_of_steps(steps: &[Noted]) -> usize {
+    steps.iter().map(Noted::weight).sum()
 }
 
 struct Writer {
@@ -252,7 +251,7 @@ impl Writer {
                 }
                 Ok(Item::Steps(call, steps)) => {
                     self.taken(weight_of_steps(&steps));
-                    self.journal.steps(&call, steps);
+                    self.journal.steps(&call, &steps);
                 }
                 Ok(Item::FellBack(fell)) => {
                     self.taken(fell.weight());
@@ -542,9 +541,8 @@ mod tests {
     fn steps_take_room_in_the_queue_and_only_the_last_stay() {
         let (recorder, tap) = Recorder::tapped(instruments().unwrap());
         let incident = page("<h1>Oops</h1>").incident();
-        let row = crate::incidents::record::Row::of(&incident);
         recorder.steps("CA1", Vec::new());
-        recorder.steps("CA1", vec![Step::from(&row); 250]);
+        recorder.steps("CA1", vec![Noted::sample("replaced", "x"); 250]);
         let Ok(Item::Steps(sid, steps)) = tap.items.try_recv() else { panic!("no steps") };
         assert_eq!((sid.as_str(), steps.len()), ("CA1", 100));
         assert!(tap.items.try_recv().is_err());

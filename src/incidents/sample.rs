@@ -129,8 +129,11 @@ impl Sample {
             parent: parent.to_owned(),
         };
         self.call(|call| {
-            call.role =
-                Role { belief: Belief::ThisCall, handed_out: Some(handed_out), ..Role::default() };
+            call.role = Role {
+                belief: Belief::ThisCall,
+                handed_out: Some(Arc::new(handed_out)),
+                ..Role::default()
+            };
         })
     }
 
@@ -211,7 +214,7 @@ impl Sample {
             budget_left: Duration::from_secs(12),
             redaction: super::redact::Redaction::default(),
             config_hash: Arc::from("test"),
-            known_routes: self.known,
+            known_routes: self.known.into(),
         };
         incident.know();
         incident

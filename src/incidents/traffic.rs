@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 /// Buckets of [`Durations`]: the upper bound of bucket `n` is 2^(n/4) ms; the last holds the rest.
@@ -144,7 +145,7 @@ pub enum Counted {
 
 /// Counters of every route; made when the configuration is loaded.
 #[derive(Debug, Default)]
-pub struct Board(HashMap<String, Counters>);
+pub struct Board(HashMap<String, Counters, RandomState>);
 
 #[derive(Debug)]
 struct Counters {

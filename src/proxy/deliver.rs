@@ -108,8 +108,12 @@ fn set_length(
     is_head: bool,
     outcome: &Outcome,
 ) {
+    let is_without = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    if !is_without && !is_head && says(headers, body.len()) {
+        return;
+    }
     headers.remove(CONTENT_LENGTH);
-    if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED {
+    if is_without {
         return;
     }
     if is_head && body.is_empty() {
@@ -122,4 +126,44 @@ fn set_length(
         return;
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+}
+
+/// Whether the headers tell this length once, as it is written here: then it stays in its place.
+fn says(headers: &HeaderMap, length: usize) -> bool {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let is_plain = line.len() == 1 || line.first() != Some(&b'0');
+    let digit = |told: usize, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| usize::from(byte - b'0'))?;
+        told.checked_mul(10)?.checked_add(digit)
+    };
+    is_plain && line.iter().try_fold(0, digit) == Some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_is_told_once_and_rightly_stays_in_its_place() {
+        for (lines, expected) in [
+            (&["350"][..], true),
+            (&["0350"], false),
+            (&["+350"], false),
+            (&["350 "], false),
+            (&["349"], false),
+            (&["350", "350"], false),
+            (&["99999999999999999999350"], false),
+            (&[""], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(CONTENT_LENGTH, HeaderValue::from_static(line));
+            }
+            assert_eq!(says(&headers, 350), expected, "{lines:?}");
+        }
+        let empty = HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static("0"))]);
+        assert!(says(&empty, 0));
+    }
 }

@@ -17,14 +17,16 @@ use super::spare::Spare;
 use super::tally::Open;
 use super::worker::Worker;
 use super::{deliver, judging, noting, pass, routing};
+use crate::calls::Calls;
 use crate::config::SharedPolicy;
 use crate::config::route::{Callbacks, Route};
 use crate::guard::{
     CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge,
 };
+use crate::incidents::redact::Redaction;
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
-use crate::telemetry::metrics::Phase;
+use crate::telemetry::metrics::{Metrics, Phase};
 use crate::twilio::Slot;
 
 /// Beyond the budget an answer waits so long to be judged: Twilio's patience is not much longer.
@@ -116,7 +118,6 @@ impl Done {
     pub(super) async fn settle(self, worker: &Worker) -> Response<Bytes> {
         let Self { route, policy, start, gathered, id } = self;
         let Gathered { exchange, sent, upstream, spelling, asked, held: _held, .. } = gathered;
-        let asked = asked.as_ref().unwrap_or_else(|| route.upstream()).authority();
         let (judgement, exchange) = judged(worker, exchange, &policy, start).await;
         let policy = &*policy;
         worker.recorder.fell_back(&exchange, &worker.redaction);
@@ -125,37 +126,38 @@ impl Done {
             note_steering(worker, policy, &exchange, &judgement);
         }
         worker.tally.answer(judgement.verdict, policy.observe);
-        let causes: Vec<_> = judgement.findings.iter().map(|finding| finding.cause.slug).collect();
         let outcome = match judgement.delivery.kind {
             DeliveryKind::Refusal => "failed",
             _ => judgement.verdict.name(),
         };
-        worker.metrics.answer(outcome, exchange.slot.name(), &causes, start.elapsed(), upstream);
+        let (slot, took) = (exchange.slot.name(), start.elapsed());
+        let causes = judgement.findings.iter().map(|finding| finding.cause.slug);
+        worker.metrics.answer(outcome, slot, causes, took, upstream);
         for sent in &sent {
             note_phases(worker, sent);
         }
         worker.recorder.count(&route.name, counted(&judgement), upstream);
         if judgement.verdict == Verdict::Untouched && judgement.findings.is_empty() {
-            noting::note(worker, &exchange, &judgement, start.elapsed(), None);
+            noting::note(worker, &exchange, &judgement, took, None);
             return deliver::response(judgement.delivery, &exchange, spelling, None);
         }
         let (new, now) = new_id();
         let id = id.unwrap_or(new);
-        noting::note(worker, &exchange, &judgement, start.elapsed(), Some(id));
+        noting::note(worker, &exchange, &judgement, took, Some(id));
         let known_routes = noting::known_routes(worker, &judgement);
         let mark = is_changed.then(|| deliver::Mark::new(id, &judgement, &exchange.outcome));
         let response = deliver::response(judgement.delivery.clone(), &exchange, spelling, mark);
         worker.recorder.offer(Incident {
             id,
             time_ms: now.saturating_sub(millis(start.elapsed())),
+            upstream: asked.as_ref().unwrap_or_else(|| route.upstream()).authority(),
             route,
-            upstream: asked,
             exchange: Arc::new(exchange),
             judgement: Arc::new(judgement),
             sent,
             upstream_duration: upstream,
             budget_left: worker.config.budget.saturating_sub(start.elapsed()),
-            redaction: worker.redaction.clone(),
+            redaction: Redaction::clone(&worker.redaction),
             config_hash: Arc::clone(&worker.config.hash),
             known_routes,
         });
@@ -182,19 +184,25 @@ async fn judged(
             exchange.outcome = Outcome::Failed(Failure::Full { detail });
         }
     }
+    let Some(turn) = turn else {
+        return judged_now(&worker.metrics, &worker.calls, exchange, policy);
+    };
     let (metrics, calls) = (worker.metrics.clone(), Arc::clone(&worker.calls));
     let policy = Arc::clone(policy);
-    let work = move || {
-        let (judgement, exchange) = judging::judge_safely(&metrics, exchange, &policy, judge);
-        // Whatever is learnt or not, the answer has to leave.
-        let learn = || calls.learn(&exchange, &judgement, &policy);
-        let _ = caught_now(&metrics, "learning from an answer", learn);
-        (judgement, exchange)
-    };
-    match turn {
-        Some(turn) => turn.run(work).await,
-        None => work(),
-    }
+    turn.run(move || judged_now(&metrics, &calls, exchange, &policy)).await
+}
+
+fn judged_now(
+    metrics: &Metrics,
+    calls: &Calls,
+    exchange: Exchange,
+    policy: &Policy,
+) -> (Judgement, Exchange) {
+    let (judgement, exchange) = judging::judge_safely(metrics, exchange, policy, judge);
+    // Whatever is learnt or not, the answer has to leave.
+    let learn = || calls.learn(&exchange, &judgement, policy);
+    let _ = caught_now(metrics, "learning from an answer", learn);
+    (judgement, exchange)
 }
 
 /// Counts the phases that came to their end.

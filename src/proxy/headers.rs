@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
     CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, IF_MATCH,
@@ -57,7 +58,9 @@ const OF_BODY: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LE
 
 /// The same headers without those that concern one connection only.
 pub(super) fn end_to_end(headers: HeaderMap) -> HeaderMap {
+    // What most name, if they name anything, goes anyway.
     let nominated: Vec<HeaderName> = tokens(&headers, &CONNECTION)
+        .filter(|token| !token.eq_ignore_ascii_case(KEEP_ALIVE.as_str()))
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .filter(|name| !NOT_NOMINABLE.contains(name))
         .collect();
@@ -162,10 +165,14 @@ impl PublicFace {
         self.set_origin(&mut headers, sender);
         // Behind a Unix socket is a front end on this machine, which says itself whom it serves.
         if sender.has_address {
-            append_to_list(&mut headers, FORWARDED_FOR, &sender.ip.to_canonical().to_string());
+            let ip = Bytes::from(sender.ip.to_canonical().to_string());
+            append_to_list(&mut headers, FORWARDED_FOR, HeaderValue::from_maybe_shared(ip).ok());
         }
-        let version = if sender.version == Version::HTTP_10 { "1.0" } else { "1.1" };
-        append_to_list(&mut headers, VIA, &format!("{version} twiml-guard"));
+        let own = match sender.version {
+            Version::HTTP_10 => HeaderValue::from_static("1.0 twiml-guard"),
+            _ => HeaderValue::from_static("1.1 twiml-guard"),
+        };
+        append_to_list(&mut headers, VIA, Some(own));
         headers
     }
 
@@ -237,34 +244,44 @@ pub(super) fn is_alias(name: &[u8]) -> bool {
             .any(|own| own.len() == name.len() && own.iter().zip(name).all(is_same))
 }
 
-fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: &str) {
+fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: Option<HeaderValue>) {
+    let Some(item) = item else { return };
+    if !headers.contains_key(&name) {
+        headers.insert(name, item);
+        return;
+    }
     let mut list: Vec<u8> = Vec::new();
     for value in headers.get_all(&name) {
         list.extend_from_slice(value.as_bytes());
         list.extend_from_slice(b", ");
     }
     list.extend_from_slice(item.as_bytes());
-    if let Ok(list) = HeaderValue::from_bytes(&list) {
+    if let Ok(list) = HeaderValue::from_maybe_shared(Bytes::from(list)) {
         headers.insert(name, list);
     }
 }
 
-/// Keeps the order of what stays, which [`HeaderMap::remove`] does not.
-fn without(headers: HeaderMap, is_doomed: impl Fn(&HeaderName) -> bool) -> HeaderMap {
-    if !headers.keys().any(&is_doomed) {
-        return headers;
-    }
-    let mut kept = HeaderMap::with_capacity(headers.len() + 6);
-    let mut current = None;
-    for (name, value) in headers {
-        if name.is_some() {
-            current = name;
+/// Keeps the order of what stays. [`HeaderMap::remove`] does not: it fills the gap with the last
+/// header. So those behind the first that goes are taken out too, the last one first, and put back.
+fn without(mut headers: HeaderMap, is_doomed: impl Fn(&HeaderName) -> bool) -> HeaderMap {
+    let Some(first) = headers.keys().position(&is_doomed) else { return headers };
+    let behind: Vec<HeaderName> = headers.keys().skip(first).cloned().collect();
+    let mut kept: Vec<(HeaderName, Vec<HeaderValue>)> = Vec::new();
+    for name in behind.into_iter().rev() {
+        if is_doomed(&name) {
+            headers.remove(&name);
+        } else {
+            let values = headers.get_all(&name).iter().cloned().collect();
+            headers.remove(&name);
+            kept.push((name, values));
         }
-        if let Some(name) = current.as_ref().filter(|name| !is_doomed(name)) {
-            kept.append(name.clone(), value);
+    }
+    for (name, values) in kept.into_iter().rev() {
+        for value in values {
+            headers.append(&name, value);
         }
     }
-    kept
+    headers
 }
 
 #[cfg(test)]
@@ -336,6 +353,18 @@ mod tests {
             lines(&end_to_end(headers)),
             ["host: a", "set-cookie: a=1", "set-cookie: b=2", "x-last: z"]
         );
+    }
+
+    #[test]
+    fn what_stays_stands_as_if_the_rest_had_never_been_there() {
+        // Every choice of what goes, of headers of which one has two lines.
+        let all = [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4"), ("d", "5")];
+        for doomed in 0_u8..16 {
+            let goes = |name: &str| doomed & (1 << (name.as_bytes()[0] - b'a')) != 0;
+            let stays: Vec<_> = all.into_iter().filter(|(name, _)| !goes(name)).collect();
+            let kept = without(map(&all), |name| goes(name.as_str()));
+            assert_eq!(lines(&kept), lines(&map(&stays)), "{doomed:b}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a judged exchange tells of its call: taken as a step.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -12,12 +14,38 @@ use crate::guard::call::StreamState;
 use crate::guard::causes::{Cause, document, status};
 use crate::guard::stream::{StreamEnd, StreamReport};
 use crate::guard::{Delivery, DeliveryKind, Exchange, Judgement, Outcome};
-use crate::incidents::timeline::Step;
+use crate::incidents::noted::{Noted, Told};
 use crate::twilio::{Params, Slot, call};
 
 /// Longest status that is noted; Twilio's longest has 11 characters.
 const MAX_STATUS: usize = 32;
-/// Longest path that is noted.
+/// Twilio's own words for the state of a call or message, which nobody has to copy.
+///
+/// Source: Twilio docs, CallStatus and message status values.
+const STATUSES: [&str; 21] = [
+    "in-progress",
+    "ringing",
+    "completed",
+    "received",
+    "initiated",
+    "queued",
+    "busy",
+    "canceled",
+    "failed",
+    "no-answer",
+    "accepted",
+    "answered",
+    "delivered",
+    "partially_delivered",
+    "read",
+    "receiving",
+    "scheduled",
+    "sending",
+    "sent",
+    "undelivered",
+    "unknown",
+];
+/// Longest path that is noted, in characters.
 const MAX_PATH: usize = 300;
 
 /// What tells that the backend has nothing to answer with on this path.
@@ -49,9 +77,9 @@ pub(super) fn note(
 }
 
 /// Routes that take TwiML, where the backend has nothing on this path.
-pub(super) fn known_routes(worker: &Worker, judgement: &Judgement) -> Vec<String> {
+pub(super) fn known_routes(worker: &Worker, judgement: &Judgement) -> Arc<[String]> {
     let has_none = NO_ROUTE.iter().any(|cause| judgement.findings.iter().any(|f| f.is(cause)));
-    if has_none { worker.calls.known_routes() } else { Vec::new() }
+    if has_none { worker.calls.known_routes() } else { Arc::default() }
 }
 
 fn step(
@@ -60,20 +88,23 @@ fn step(
     judgement: &Judgement,
     took: Duration,
     incident: Option<Uuid>,
-) -> Step {
+) -> Noted {
     let request = &exchange.request;
-    let path: String =
-        request.target.split('?').next().unwrap_or_default().chars().take(MAX_PATH).collect();
+    let path = request.target.split('?').next().unwrap_or_default();
+    let path = match path.char_indices().nth(MAX_PATH) {
+        Some((end, _)) => path.get(..end).unwrap_or_default(),
+        None => path,
+    };
     let role = &exchange.call.role;
     let delivery = judgement.withheld.as_ref().unwrap_or(&judgement.delivery);
-    Step {
+    Noted {
         time_ms: now_ms().saturating_sub(millis(took)),
         duration_ms: millis(took),
-        method: request.method.as_str().chars().take(MAX_STATUS).collect(),
-        path: worker.redaction.text(&path),
-        slot: exchange.slot.name().to_owned(),
-        belief: role.belief.name().to_owned(),
-        role: role.handed_out.as_ref().map(|place| worker.redaction.text(&place.to_string())),
+        method: request.method.clone(),
+        path: path.into(),
+        slot: exchange.slot,
+        belief: role.belief,
+        role: role.handed_out.clone(),
         status: status_of(&request.params),
         answered: match &exchange.outcome {
             Outcome::Answered(answer) => Some(answer.status.as_u16()),
@@ -83,14 +114,14 @@ fn step(
             (Some(report), _) => outcome_of(report),
             (None, DeliveryKind::Refusal) => "failed",
             (None, _) => judgement.verdict.name(),
-        }
-        .to_owned(),
-        cause: judgement.first_cause().map(|cause| cause.slug.to_owned()),
+        },
+        cause: judgement.first_cause().map(|cause| cause.slug),
         told: match stream(exchange) {
-            Some(report) => worker.redaction.text(&report.words()),
-            None => told(&judgement.delivery) + &fell_back(worker, exchange),
+            Some(report) => Told::Words(worker.redaction.text(&report.words()).into()),
+            None => with_fallback(worker, exchange, told(&judgement.delivery)),
         },
         incident,
+        redaction: Arc::clone(&worker.redaction),
     }
 }
 
@@ -112,33 +143,33 @@ fn outcome_of(report: &StreamReport) -> &'static str {
 }
 
 /// CallStatus, or that of a message.
-fn status_of(params: &Params) -> Option<String> {
+fn status_of(params: &Params) -> Option<Cow<'static, str>> {
     let names = ["CallStatus", "MessageStatus", "SmsStatus"];
     let status = names.into_iter().find_map(|name| params.get(name))?;
+    if let Some(known) = STATUSES.into_iter().find(|known| *known == status) {
+        return Some(Cow::Borrowed(known));
+    }
     Some(status.chars().filter(char::is_ascii_graphic).take(MAX_STATUS).collect())
 }
 
-/// Whose fault made Twilio ask here, where it fell back.
-fn fell_back(worker: &Worker, exchange: &Exchange) -> String {
-    let Some(fell) = call::fell_back(&exchange.request.params, exchange.slot) else {
-        return String::new();
-    };
+/// What left, and whose fault made Twilio ask here, where it fell back.
+fn with_fallback(worker: &Worker, exchange: &Exchange, told: Told) -> Told {
+    let Some(fell) = call::fell_back(&exchange.request.params, exchange.slot) else { return told };
     let url = fell.url.map_or_else(|| "another URL".to_owned(), |url| worker.redaction.target(url));
     let code: String = fell.code.unwrap_or("no code").chars().take(MAX_STATUS).collect();
     let url: String = url.chars().take(MAX_PATH).collect();
-    format!("; Twilio fell back here because {url} gave {code}")
+    Told::Words(format!("{told}; Twilio fell back here because {url} gave {code}").into())
 }
 
 /// What left, in a few words.
-fn told(delivery: &Delivery) -> String {
+fn told(delivery: &Delivery) -> Told {
     let (status, bytes) = (delivery.status.as_u16(), delivery.body.len());
     match &delivery.kind {
-        DeliveryKind::Empty if bytes > 0 => "an empty <Response/>".to_owned(),
-        DeliveryKind::Fallback(name) => format!("fallback \"{name}\""),
-        DeliveryKind::Redirect => "a <Redirect> to the same page".to_owned(),
-        DeliveryKind::Refusal => status.to_string(),
-        _ if bytes == 0 => format!("{status}, empty"),
-        _ => format!("{status}, {bytes} bytes"),
+        DeliveryKind::Empty if bytes > 0 => Told::Words("an empty <Response/>".into()),
+        DeliveryKind::Fallback(name) => Told::Words(format!("fallback \"{name}\"").into()),
+        DeliveryKind::Redirect => Told::Words("a <Redirect> to the same page".into()),
+        DeliveryKind::Refusal => Told::Words(status.to_string().into()),
+        _ => Told::Answer(status, bytes),
     }
 }
 

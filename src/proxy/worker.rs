@@ -121,8 +121,8 @@ pub(super) struct Worker {
     pub(super) client: Client,
     pub(super) alarms: Alarms,
     pub(super) face: PublicFace,
-    /// What is masked in records.
-    pub(super) redaction: Redaction,
+    /// What is masked in records, and in the steps that are noted.
+    pub(super) redaction: Arc<Redaction>,
     /// Connections and tunnels of this worker.
     pub(super) tracker: TaskTracker,
 }
@@ -161,7 +161,7 @@ impl Worker {
             ),
             alarms: Alarms::default(),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
-            redaction: Redaction::of(&config),
+            redaction: Arc::new(Redaction::of(&config)),
             tracker: TaskTracker::new(),
             open,
             enforced: Enforced::of(&config),
@@ -196,7 +196,7 @@ impl Worker {
             client: self.client.anew(resolver.clone(), tls, limit),
             alarms: self.alarms.clone(),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
-            redaction: Redaction::of(&config),
+            redaction: Arc::new(Redaction::of(&config)),
             enforced: Enforced::of(&config),
             config,
             resolver,

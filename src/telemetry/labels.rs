@@ -1,6 +1,6 @@
 //! Labels of metrics: closed sets, each with the words that it stands as.
 
-/// What can become of an answer.
+/// What can become of an answer; `passed` was not judged.
 pub const OUTCOMES: [&str; 5] = ["untouched", "repaired", "replaced", "failed", "passed"];
 
 /// How bad an outbreak's cause is: what Twilio would not accept, and what it accepts all the same.
@@ -103,6 +103,8 @@ impl Exported {
 }
 
 impl Phase {
+    pub(super) const ALL: [Self; 3] = [Self::Connect, Self::FirstByte, Self::Body];
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",

@@ -3,14 +3,15 @@
 //! Labels come from closed sets only, and whatever may be counted starts at 0, so that the first
 //! occurrence is an increase.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
 use prometheus::{
-    Encoder as _, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
-    TextEncoder,
+    Encoder as _, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
+use super::answers::AnswerMetrics;
 use super::clients::ClientMetrics;
 use super::maker::Maker;
 use super::reloads::ReloadMetrics;
@@ -21,16 +22,16 @@ pub use super::labels::{CallbackCount, CauseLabel, Exported, LEVELS, OUTCOMES, P
 
 /// The guard's instruments. Cheap to clone; counting never waits.
 #[derive(Debug, Clone)]
-pub struct Metrics {
+pub struct Metrics(Arc<Instruments>);
+
+#[derive(Debug)]
+struct Instruments {
     registry: Registry,
-    answers: IntCounterVec,
-    findings: IntCounterVec,
-    duration: HistogramVec,
-    upstream: HistogramVec,
-    phases: HistogramVec,
+    answers: AnswerMetrics,
     dropped: IntCounter,
     not_stored: IntCounter,
-    queued: IntGaugeVec,
+    recorder_queued: IntGauge,
+    store_queued: IntGauge,
     store_up: IntGauge,
     store_bytes: IntGauge,
     outbreaks: IntCounterVec,
@@ -43,7 +44,7 @@ pub struct Metrics {
     callbacks_oldest: IntGauge,
     reloads: ReloadMetrics,
     observe: IntGaugeVec,
-    signatures: IntCounterVec,
+    signatures: [(&'static str, IntCounter); 3],
     clients: ClientMetrics,
     panics: IntCounter,
     buffered: IntGauge,
@@ -56,33 +57,19 @@ impl Metrics {
     /// Instruments with every label set started at 0: `slots` and `causes` are closed sets.
     pub fn new(slots: &[&'static str], causes: &[CauseLabel]) -> prometheus::Result<Self> {
         let make = Maker::default();
-        let metrics = Self {
+        let queued = make.gauges(
+            "twiml_guard_queue_items",
+            "What waits to be recorded (recorder) and to be stored (store).",
+            "queue",
+        )?;
+        let signatures = make.counters(
+            "twiml_guard_signatures_total",
+            "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
+            &["result"],
+        )?;
+        let metrics = Instruments {
             registry: make.registry(),
-            answers: make.counters(
-                "twiml_guard_answers_total",
-                "Answers by what became of them and by slot.",
-                &["outcome", "slot"],
-            )?,
-            findings: make.counters(
-                "twiml_guard_findings_total",
-                "Findings in answers by cause and by what became of the answer.",
-                &["cause", "outcome"],
-            )?,
-            duration: make.seconds(
-                "twiml_guard_answer_duration_seconds",
-                "Time from a webhook's head to its delivery.",
-                "slot",
-            )?,
-            upstream: make.seconds(
-                "twiml_guard_upstream_duration_seconds",
-                "Time that the backend took of it.",
-                "slot",
-            )?,
-            phases: make.seconds(
-                "twiml_guard_upstream_phase_seconds",
-                "The backend's time by phase: until there is a connection, from there to the answer's head, its body.",
-                "phase",
-            )?,
+            answers: AnswerMetrics::new(&make, slots, causes)?,
             dropped: make.counter(
                 "twiml_guard_incidents_dropped_total",
                 "Incidents that did not fit the queue.",
@@ -91,11 +78,8 @@ impl Metrics {
                 "twiml_guard_incidents_not_stored_total",
                 "Incidents that are missing in the store: it could not be written to for too long.",
             )?,
-            queued: make.gauges(
-                "twiml_guard_queue_items",
-                "What waits to be recorded (recorder) and to be stored (store).",
-                "queue",
-            )?,
+            recorder_queued: queued.with_label_values(&["recorder"]),
+            store_queued: queued.with_label_values(&["store"]),
             store_up: make.gauge(
                 "twiml_guard_store_up",
                 "1 while incidents are stored, 0 while they can't be, or without a state directory.",
@@ -147,11 +131,8 @@ impl Metrics {
                 "1 while answers on the route are only observed, 0 while they are mended.",
                 "route",
             )?,
-            signatures: make.counters(
-                "twiml_guard_signatures_total",
-                "Requests whose signature was looked at by what it said: Twilio's, none, or not Twilio's.",
-                &["result"],
-            )?,
+            signatures: ["genuine", "unsigned", "forged"]
+                .map(|result| (result, signatures.with_label_values(&[result]))),
             clients: ClientMetrics::new(&make)?,
             panics: make.counter(
                 "twiml_guard_panics_total",
@@ -173,38 +154,167 @@ impl Metrics {
         let build =
             make.gauges("twiml_guard_build_info", "Version of the guard; always 1.", "version")?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        metrics.start_at_zero(slots, causes);
-        Ok(metrics)
+        metrics.start_at_zero();
+        Ok(Self(Arc::new(metrics)))
+    }
+    /// Counts one judged answer: `outcome` is `untouched`, `repaired`, `replaced` or `failed`,
+    /// `slot` a slot's name, `causes` the slugs of its findings. Durations: the whole exchange and
+    /// the backend's part.
+    pub fn answer(
+        &self,
+        outcome: &'static str,
+        slot: &'static str,
+        causes: impl Iterator<Item = &'static str> + Clone,
+        total: Duration,
+        upstream: Duration,
+    ) {
+        self.0.answers.answer(outcome, slot, causes, total, upstream);
     }
 
-    fn start_at_zero(&self, slots: &[&'static str], causes: &[CauseLabel]) {
-        for slot in slots {
-            self.duration.with_label_values(&[*slot]);
-            self.upstream.with_label_values(&[*slot]);
-            for outcome in OUTCOMES.iter().filter(|outcome| **outcome != "passed") {
-                self.answers.with_label_values(&[*outcome, *slot]);
-            }
+    /// Counts one request that streamed through unguarded.
+    pub fn passed(&self) {
+        self.0.answers.passed();
+    }
+
+    /// The instruments of streams.
+    pub fn streams(&self) -> &StreamMetrics {
+        &self.0.streams
+    }
+
+    /// The instruments of the backends.
+    pub fn upstreams(&self) -> &UpstreamMetrics {
+        &self.0.upstreams
+    }
+
+    /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
+    pub fn signature(&self, result: &'static str) {
+        if let Some((_, counter)) = self.0.signatures.iter().find(|(name, _)| *name == result) {
+            counter.inc();
         }
-        self.answers.with_label_values(&["passed", "pass"]);
-        for cause in causes {
-            for outcome in ["failed", "repaired", "replaced"] {
-                self.findings.with_label_values(&[cause.slug, outcome]);
-            }
-            if cause.may_be_untouched {
-                self.findings.with_label_values(&[cause.slug, "untouched"]);
-            }
-        }
+    }
+
+    /// The instruments of clients' connections.
+    pub fn clients(&self) -> &ClientMetrics {
+        &self.0.clients
+    }
+
+    /// Counts one incident that did not fit the queue.
+    pub fn incident_dropped(&self) {
+        self.0.dropped.inc();
+    }
+
+    /// Counts incidents that the store lacks.
+    pub fn not_stored(&self, count: u64) {
+        self.0.not_stored.inc_by(count);
+    }
+
+    /// Whether incidents are stored.
+    pub fn store_up(&self, up: bool) {
+        self.0.store_up.set(i64::from(up));
+    }
+
+    /// The size of the store.
+    pub fn store_bytes(&self, bytes: u64) {
+        self.0.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a change of an outbreak (`opened`, `reopened`, `grew`, `closed`) of this level.
+    pub fn outbreak(&self, change: &'static str, level: &'static str) {
+        self.0.outbreaks.with_label_values(&[change, level]).inc();
+    }
+
+    /// So many outbreaks of this level are open now.
+    pub fn outbreaks_open(&self, level: &'static str, open: usize) {
+        let open = i64::try_from(open).unwrap_or(i64::MAX);
+        self.0.outbreaks_open.with_label_values(&[level]).set(open);
+    }
+
+    /// Whether answers on a configured route are only observed.
+    pub fn observe(&self, route: &str, is_observed: bool) {
+        self.0.observe.with_label_values(&[route]).set(i64::from(is_observed));
+    }
+
+    /// Notes how long a phase of the backend's answer took.
+    pub fn phase(&self, phase: Phase, took: Duration) {
+        self.0.answers.phase(phase, took);
+    }
+
+    /// So many more (or fewer) wait in the recorder's queue.
+    pub fn recorder_queue(&self, more: i64) {
+        self.0.recorder_queued.add(more);
+    }
+
+    /// So many more (or fewer) wait in the store's queue.
+    pub fn store_queue(&self, more: i64) {
+        self.0.store_queued.add(more);
+    }
+
+    /// Counts messages to webhooks.
+    pub fn notify(&self, told: Told, count: u64) {
+        self.0.notify.with_label_values(&[told.name()]).inc_by(count);
+    }
+
+    /// Counts log records (`logs`) or readings of all metrics (`metrics`) for a collector.
+    pub fn otlp(&self, signal: &'static str, exported: Exported, count: u64) {
+        self.0.otlp.with_label_values(&[signal, exported.name()]).inc_by(count);
+    }
+
+    /// Counts a request that got the answer of its first attempt.
+    pub fn attempt_repeated(&self) {
+        self.0.attempts_repeated.inc();
+    }
+
+    /// Counts callbacks that the backend did not take at once.
+    pub fn callback(&self, what: CallbackCount, count: u64) {
+        self.0.callbacks.with_label_values(&[what.name()]).inc_by(count);
+    }
+
+    /// So many callbacks wait on disk, the oldest for so long.
+    pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
+        self.0.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.0.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// What became of configurations.
+    pub fn reloads(&self) -> &ReloadMetrics {
+        &self.0.reloads
+    }
+
+    /// A route is gone.
+    pub fn forget_route(&self, route: &str) {
+        // It may never have been counted.
+        let _ = self.0.observe.remove_label_values(&[route]);
+    }
+
+    /// Counts a panic that was caught.
+    pub fn panicked(&self) {
+        self.0.panics.inc();
+    }
+
+    /// So many more (or fewer) bytes of requests and answers are held.
+    pub fn buffered(&self, more: i64) {
+        self.0.buffered.add(more);
+    }
+
+    /// Everything, as it stands now.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.0.resident.set(resident_bytes().unwrap_or_default());
+        self.0.registry.gather()
+    }
+
+    /// Everything in Prometheus' text format (version 0.0.4).
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        // Writing to memory fails only on a broken instrument; what was written is still told.
+        let _ = TextEncoder::new().encode(&self.gather(), &mut text);
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl Instruments {
+    fn start_at_zero(&self) {
         for count in CallbackCount::ALL {
             self.callbacks.with_label_values(&[count.name()]);
-        }
-        for phase in [Phase::Connect, Phase::FirstByte, Phase::Body] {
-            self.phases.with_label_values(&[phase.name()]);
-        }
-        for result in ["genuine", "unsigned", "forged"] {
-            self.signatures.with_label_values(&[result]);
-        }
-        for queue in ["recorder", "store"] {
-            self.queued.with_label_values(&[queue]);
         }
         for level in LEVELS {
             self.outbreaks_open.with_label_values(&[level]);
@@ -220,164 +330,6 @@ impl Metrics {
                 self.otlp.with_label_values(&[signal, exported.name()]);
             }
         }
-    }
-
-    /// Counts one judged answer: `outcome` is `untouched`, `repaired`, `replaced` or `failed`,
-    /// `slot` a slot's name, `causes` the slugs of its findings. Durations: the whole exchange and
-    /// the backend's part.
-    pub fn answer(
-        &self,
-        outcome: &'static str,
-        slot: &'static str,
-        causes: &[&'static str],
-        total: Duration,
-        upstream: Duration,
-    ) {
-        self.answers.with_label_values(&[outcome, slot]).inc();
-        for (at, cause) in causes.iter().enumerate() {
-            if !causes.iter().take(at).any(|earlier| earlier == cause) {
-                self.findings.with_label_values(&[*cause, outcome]).inc();
-            }
-        }
-        self.duration.with_label_values(&[slot]).observe(total.as_secs_f64());
-        self.upstream.with_label_values(&[slot]).observe(upstream.as_secs_f64());
-    }
-
-    /// Counts one request that streamed through unguarded.
-    pub fn passed(&self) {
-        self.answers.with_label_values(&["passed", "pass"]).inc();
-    }
-
-    /// The instruments of streams.
-    pub fn streams(&self) -> &StreamMetrics {
-        &self.streams
-    }
-
-    /// The instruments of the backends.
-    pub fn upstreams(&self) -> &UpstreamMetrics {
-        &self.upstreams
-    }
-
-    /// Counts one request by what its signature said: `genuine`, `unsigned` or `forged`.
-    pub fn signature(&self, result: &'static str) {
-        self.signatures.with_label_values(&[result]).inc();
-    }
-
-    /// The instruments of clients' connections.
-    pub fn clients(&self) -> &ClientMetrics {
-        &self.clients
-    }
-
-    /// Counts one incident that did not fit the queue.
-    pub fn incident_dropped(&self) {
-        self.dropped.inc();
-    }
-
-    /// Counts incidents that the store lacks.
-    pub fn not_stored(&self, count: u64) {
-        self.not_stored.inc_by(count);
-    }
-
-    /// Whether incidents are stored.
-    pub fn store_up(&self, up: bool) {
-        self.store_up.set(i64::from(up));
-    }
-
-    /// The size of the store.
-    pub fn store_bytes(&self, bytes: u64) {
-        self.store_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-    }
-
-    /// Counts a change of an outbreak (`opened`, `reopened`, `grew`, `closed`) of this level.
-    pub fn outbreak(&self, change: &'static str, level: &'static str) {
-        self.outbreaks.with_label_values(&[change, level]).inc();
-    }
-
-    /// So many outbreaks of this level are open now.
-    pub fn outbreaks_open(&self, level: &'static str, open: usize) {
-        let open = i64::try_from(open).unwrap_or(i64::MAX);
-        self.outbreaks_open.with_label_values(&[level]).set(open);
-    }
-
-    /// Whether answers on a configured route are only observed.
-    pub fn observe(&self, route: &str, is_observed: bool) {
-        self.observe.with_label_values(&[route]).set(i64::from(is_observed));
-    }
-
-    /// Notes how long a phase of the backend's answer took.
-    pub fn phase(&self, phase: Phase, took: Duration) {
-        self.phases.with_label_values(&[phase.name()]).observe(took.as_secs_f64());
-    }
-
-    /// So many more (or fewer) wait in the recorder's queue.
-    pub fn recorder_queue(&self, more: i64) {
-        self.queued.with_label_values(&["recorder"]).add(more);
-    }
-
-    /// So many more (or fewer) wait in the store's queue.
-    pub fn store_queue(&self, more: i64) {
-        self.queued.with_label_values(&["store"]).add(more);
-    }
-
-    /// Counts messages to webhooks.
-    pub fn notify(&self, told: Told, count: u64) {
-        self.notify.with_label_values(&[told.name()]).inc_by(count);
-    }
-
-    /// Counts log records (`logs`) or readings of all metrics (`metrics`) for a collector.
-    pub fn otlp(&self, signal: &'static str, exported: Exported, count: u64) {
-        self.otlp.with_label_values(&[signal, exported.name()]).inc_by(count);
-    }
-
-    /// Counts a request that got the answer of its first attempt.
-    pub fn attempt_repeated(&self) {
-        self.attempts_repeated.inc();
-    }
-
-    /// Counts callbacks that the backend did not take at once.
-    pub fn callback(&self, what: CallbackCount, count: u64) {
-        self.callbacks.with_label_values(&[what.name()]).inc_by(count);
-    }
-
-    /// So many callbacks wait on disk, the oldest for so long.
-    pub fn callbacks_waiting(&self, count: usize, oldest: Duration) {
-        self.callbacks_waiting.set(i64::try_from(count).unwrap_or(i64::MAX));
-        self.callbacks_oldest.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
-    }
-
-    /// What became of configurations.
-    pub fn reloads(&self) -> &ReloadMetrics {
-        &self.reloads
-    }
-
-    /// A route is gone.
-    pub fn forget_route(&self, route: &str) {
-        // It may never have been counted.
-        let _ = self.observe.remove_label_values(&[route]);
-    }
-
-    /// Counts a panic that was caught.
-    pub fn panicked(&self) {
-        self.panics.inc();
-    }
-
-    /// So many more (or fewer) bytes of requests and answers are held.
-    pub fn buffered(&self, more: i64) {
-        self.buffered.add(more);
-    }
-
-    /// Everything, as it stands now.
-    pub fn gather(&self) -> Vec<MetricFamily> {
-        self.resident.set(resident_bytes().unwrap_or_default());
-        self.registry.gather()
-    }
-
-    /// Everything in Prometheus' text format (version 0.0.4).
-    pub fn render(&self) -> String {
-        let mut text = Vec::new();
-        // Writing to memory fails only on a broken instrument; what was written is still told.
-        let _ = TextEncoder::new().encode(&self.gather(), &mut text);
-        String::from_utf8(text).unwrap_or_default()
     }
 }
 
@@ -407,7 +359,7 @@ mod tests {
         metrics.answer(
             "replaced",
             "voice",
-            &["html-page", "html-page"],
+            ["html-page", "html-page"].into_iter(),
             Duration::from_secs(1),
             Duration::from_secs(1),
         );

@@ -1,5 +1,6 @@
 //! Logs, metrics and their names.
 
+mod answers;
 pub mod clients;
 pub mod fields;
 #[cfg(test)]

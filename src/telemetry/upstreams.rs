@@ -38,11 +38,13 @@ impl UpstreamMetrics {
         })
     }
 
-    /// From now on there is such a backend.
-    pub fn start(&self, backend: &str) {
-        for gauge in [&self.breaker_open, &self.ejected, &self.inflight] {
+    /// From now on there is such a backend. What is at it is counted with every webhook, without a
+    /// look at its name.
+    pub fn start(&self, backend: &str) -> Inflight {
+        for gauge in [&self.breaker_open, &self.ejected] {
             gauge.with_label_values(&[backend]);
         }
+        Inflight(self.inflight.with_label_values(&[backend]))
     }
 
     /// A request was sent again: its kept connection ended without a byte of an answer.
@@ -59,9 +61,15 @@ impl UpstreamMetrics {
     pub fn ejected(&self, backend: &str, is_out: bool) {
         self.ejected.with_label_values(&[backend]).set(i64::from(is_out));
     }
+}
 
-    /// How many webhooks are at it.
-    pub fn inflight(&self, backend: &str) -> IntGauge {
-        self.inflight.with_label_values(&[backend])
+/// Webhooks that are at one backend now.
+#[derive(Debug)]
+pub struct Inflight(IntGauge);
+
+impl Inflight {
+    /// So many more (or fewer) are.
+    pub fn add(&self, more: i64) {
+        self.0.add(more);
     }
 }

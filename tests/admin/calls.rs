@@ -1,9 +1,14 @@
 //! `/api/calls/SID`: one call, from the store and from what the guard remembers.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use http::Method;
 use serde_json::Value;
+use twiml_guard::guard::call::Belief;
+use twiml_guard::incidents::noted::{Noted, Told};
 use twiml_guard::incidents::timeline::Step;
+use twiml_guard::twilio::Slot;
 
 use super::{PATIENCE, Site, broken, parsed};
 use crate::support::guard::nobody;
@@ -18,6 +23,25 @@ fn step(time_ms: u64, path: &str) -> Step {
         "told": "the original",
     }))
     .unwrap()
+}
+
+fn noted(time_ms: u64, path: &str) -> Noted {
+    Noted {
+        time_ms,
+        duration_ms: 3,
+        method: Method::POST,
+        path: path.into(),
+        slot: Slot::Voice,
+        belief: Belief::ThisCall,
+        role: None,
+        status: Some("in-progress".into()),
+        answered: Some(200),
+        outcome: "untouched",
+        cause: None,
+        told: Told::Answer(200, 350),
+        incident: None,
+        redaction: Arc::default(),
+    }
 }
 
 impl Site {
@@ -38,7 +62,7 @@ fn memory_store_and_incidents_make_one_story() {
     let incident = site.incidents(1)[0].clone();
     assert_eq!(incident["call_sid"], SID);
     let time = incident["time_ms"].as_u64().unwrap();
-    site.recorder.steps(SID, vec![step(time - 2_000, "/kept")]);
+    site.recorder.steps(SID, vec![noted(time - 2_000, "/kept")]);
     site.remember(SID, step(time + 1_000, "/remembered"));
     site.remember("CA1", step(1, "/other"));
     let path = format!("/api/calls/{SID}");

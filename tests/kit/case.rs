@@ -211,7 +211,7 @@ fn role_of(text: &str) -> Result<Role, String> {
         attribute: Some(attribute.to_owned()),
         parent: parent.to_owned(),
     };
-    Ok(Role { belief: Belief::ThisCall, handed_out: Some(handed_out), against: None })
+    Ok(Role { belief: Belief::ThisCall, handed_out: Some(Arc::new(handed_out)), against: None })
 }
 
 /// `never-opened`, `open`, `over 0.3s audio=0s frames=13 closed=1000 backend`, `over 0s refused=400`.

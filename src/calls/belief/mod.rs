@@ -1,5 +1,7 @@
 //! Which slot a request is believed to be in: configuration, documents, parameters.
 
+use std::sync::Arc;
+
 use crate::guard::call::{Belief, HandedOut, Role};
 use crate::twilio::{Params, Slot, call, recognise};
 
@@ -9,7 +11,7 @@ pub(super) struct Known {
     /// What Twilio calls it as.
     pub(super) slot: Slot,
     /// Which document handed it out so; `None`: it was asked so, and answered with TwiML.
-    pub(super) place: Option<HandedOut>,
+    pub(super) place: Option<Arc<HandedOut>>,
 }
 
 /// All that is known when a request comes. What was handed out last stands first, what was only
@@ -92,9 +94,13 @@ impl Evidence<'_> {
     /// The action that a route calls a callback, though a document of this very call handed it out and
     /// nothing in the request is a callback's: a caller waits, whatever was written by hand.
     fn mistaken_action(&self) -> Option<(Slot, Role)> {
-        let is_report = recognise::infer(self.params) == Some(Slot::Callback);
-        let action = self.own.iter().find(|known| known.is_action());
-        let known = action.filter(|_| self.fixed == Some(Slot::Callback) && !is_report)?;
+        if self.fixed != Some(Slot::Callback) {
+            return None;
+        }
+        let known = self.own.iter().find(|known| known.is_action())?;
+        if recognise::infer(self.params) == Some(Slot::Callback) {
+            return None;
+        }
         let handed_out = known.place.clone();
         let role = Role { belief: Belief::ThisCall, handed_out, against: Some(Slot::Callback) };
         Some((known.slot, role))
@@ -144,6 +150,14 @@ impl Evidence<'_> {
         }
         first(&Known::tells_nothing).or(voice).or_else(|| first(&|_| true))
     }
+}
+
+/// What was handed out first, what was only asked last; else in their order.
+pub(super) fn handed_out_first<'k>(
+    known: impl Iterator<Item = &'k Known> + Clone,
+) -> impl Iterator<Item = &'k Known> {
+    let asked = known.clone().filter(|known| known.place.is_none());
+    known.filter(|known| known.place.is_some()).chain(asked)
 }
 
 fn reported(known: &[Known]) -> Option<&Known> {

@@ -11,10 +11,12 @@ const MESSAGE: &str = "MessageSid=SM1&AccountSid=AC1&From=1&To=2";
 fn known(all: &str) -> Vec<Known> {
     let known = |word: &str| {
         let (slot, place) = word.split_once(':').unwrap_or((word, ""));
-        let place = place.split_once('.').map(|(element, attribute)| HandedOut {
-            element: element.to_owned(),
-            attribute: Some(attribute.to_owned()).filter(|name| !name.is_empty()),
-            parent: "POST /voice".to_owned(),
+        let place = place.split_once('.').map(|(element, attribute)| {
+            Arc::new(HandedOut {
+                element: element.to_owned(),
+                attribute: Some(attribute.to_owned()).filter(|name| !name.is_empty()),
+                parent: "POST /voice".to_owned(),
+            })
         });
         let slot = Slot::ALL.into_iter().find(|own| own.name() == slot).unwrap();
         Known { slot, place }

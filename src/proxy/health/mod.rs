@@ -138,9 +138,8 @@ impl Health {
             breaker: Breaker::new(Times { silence, short_wait }),
             ejection: Ejection::new(rule),
         };
-        metrics.start(&name);
         Self {
-            places: Places::new(name.clone(), metrics),
+            places: Places::new(name.clone(), metrics.start(&name)),
             name,
             state: Mutex::new(state),
             turn: AtomicUsize::new(0),

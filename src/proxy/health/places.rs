@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use prometheus::IntGauge;
 use tokio::sync::Notify;
 
-use crate::telemetry::upstreams::UpstreamMetrics;
+use crate::telemetry::upstreams::Inflight;
 
 /// The places at one backend.
 #[derive(Debug)]
@@ -16,7 +15,7 @@ pub(in crate::proxy) struct Places {
     freed: Notify,
     /// Whether it was said that there is none left.
     is_told: AtomicBool,
-    inflight: IntGauge,
+    inflight: Inflight,
 }
 
 /// One place; free again when dropped.
@@ -24,9 +23,8 @@ pub(in crate::proxy) struct Places {
 pub(in crate::proxy) struct Place(Arc<Places>);
 
 impl Places {
-    pub(super) fn new(backend: String, metrics: &UpstreamMetrics) -> Arc<Self> {
+    pub(super) fn new(backend: String, inflight: Inflight) -> Arc<Self> {
         let (taken, is_told) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let inflight = metrics.inflight(&backend);
         Arc::new(Self { backend, taken, freed: Notify::new(), is_told, inflight })
     }
 
@@ -56,7 +54,7 @@ impl Places {
     pub(in crate::proxy) fn try_enter(self: &Arc<Self>, limit: usize) -> Option<Place> {
         let fits = |taken: usize| (taken < limit).then_some(taken + 1);
         self.taken.fetch_update(Relaxed, Relaxed, fits).ok()?;
-        self.inflight.inc();
+        self.inflight.add(1);
         if self.taken.load(Relaxed) <= limit / 2 && self.is_told.swap(false, Relaxed) {
             tracing::info!(backend.address = self.backend, "there is room for webhooks again");
         }
@@ -67,7 +65,7 @@ impl Places {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Relaxed);
-        self.0.inflight.dec();
+        self.0.inflight.add(-1);
         self.0.freed.notify_one();
     }
 }
@@ -83,7 +81,7 @@ mod tests {
     #[tokio::test]
     async fn a_place_is_taken_by_who_waits_for_it() {
         let metrics = crate::incidents::instruments().unwrap();
-        let places = Places::new("a:1".to_owned(), metrics.upstreams());
+        let places = Places::new("a:1".to_owned(), metrics.upstreams().start("a:1"));
         let first = places.enter(2).await;
         let second = places.enter(2).await;
         assert!(timeout(Duration::from_millis(20), places.enter(2)).await.is_err());

@@ -14,6 +14,7 @@ use crate::guard::{
     Answer, Attempt, AttemptReason, BodyEnd, Exchange, Judgement, Oddities, Outcome, RequestFacts,
     judge,
 };
+use crate::incidents::redact::Redaction;
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
 use crate::proxy::asked::Seen;
@@ -157,9 +158,9 @@ impl Opening {
         } else {
             ("failed", Counted::Failed)
         };
-        let causes: Vec<_> = judgement.findings.iter().map(|found| found.cause.slug).collect();
+        let causes = judgement.findings.iter().map(|found| found.cause.slug);
         worker.tally.answer(judgement.verdict, false);
-        worker.metrics.answer(outcome, Slot::Stream.name(), &causes, elapsed, elapsed);
+        worker.metrics.answer(outcome, Slot::Stream.name(), causes, elapsed, elapsed);
         worker.recorder.count(&self.route.name, counted, elapsed);
         let took = self.start.elapsed();
         if judgement.findings.is_empty() {
@@ -180,9 +181,9 @@ impl Opening {
             sent,
             upstream_duration: elapsed,
             budget_left: worker.config.budget.saturating_sub(elapsed),
-            redaction: worker.redaction.clone(),
+            redaction: Redaction::clone(&worker.redaction),
             config_hash: Arc::clone(&worker.config.hash),
-            known_routes: Vec::new(),
+            known_routes: Arc::default(),
         });
         Some(Mark::new(id, judgement, &exchange.outcome))
     }
