@@ -10,6 +10,7 @@ mod config_file;
 mod conformance;
 mod explain;
 mod exported;
+mod fast;
 mod follow_up;
 mod grammar;
 mod incidents;

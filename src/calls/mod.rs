@@ -30,7 +30,7 @@ use crate::clock::now_ms;
 use crate::guard::call::{Belief, CallFacts, HandedOut, Role, StreamState};
 use crate::guard::stream::StreamReport;
 use crate::guard::{
-    DeliveryKind, Exchange, Handed, Judgement, Policy, Verdict, handed_out, is_document,
+    DeliveryKind, Exchange, Handed, Judgement, Policy, Verdict, handed_out_by, is_document,
 };
 use crate::incidents::noted::Noted;
 use crate::incidents::timeline::Step;
@@ -128,16 +128,18 @@ impl Calls {
     /// Learns from what was delivered: URLs that fit TwiML hands out on the own host, and that its
     /// own URL answers with TwiML. Nothing is learnt for a request that Twilio did not sign.
     pub fn learn(&self, exchange: &Exchange, judgement: &Judgement, policy: &Policy) {
-        let Judgement { verdict, delivery, .. } = judgement;
+        let Judgement { verdict, delivery, spans, .. } = judgement;
         let is_theirs = matches!(delivery.kind, DeliveryKind::Original | DeliveryKind::Repaired);
-        let is_fit = *verdict != Verdict::Replaced && is_theirs && is_document(delivery);
+        let is_fit = *verdict != Verdict::Replaced
+            && is_theirs
+            && (spans.is_some() || is_document(delivery));
         if !exchange.slot.takes_twiml() || !is_fit || exchange.call.signature.is_refuted() {
             return;
         }
         let request = &exchange.request;
         let path = request.target.split('?').next().unwrap_or_default();
         let Some(own) = key::key(request.method.as_str(), path) else { return };
-        let handed = handed_out(request, exchange.slot, delivery, policy, &own);
+        let handed = handed_out_by(request, exchange.slot, judgement, policy, &own);
         let ways = self.learn_roles(&own, exchange.slot, &handed);
         if let Some(sid) = sid(&request.params) {
             lock(self.ledger(sid)).hand_out(sid, ways, self.now());

@@ -1,7 +1,7 @@
 //! Cookies that Twilio refuses, mended or dropped one by one; the others stay, in their order.
 
-use http::HeaderValue;
 use http::header::SET_COOKIE;
+use http::{HeaderMap, HeaderValue};
 
 use super::exchange::Answer;
 
@@ -44,6 +44,11 @@ impl Cookies {
         self.refused.push(format!("cookie `{name}`, {fate}"));
         self.kept.extend(mended);
     }
+}
+
+/// Whether Twilio takes every cookie that the HTTP reader took.
+pub fn are_all_acceptable(headers: &HeaderMap) -> bool {
+    headers.get_all(SET_COOKIE).iter().all(|value| is_acceptable(value.as_bytes()))
 }
 
 /// Whether Twilio takes a Set-Cookie: it has a name and no control characters (error 11206).

@@ -60,9 +60,10 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
     let findings = in_order(findings);
     if policy.observe && verdict != Verdict::Untouched {
         let shown = answer.map_or_else(|| refusal(&findings), original);
-        return Judgement { verdict, findings, delivery: shown, withheld: Some(enforced), decoded };
+        let withheld = Some(enforced);
+        return Judgement { verdict, findings, delivery: shown, withheld, decoded, spans: None };
     }
-    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded }
+    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded, spans: None }
 }
 
 /// Faults that nothing removed first, then those that a repair removed, then warnings; repaired

@@ -23,6 +23,36 @@ pub fn undoubled(text: &str) -> Option<String> {
     sane.then_some(once)
 }
 
+/// So many characters that are not ASCII tell whether a text was encoded too often, mostly.
+const TELLING: usize = 64;
+
+/// Whether a look at the first few characters that are not ASCII tells that [`undoubled`] has nothing
+/// to give.
+pub fn is_never_doubled(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let ascii = bytes.chunks(64).take_while(|chunk| chunk.is_ascii()).count() * 64;
+    let is_ascii = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_none_or(u8::is_ascii);
+    let is_letter =
+        |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_alphabetic);
+    let (mut is_utf8, mut is_hebrew) = (true, true);
+    let rest = text.get(ascii..).unwrap_or_default();
+    let others = rest.char_indices().filter(|(_, c)| !c.is_ascii()).take(TELLING);
+    for (at, c) in others {
+        let before = (ascii + at).checked_sub(1);
+        let after = Some(ascii + at + c.len_utf8());
+        let stands_alone = is_ascii(before) && is_ascii(after);
+        // One byte of its own, or none in the encoding it would have been read in.
+        is_utf8 &= !stands_alone && !matches!(c, '\u{300}'..='\u{1fff}' | '\u{2200}'..);
+        // Hebrew has no letters of ASCII in its words, and no characters beyond Latin-1.
+        let is_in_word = c >= '\u{c0}' && (is_letter(before) || is_letter(after));
+        is_hebrew &= c <= '\u{ff}' && !is_in_word;
+        if !is_utf8 && !is_hebrew {
+            return true;
+        }
+    }
+    false
+}
+
 fn undo(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
@@ -97,6 +127,8 @@ fn is_telling(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn doubled(text: &str) -> String {
@@ -116,6 +148,34 @@ mod tests {
             assert_eq!(undoubled(&doubled(text)).as_deref(), Some(text));
             assert_eq!(undoubled(&doubled(&doubled(text))).as_deref(), Some(text));
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_was_never_doubled_is_not_undone(
+            pieces in prop::collection::vec(prop_oneof![
+                "[a-zA-Z .,]{0,8}",
+                "[à-úÀ-ÿ]{1,5}",
+                "[\u{80}-\u{ff}“”–€™œŠ]{1,3}",
+                prop::sample::select(vec!["Grüße", "שלום", "Ã©", "Â¿Que", "ça va", "日本", "\u{2122}", "’"])
+                    .prop_map(str::to_owned),
+                prop::sample::select(vec!["Grüße aus Köln", "שלום, הגעתם", "日本語"]).prop_map(doubled),
+            ], 0..6),
+        ) {
+            let text = pieces.concat();
+            prop_assert!(!is_never_doubled(&text) || undoubled(&text).is_none(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn most_texts_were_never_doubled() {
+        for text in ["Grüße aus Köln", "שלום", "naïve", "It’s “fine”, café", "日本語"]
+        {
+            assert!(is_never_doubled(text), "{text}");
+        }
+        assert!(!is_never_doubled("It’s “fine”"));
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 /// What makes a host unreachable for Twilio, in a few words; `None` for any other.
 pub fn unreachable(host: &str) -> Option<&'static str> {
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let host = host.strip_suffix('.').unwrap_or(host);
     if let Ok(address) = host.parse::<IpAddr>() {
         return address_kind(address);
     }
-    if host == "localhost" || host.ends_with(".localhost") {
+    let below = |zone: &&str| without_zone(host, zone).is_some_and(|rest| rest.ends_with('.'));
+    if host.eq_ignore_ascii_case("localhost") || below(&"localhost") {
         return Some("this machine");
     }
     // Placeholders, and what no host is made of, are other causes'.
@@ -16,17 +17,22 @@ pub fn unreachable(host: &str) -> Option<&'static str> {
     if host.is_empty() || !host.bytes().all(|b| is_label(b) || b == b'.') {
         return None;
     }
-    if matches!(host.as_str(), "undefined" | "null" | "none" | "nil") {
+    if ["undefined", "null", "none", "nil"].iter().any(|none| host.eq_ignore_ascii_case(none)) {
         return None;
     }
     if !host.contains('.') {
         return Some("a name of an inner network");
     }
-    let below = |zone: &&str| host.strip_suffix(*zone).is_some_and(|rest| rest.ends_with('.'));
     if INNER.iter().any(below) {
         return Some("a name of an inner network");
     }
     TUNNELS.iter().any(below).then_some("a development tunnel")
+}
+
+/// What stands before a zone (lower case) at the end of a host, whatever its letter case.
+pub fn without_zone<'h>(host: &'h str, zone: &str) -> Option<&'h str> {
+    let (rest, end) = host.split_at_checked(host.len().checked_sub(zone.len())?)?;
+    end.eq_ignore_ascii_case(zone).then_some(rest)
 }
 
 /// Zones that no public DNS answers for (RFC 6761, RFC 6762, RFC 8375, ICANN's `internal`), and

@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::causes::{Level, Stage, headers};
 use super::finding::Finding;
+use super::handed::Spans;
 
 /// Verdict, findings and what leaves for Twilio.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Judgement {
     pub withheld: Option<Delivery>,
     /// The answer's body, content coding undone, as far as that was possible; for the record.
     pub decoded: Bytes,
+    /// Where the URLs stand that the delivery hands out, where it was fit at the first look.
+    pub spans: Option<Spans>,
 }
 
 impl Judgement {

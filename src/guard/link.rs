@@ -1,5 +1,6 @@
 //! The URLs that a document hands to Twilio: where each stands, how and as what it will be called.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::follow_up;
@@ -40,7 +41,7 @@ pub enum Purpose {
 }
 
 /// Elements whose text is a URL.
-const TEXTS: [&str; 3] = ["Media", "Play", "Redirect"];
+pub(super) const TEXTS: [&str; 3] = ["Media", "Play", "Redirect"];
 
 /// Every URL of a document, in its order; empty ones are left out.
 pub fn links<'a>(reading: &Reading<'a>) -> Vec<Link<'a>> {
@@ -111,23 +112,34 @@ pub fn absolute(reference: &str, base: Option<&str>) -> Option<String> {
 
 /// The method that the document asks for, or Twilio's default.
 fn method(reading: &Reading<'_>, element: &Element, attribute: Option<&str>) -> &'static str {
-    let name = element.name_in(reading.text);
-    let beside = match (name, attribute) {
-        ("Play" | "Media", None) | ("Stream" | "ConversationRelay", Some("url")) => return "GET",
-        ("Enqueue", Some("waitUrl")) => "waitUrlMethod".to_owned(),
-        (_, None | Some("action" | "url")) => "method".to_owned(),
-        (_, Some(attribute)) => {
-            format!("{}Method", attribute.strip_suffix("Url").unwrap_or(attribute))
-        }
+    let Some(beside) = method_beside(element.name_in(reading.text), attribute) else {
+        return "GET";
     };
     let value = element.attribute(reading.text, &beside);
     let value = value.and_then(|span| reading.text.get(span)).unwrap_or_default();
-    if value.trim().eq_ignore_ascii_case("GET") { "GET" } else { "POST" }
+    if is_get(value) { "GET" } else { "POST" }
+}
+
+/// Whether the value of such an attribute asks for GET.
+pub(super) fn is_get(value: &str) -> bool {
+    value.trim().eq_ignore_ascii_case("GET")
+}
+
+/// The attribute that holds a URL's method; `None` for what is always fetched with GET.
+pub(super) fn method_beside(element: &str, attribute: Option<&str>) -> Option<Cow<'static, str>> {
+    Some(match (element, attribute) {
+        ("Play" | "Media", None) | ("Stream" | "ConversationRelay", Some("url")) => return None,
+        ("Enqueue", Some("waitUrl")) => Cow::Borrowed("waitUrlMethod"),
+        (_, None | Some("action" | "url")) => Cow::Borrowed("method"),
+        (_, Some(attribute)) => {
+            Cow::Owned(format!("{}Method", attribute.strip_suffix("Url").unwrap_or(attribute)))
+        }
+    })
 }
 
 /// What a URL will be called as. What comes from within a whisper or a wait stays in it: the
 /// same verbs are forbidden there.
-fn purpose(element: &str, attribute: Option<&str>, slot: Slot) -> Purpose {
+pub(super) fn purpose(element: &str, attribute: Option<&str>, slot: Slot) -> Purpose {
     let within = match slot {
         Slot::ConferenceWait | Slot::Messaging | Slot::Wait | Slot::Whisper => Some(slot),
         Slot::Action | Slot::Callback | Slot::Stream | Slot::Voice => None,

@@ -177,7 +177,7 @@ pub fn packed(text: &str) -> Option<&str> {
 }
 
 /// In lower case; each is found in no sentence that one would speak to a caller.
-const MARKS: [&str; 62] = [
+pub(super) const MARKS: [&str; 62] = [
     "traceback (most recent call last)",
     "fatal error",
     "parse error:",
@@ -249,19 +249,27 @@ fn formatted_gap(line: &str) -> bool {
         .any(|rest| formatted(rest).is_some())
 }
 
+/// Endings of source files.
+pub(super) const ENDINGS: [&str; 12] =
+    [".py", ".php", ".rb", ".js", ".ts", ".java", ".go", ".cs", ".rs", ".ex", ".pl", ".kt"];
+
+/// What the last word of an exception's name ends with.
+pub(super) const EXCEPTIONS: [&str; 4] = ["Error", "Exception", "Fault", "ERROR"];
+
 /// `file.py:12`, `File "x.py", line 3`, `x.php on line 7`.
 fn has_file_and_line(line: &str) -> bool {
-    const ENDINGS: [&str; 12] =
-        [".py", ".php", ".rb", ".js", ".ts", ".java", ".go", ".cs", ".rs", ".ex", ".pl", ".kt"];
     ENDINGS.iter().any(|ending| {
-        line.match_indices(ending).any(|(at, _)| {
-            let after = line.get(at + ending.len()..).unwrap_or_default();
-            let after = after.trim_start_matches(['"', '\'', ')', ',', '(', ':', ' ']);
-            let after = after.strip_prefix("on ").unwrap_or(after);
-            let after = after.strip_prefix("line ").unwrap_or(after);
-            after.starts_with(|c: char| c.is_ascii_digit())
-        })
+        line.match_indices(ending)
+            .any(|(at, _)| is_number_of_line(line.get(at + ending.len()..).unwrap_or_default()))
     })
+}
+
+/// Whether the number of a line stands behind a file's name.
+pub(super) fn is_number_of_line(after: &str) -> bool {
+    let after = after.trim_start_matches(['"', '\'', ')', ',', '(', ':', ' ']);
+    let after = after.strip_prefix("on ").unwrap_or(after);
+    let after = after.strip_prefix("line ").unwrap_or(after);
+    after.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// `ValueError: …`, `java.lang.IllegalStateException: …`, `Error: …`.
@@ -288,10 +296,8 @@ fn is_qualified(text: &str) -> bool {
 
 fn is_exception_word(word: &str) -> bool {
     let word = word.trim_end_matches(['.', '!']);
-    (word.ends_with("Error")
-        || word.ends_with("Exception")
-        || word.ends_with("Fault")
-        || word == "ERROR")
+    let [error, exception, fault, whole] = EXCEPTIONS;
+    (word.ends_with(error) || word.ends_with(exception) || word.ends_with(fault) || word == whole)
         && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '\\'))
 }
 

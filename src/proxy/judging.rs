@@ -114,7 +114,8 @@ pub(super) fn judge_safely(
 }
 
 fn bare(verdict: Verdict, delivery: Delivery) -> Judgement {
-    Judgement { verdict, findings: Vec::new(), delivery, withheld: None, decoded: Bytes::new() }
+    let (findings, decoded) = (Vec::new(), Bytes::new());
+    Judgement { verdict, findings, delivery, withheld: None, decoded, spans: None }
 }
 
 /// What is delivered when even judging a failure failed.

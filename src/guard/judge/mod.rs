@@ -16,6 +16,7 @@ use super::cookies;
 use super::deliver::deliver;
 use super::exchange::{Answer, AttemptReason, BodyEnd, Exchange, OddLine, OddPart, Outcome};
 use super::finding::{Finding, Grade};
+use super::fit::fit;
 use super::follow_up::{self, resign};
 use super::judgement::Judgement;
 use super::policy::Policy;
@@ -30,6 +31,16 @@ const MAX_LINES: usize = 8;
 /// Total: any bytes give a judgement, in bounded time. What it delivers, judged again, is
 /// `untouched`.
 pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
+    match (fit(exchange, policy), &exchange.outcome) {
+        (Some(fit), Outcome::Answered(answer)) => fit.judgement(answer),
+        _ => judge_in_full(exchange, policy),
+    }
+}
+
+/// The same without the fast path: every stage is gone through, whatever the answer.
+///
+/// For what [`fit`] did not take, and to hold the fast path against.
+pub fn judge_in_full(exchange: &Exchange, policy: &Policy) -> Judgement {
     if let Outcome::Answered(answer) = &exchange.outcome
         && is_rightly_refused(exchange, answer)
     {

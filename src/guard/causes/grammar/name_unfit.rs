@@ -18,7 +18,7 @@ pub static CAUSE: Cause = Cause {
 };
 
 /// Element, most characters of its text, whether there has to be one, attribute that replaces it.
-const NAMES: [(&str, usize, bool, &str); 4] = [
+pub(in crate::guard) const NAMES: [(&str, usize, bool, &str); 4] = [
     ("BillingReferenceTag", limits::MAX_BILLING_TAG_CHARS, false, ""),
     ("Conference", usize::MAX, true, ""),
     ("Enqueue", limits::MAX_QUEUE_NAME_CHARS, true, "workflowSid"),
@@ -30,15 +30,21 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
     for (name, most, needed, instead) in NAMES {
         for (element, words) in reading.elements_with_words(name) {
             let replaced = element.attribute(reading.text, instead).is_some();
-            let chars = words.chars().count();
-            let at = element.span.start;
-            if needed && !replaced && words.is_empty() {
-                found.push(Found::at(at, format!("`{name}` without a name")));
-            } else if chars > most {
-                found.push(Found::at(at, format!("`{name}`: {chars} characters, {most} allowed")));
+            if let Some(why) = unfit(&words, most, needed && !replaced) {
+                found.push(Found::at(element.span.start, format!("`{name}`{why}")));
             }
         }
     }
     found.sort_by_key(|found| found.offset);
     found
+}
+
+/// What is wrong with a name, said behind its element's.
+pub(in crate::guard) fn unfit(words: &str, most: usize, needed: bool) -> Option<String> {
+    if needed && words.is_empty() {
+        return Some(" without a name".to_owned());
+    }
+    // As many bytes are as many characters at most.
+    let chars = if words.len() > most { words.chars().count() } else { 0 };
+    (chars > most).then(|| format!(": {chars} characters, {most} allowed"))
 }

@@ -64,22 +64,24 @@ fn refused(
 }
 
 /// Digits with the marks that people put between them.
-fn is_number(text: &str) -> bool {
+pub(in crate::guard) fn is_number(text: &str) -> bool {
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let rest = |c: char| c.is_ascii_digit() || c.is_whitespace() || "+-()./*#".contains(c);
     (1..=limits::MAX_NUMBER_DIGITS).contains(&digits) && text.chars().all(rest)
 }
 
-fn is_addressed(text: &str) -> bool {
+/// A number, or the address of a channel.
+pub(in crate::guard) fn is_addressed(text: &str) -> bool {
     text.contains(':') || is_number(text)
 }
 
-fn is_shown(text: &str) -> bool {
+/// What may be shown as a caller.
+pub(in crate::guard) fn is_shown(text: &str) -> bool {
     is_addressed(text) || ["anonymous", "restricted"].iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
 /// A number, a channel's address, a service, or an alphanumeric sender.
-fn is_sender(text: &str) -> bool {
+pub(in crate::guard) fn is_sender(text: &str) -> bool {
     let named = text.chars().all(|c| c.is_ascii_alphanumeric() || " -_+&".contains(c));
     is_addressed(text) || (named && (text.len() <= 11 || text.starts_with("MG")))
 }

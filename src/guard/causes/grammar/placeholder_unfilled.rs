@@ -19,10 +19,10 @@ pub static CAUSE: Cause = Cause {
 };
 
 /// Elements whose text is dialled or called.
-const CALLED: [&str; 7] = ["Client", "Conference", "Dial", "Number", "Queue", "Sim", "Sip"];
+pub(in crate::guard) const CALLED: [&str; 7] = ["Client", "Conference", "Dial", "Number", "Queue", "Sim", "Sip"];
 
 /// What a program prints for a value that is missing.
-const MISSING: [&str; 5] = ["undefined", "null", "None", "nil", "NaN"];
+pub(in crate::guard) const MISSING: [&str; 5] = ["undefined", "null", "None", "nil", "NaN"];
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     let urls = link::links(reading).into_iter().filter_map(|link| {
@@ -62,7 +62,8 @@ fn others<'a>(reading: &Reading<'a>, element: &Element) -> Vec<(usize, &'a str)>
         .collect()
 }
 
-fn has_gap(text: &str) -> bool {
+/// Whether a URL, a number or a value holds what a template or a program left there.
+pub(in crate::guard) fn has_gap(text: &str) -> bool {
     words::placeholder(text).is_some()
         || text.contains("[object Object]")
         || text.contains("&lt;%")

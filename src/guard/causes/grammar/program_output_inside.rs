@@ -21,10 +21,10 @@ pub static CAUSE: Cause = Cause {
 };
 
 /// Elements whose text people hear or read.
-const HEARD: [&str; 4] = ["Body", "Message", "Say", "Sms"];
+pub(in crate::guard) const HEARD: [&str; 4] = ["Body", "Message", "Say", "Sms"];
 
 /// Elements whose text is dialled or called: a gap of a template in them has a cause of its own.
-const CALLED: [&str; 4] = ["Dial", "Number", "Play", "Redirect"];
+pub(in crate::guard) const CALLED: [&str; 4] = ["Dial", "Number", "Play", "Redirect"];
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     let elements = reading.document.elements.iter();

@@ -33,7 +33,8 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
     found
 }
 
-fn unfit(address: &str) -> Option<&'static str> {
+/// What is wrong with an address, in a few words.
+pub(in crate::guard) fn unfit(address: &str) -> Option<&'static str> {
     let (scheme, rest) = address.split_once(':').unwrap_or_default();
     if !["sip", "sips"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) || rest.is_empty() {
         return Some("no SIP address");

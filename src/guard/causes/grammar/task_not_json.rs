@@ -18,9 +18,12 @@ pub static CAUSE: Cause = Cause {
 };
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
-    let tasks = reading.words_of("Task").filter(|(_, words)| {
-        let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(words);
-        !words.is_empty() && object.is_err()
-    });
+    let tasks = reading.words_of("Task").filter(|(_, words)| is_unfit(words));
     tasks.map(|(at, words)| Found::at(at, words::first_line(&words))).collect()
+}
+
+/// Whether the words in a task are no JSON object; none at all are fine.
+pub(in crate::guard) fn is_unfit(words: &str) -> bool {
+    let object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(words);
+    !words.is_empty() && object.is_err()
 }

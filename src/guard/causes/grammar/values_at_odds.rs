@@ -17,7 +17,7 @@ pub static CAUSE: Cause = Cause {
 };
 
 /// Longest recording that is transcribed, in seconds.
-const MAX_TRANSCRIBED: u32 = 120;
+pub(in crate::guard) const MAX_TRANSCRIBED: u32 = 120;
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     let elements = reading.document.elements.iter();

@@ -18,7 +18,8 @@ pub static CAUSE: Cause = Cause {
     check: Check::Grammar(find),
 };
 
-const ALLOWED: [&str; 4] = ["Pause", "Play", "Redirect", "Say"];
+/// Verbs that it allows.
+pub(in crate::guard) const ALLOWED: [&str; 4] = ["Pause", "Play", "Redirect", "Say"];
 
 fn find(reading: &Reading<'_>) -> Vec<Found> {
     if reading.slot != Slot::ConferenceWait {

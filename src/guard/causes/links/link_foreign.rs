@@ -40,7 +40,10 @@ fn find(reading: &Reading<'_>) -> Vec<Found> {
     foreign.collect()
 }
 
-fn is_twilios(host: &str) -> bool {
-    let host = host.to_ascii_lowercase();
-    TWILIOS.iter().any(|own| host.strip_suffix(own).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
+/// Whether a host is one of Twilio's own.
+pub(in crate::guard) fn is_twilios(host: &str) -> bool {
+    TWILIOS.iter().any(|own| {
+        let sub = hosts::without_zone(host, own);
+        sub.is_some_and(|sub| sub.is_empty() || sub.ends_with('.'))
+    })
 }

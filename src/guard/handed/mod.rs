@@ -1,14 +1,20 @@
 //! What a document that is delivered hands to Twilio on the own host.
 
+mod spans;
+
 use memchr::memmem;
 
+pub use self::spans::Spans;
+
+use self::spans::Span;
 use super::call::HandedOut;
 use super::exchange::RequestFacts;
-use super::judgement::Delivery;
-use super::link::{Link, Purpose, links};
+use super::judgement::{Delivery, Judgement};
+use super::link::{Link, Purpose, absolute, is_get, links, purpose};
 use super::policy::Policy;
 use super::reading::Reading;
-use super::{links as urls, twiml};
+use super::twiml::chars::plain;
+use super::{fit, links as urls, twiml};
 use crate::twilio::Slot;
 
 /// A URL on the own host that a document hands to Twilio.
@@ -78,27 +84,99 @@ pub fn handed_out(
     written.chain(own_actions(&reading, parent)).take(MAX_LINKS).collect()
 }
 
+/// What [`handed_out`] gives for a judgement's delivery; without a second look at what was fit.
+pub fn handed_out_by(
+    request: &RequestFacts,
+    slot: Slot,
+    judgement: &Judgement,
+    policy: &Policy,
+    parent: &str,
+) -> Vec<Handed> {
+    let delivery = &judgement.delivery;
+    match judgement.spans.as_ref().filter(|spans| spans.are_whole()) {
+        Some(spans) => of_spans(spans, request, slot, delivery, policy, parent).unwrap_or_default(),
+        None => handed_out(request, slot, delivery, policy, parent),
+    }
+}
+
+/// `None` where the spans are another document's.
+fn of_spans(
+    spans: &Spans,
+    request: &RequestFacts,
+    slot: Slot,
+    delivery: &Delivery,
+    policy: &Policy,
+    parent: &str,
+) -> Option<Vec<Handed>> {
+    if !slot.takes_twiml() || spans.iter().next().is_none() && spans.gathers().next().is_none() {
+        return Some(Vec::new());
+    }
+    let own_hosts = policy.hosts_seen_by(request);
+    let base = policy.asked_url(request);
+    let mut found = Vec::with_capacity(spans.len());
+    for span in spans.iter() {
+        let Span { element, attribute, is_get, in_connect, .. } = *span;
+        let (element, attribute) = fit::names(element, attribute)?;
+        let written = std::str::from_utf8(delivery.body.get(span.range())?).ok()?;
+        let called = Called {
+            element,
+            attribute,
+            absolute: absolute(&plain(written), base.as_deref()),
+            method: method(is_get),
+            purpose: purpose(element, attribute, slot),
+            in_connect,
+        };
+        found.extend(of_call(called, &own_hosts, parent));
+    }
+    for is_get in spans.gathers() {
+        found.extend(own_action(base.as_deref(), method(is_get), slot, parent));
+    }
+    found.truncate(MAX_LINKS);
+    Some(found)
+}
+
+const fn method(is_get: bool) -> &'static str {
+    if is_get { "GET" } else { "POST" }
+}
+
+/// A URL that will be called.
+struct Called<'a> {
+    element: &'a str,
+    attribute: Option<&'a str>,
+    absolute: Option<String>,
+    method: &'static str,
+    purpose: Purpose,
+    in_connect: bool,
+}
+
 fn of_link(link: Link<'_>, reading: &Reading<'_>, parent: &str) -> Option<Handed> {
-    let Purpose::Slot(slot) = link.purpose else { return None };
-    if link.element.len() > MAX_NAME || link.attribute.is_some_and(|name| name.len() > MAX_NAME) {
+    let Link { element, attribute, absolute, method, purpose, inside, .. } = link;
+    let in_connect = inside == "Connect";
+    let called = Called { element, attribute, absolute, method, purpose, in_connect };
+    of_call(called, reading.own_hosts, parent)
+}
+
+fn of_call(called: Called<'_>, own_hosts: &[String], parent: &str) -> Option<Handed> {
+    let Called { element, attribute, absolute, method, purpose, in_connect } = called;
+    let Purpose::Slot(slot) = purpose else { return None };
+    if element.len() > MAX_NAME || attribute.is_some_and(|name| name.len() > MAX_NAME) {
         return None;
     }
-    let url = link.absolute.filter(|url| urls::is_on_own_host(url, reading.own_hosts))?;
+    let url = absolute.filter(|url| urls::is_on_own_host(url, own_hosts))?;
     Some(Handed {
-        method: link.method,
+        method,
         path: urls::path(&url)?.to_owned(),
         url,
         slot,
         place: HandedOut {
-            element: link.element.to_owned(),
-            attribute: link.attribute.map(str::to_owned),
+            element: element.to_owned(),
+            attribute: attribute.map(str::to_owned),
             parent: parent.to_owned(),
         },
-        holds_call: slot == Slot::Stream && link.inside == "Connect",
+        holds_call: slot == Slot::Stream && in_connect,
     })
 }
 
-/// A `<Gather>` without an action asks the document's own URL (Twilio docs, `<Gather>`).
 fn own_actions<'r>(reading: &'r Reading<'_>, parent: &'r str) -> impl Iterator<Item = Handed> {
     let gathers = reading.document.elements.iter().filter(|element| {
         let action = element.attribute(reading.text, "action");
@@ -106,24 +184,34 @@ fn own_actions<'r>(reading: &'r Reading<'_>, parent: &'r str) -> impl Iterator<I
         element.name_in(reading.text) == "Gather" && action.trim().is_empty()
     });
     gathers.filter_map(move |element| {
-        let url = reading.base?.split('#').next()?.to_owned();
-        let method = element.attribute(reading.text, "method");
-        let method = method.and_then(|span| reading.text.get(span)).unwrap_or_default();
-        Some(Handed {
-            method: if method.trim().eq_ignore_ascii_case("GET") { "GET" } else { "POST" },
-            path: urls::path(&url)?.to_owned(),
-            url,
-            slot: match reading.slot {
-                slot @ (Slot::ConferenceWait | Slot::Wait | Slot::Whisper) => slot,
-                _ => Slot::Action,
-            },
-            place: HandedOut {
-                element: "Gather".to_owned(),
-                attribute: Some("action".to_owned()),
-                parent: parent.to_owned(),
-            },
-            holds_call: false,
-        })
+        let value = element.attribute(reading.text, "method");
+        let value = value.and_then(|span| reading.text.get(span)).unwrap_or_default();
+        own_action(reading.base, method(is_get(value)), reading.slot, parent)
+    })
+}
+
+/// A `<Gather>` without an action asks the document's own URL (Twilio docs, `<Gather>`).
+fn own_action(
+    base: Option<&str>,
+    method: &'static str,
+    slot: Slot,
+    parent: &str,
+) -> Option<Handed> {
+    let url = base?.split('#').next()?.to_owned();
+    Some(Handed {
+        method,
+        path: urls::path(&url)?.to_owned(),
+        url,
+        slot: match slot {
+            slot @ (Slot::ConferenceWait | Slot::Wait | Slot::Whisper) => slot,
+            _ => Slot::Action,
+        },
+        place: HandedOut {
+            element: "Gather".to_owned(),
+            attribute: Some("action".to_owned()),
+            parent: parent.to_owned(),
+        },
+        holds_call: false,
     })
 }
 

@@ -1,0 +1,259 @@
+//! The fast path against the full judge: what it takes is judged the same, and it takes what is fit.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use http::HeaderMap;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use twiml_guard::guard::{
+    BodyEnd, Exchange, Outcome, Policy, Verdict, fit, handed_out, handed_out_by, judge,
+    judge_in_full,
+};
+use twiml_guard::twilio::Slot;
+
+use crate::kit::ask::{exchange, policy, typed};
+use crate::kit::case;
+use crate::kit::fit::{document, mutated, mutations};
+use crate::kit::same::differing;
+use crate::kit::spoil::{
+    Document, documents, ends, header_lines, pieces, spoils, spoilt, statuses,
+};
+
+static DOCUMENTS: LazyLock<Vec<Document>> = LazyLock::new(documents);
+
+const TYPE: &str = "text/xml; charset=utf-8";
+
+fn asked(slot: Slot, body: Vec<u8>) -> Exchange {
+    let headers = typed(TYPE, &body);
+    exchange(slot, 200, headers, body, BodyEnd::Complete)
+}
+
+fn same(exchange: &Exchange, policy: &Policy) -> Result<(), TestCaseError> {
+    let why = differing(exchange, policy);
+    prop_assert!(why.is_none(), "{}\nfrom {exchange:?}", why.unwrap_or_default());
+    Ok(())
+}
+
+fn is_untouched(exchange: &Exchange, policy: &Policy) -> bool {
+    let judgement = judge_in_full(exchange, policy);
+    judgement.verdict == Verdict::Untouched && judgement.findings.is_empty()
+}
+
+fn slots() -> impl Strategy<Value = Slot> {
+    prop::sample::select(Slot::ALL.to_vec())
+}
+
+fn policies() -> impl Strategy<Value = Policy> {
+    let bare = Policy { own_hosts: Vec::new(), public_origin: None, ..policy() };
+    prop_oneof![3 => Just(policy()), 1 => Just(bare)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        // PROPTEST_CASES asks for more.
+        cases: ProptestConfig::default().cases.max(1000),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn mutated_fit_documents_are_judged_the_same(
+        (slot, xml) in slots().prop_flat_map(|slot| (Just(slot), document(slot))),
+        mutations in mutations(), policy in policies(),
+    ) {
+        same(&asked(slot, mutated(xml.into_bytes(), &mutations)), &policy)?;
+    }
+
+    #[test]
+    fn mutated_documents_of_the_sdk_are_judged_the_same(
+        at in any::<prop::sample::Index>(), mutations in mutations(), policy in policies(),
+    ) {
+        let document = at.get(&DOCUMENTS);
+        same(&asked(document.slot, mutated(document.xml.clone().into_bytes(), &mutations)), &policy)?;
+    }
+
+    #[test]
+    fn spoilt_documents_are_judged_the_same(
+        at in any::<prop::sample::Index>(), slot in slots(), status in statuses(),
+        headers in header_lines(), spoils in spoils(), end in ends(),
+    ) {
+        let body = spoilt(at.get(&DOCUMENTS).xml.clone().into_bytes(), &spoils);
+        same(&exchange(slot, status, headers, body, end), &policy())?;
+    }
+
+    #[test]
+    fn pieces_of_markup_are_judged_the_same(slot in slots(), body in pieces()) {
+        same(&asked(slot, body), &policy())?;
+    }
+}
+
+#[test]
+fn nearly_all_fit_documents_take_the_fast_path() {
+    let mut runner = TestRunner::deterministic();
+    let (mut fast, mut fit_ones, mut all) = (0, 0, 0);
+    let mut left = Vec::new();
+    for slot in [Slot::Voice, Slot::Action, Slot::Messaging, Slot::Whisper, Slot::ConferenceWait] {
+        let strategy = document(slot);
+        for _ in 0..400 {
+            let xml = strategy.new_tree(&mut runner).unwrap().current();
+            let exchange = asked(slot, xml.clone().into_bytes());
+            all += 1;
+            if !is_untouched(&exchange, &policy()) {
+                continue;
+            }
+            fit_ones += 1;
+            if fit(&exchange, &policy()).is_some() {
+                fast += 1;
+            } else {
+                left.push(xml);
+            }
+        }
+    }
+    assert!(fit_ones * 10 > all * 9, "only {fit_ones} of {all} generated documents are fit");
+    assert!(fast * 100 >= fit_ones * 98, "{fast} of {fit_ones} fit documents: {left:#?}");
+}
+
+#[test]
+fn every_fit_document_of_the_sdk_takes_the_fast_path() {
+    let mut left = Vec::new();
+    let mut taken = 0;
+    for document in documents() {
+        let exchange = asked(document.slot, document.xml.clone().into_bytes());
+        assert_eq!(differing(&exchange, &policy()), None);
+        if fit(&exchange, &policy()).is_some() {
+            taken += 1;
+        } else if is_untouched(&exchange, &policy()) {
+            left.push(document.name);
+        }
+    }
+    assert!(left.is_empty(), "{taken} taken, left to the full reader: {left:?}");
+    assert!(taken > 100, "{taken}");
+}
+
+#[test]
+fn forms_that_people_write_take_the_fast_path() {
+    for (name, xml) in [
+        ("no declaration", "<Response><Say>Hi</Say></Response>"),
+        ("blank lines before", "\n\r\n  <Response/>\n"),
+        (
+            "single quotes",
+            "<?xml version='1.0' encoding='utf-8'?>\n<Response><Say voice='alice'>Hi</Say></Response>",
+        ),
+        ("standalone", "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\" ?><Response/>"),
+        (
+            "comments",
+            "<!-- a --><Response><!-- <Say>old</Say> --><Say>Hi</Say></Response><!-- b -->\n",
+        ),
+        ("blanks in tags", "<Response >\n<Say\n  voice=\"alice\"\t>Hi</Say\n></Response >\n"),
+        (
+            "Hebrew",
+            "<Response><Say language=\"he-IL\">שלום, הגעתם. נא להמתין: נחזור</Say></Response>",
+        ),
+        (
+            "French",
+            "<Response><Say language=\"fr-FR\">Bonjour, vous êtes arrivé à la société.</Say></Response>",
+        ),
+        ("typographic", "<Response><Say>It’s the café — “hello” to naïve people</Say></Response>"),
+        ("an emoji", "<Response><Message>Thanks 👋 café &amp; co</Message></Response>"),
+        ("references", "<Response><Say>a &amp; b &#x5d0; &lt;</Say></Response>"),
+        (
+            "pages",
+            "<Response><Redirect method=\"POST\">/ivr/voice.php?a=1&amp;b=%20c#rc=2</Redirect></Response>",
+        ),
+        (
+            "media",
+            "<Response><Play loop=\"2\">https://cdn.example.net/a/b.mp3</Play><Pause/><Hangup/></Response>",
+        ),
+        (
+            "SSML",
+            "<Response><Say voice=\"Polly.Joanna\">a <break time=\"1s\"/><say-as interpret-as=\"date\">1</say-as> b</Say></Response>",
+        ),
+        (
+            "text and media",
+            "<Response><Message>Hi<Media>https://cdn.example.net/a.png</Media></Message></Response>",
+        ),
+        (
+            "a stream",
+            "<Response><Connect><Stream url=\"wss://pbx.example.com/ws\" track=\"inbound_track\"><Parameter name=\"a\" value=\"null\"/></Stream></Connect></Response>",
+        ),
+    ] {
+        let slot = if xml.contains("<Message") { Slot::Messaging } else { Slot::Voice };
+        let exchange = asked(slot, xml.as_bytes().to_vec());
+        assert_eq!(differing(&exchange, &policy()), None);
+        assert!(fit(&exchange, &policy()).is_some(), "{name}: {xml}");
+    }
+}
+
+#[test]
+fn what_only_the_full_reader_may_say_is_left_to_it() {
+    for (name, xml) in [
+        ("a DOCTYPE", "<!DOCTYPE x><Response/>"),
+        ("an instruction", "<Response><?x y?></Response>"),
+        ("a CDATA section", "<Response><Say><![CDATA[Hi]]></Say></Response>"),
+        ("a namespace", "<Response xmlns=\"u\"/>"),
+        ("an unknown verb", "<Response><Sai>Hi</Sai></Response>"),
+        ("an unknown attribute", "<Response><Say speed=\"1\">Hi</Say></Response>"),
+        ("a mark", "\u{feff}<Response/>"),
+        ("a C1 control", "<Response><Say>a\u{85}b\u{81}</Say></Response>"),
+        ("no character", "<Response><Say>a\u{ffff}</Say></Response>"),
+        ("doubled UTF-8", "<Response><Say>GrÃ¼Ã\u{9f}e</Say></Response>"),
+        ("a quoted root", "<!-- <Response> --><Response/>"),
+        ("a comment of hyphens", "<!-- a -- b --><Response/>"),
+        ("another encoding", "<?xml version=\"1.0\" encoding=\"latin1\"?><Response/>"),
+        ("version 1.1", "<?xml version=\"1.1\"?><Response/>"),
+        ("two roots", "<Response/><Response/>"),
+        ("text behind", "<Response/>x"),
+        ("an open root", "<Response><Say>x</Say>"),
+        ("the wrong end", "<Response><Say>x</Response></Say>"),
+        ("an attribute twice", "<Response><Say loop=\"1\" loop=\"1\">x</Say></Response>"),
+        (
+            "a notice of PHP",
+            "<Response><Gather hints=\"Notice: x in /a.php on line 3\"/></Response>",
+        ),
+    ] {
+        let exchange = asked(Slot::Voice, xml.as_bytes().to_vec());
+        assert_eq!(differing(&exchange, &policy()), None);
+        assert!(fit(&exchange, &policy()).is_none(), "{name}: {xml}");
+    }
+    let headers = HeaderMap::new();
+    let exchange = exchange(Slot::Voice, 200, headers, b"<Response/>".to_vec(), BodyEnd::Complete);
+    assert!(fit(&exchange, &policy()).is_none(), "no Content-Type");
+}
+
+#[test]
+fn every_case_is_judged_the_same() {
+    let mut seen: BTreeMap<bool, usize> = BTreeMap::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        for file in path.is_dir().then(|| fs::read_dir(&path).unwrap()).into_iter().flatten() {
+            let path = file.unwrap().path();
+            let case = case::read(&path).unwrap();
+            let is_fast = fit(&case.exchange, &case.policy).is_some();
+            *seen.entry(is_fast).or_default() += 1;
+            if let Some(why) = differing(&case.exchange, &case.policy) {
+                panic!("{}: {why}", path.display());
+            }
+        }
+    }
+    assert!(seen[&false] > 170, "{seen:?}");
+}
+
+#[test]
+fn headers_can_be_taken_out_of_the_answer() {
+    let exchange = asked(Slot::Voice, b"<Response><Redirect>/a</Redirect></Response>".to_vec());
+    let Outcome::Answered(mut answer) = exchange.outcome.clone() else { panic!() };
+    let copied = judge(&exchange, &policy());
+    let taken = fit(&exchange, &policy()).unwrap().take_from(&mut answer);
+    assert_eq!(taken.delivery.headers, copied.delivery.headers);
+    assert_eq!(taken.delivery.body, copied.delivery.body);
+    assert!(answer.headers.is_empty() && !taken.delivery.headers.contains_key("content-length"));
+    let read =
+        handed_out(&exchange.request, Slot::Voice, &taken.delivery, &policy(), "POST /voice");
+    let known = handed_out_by(&exchange.request, Slot::Voice, &taken, &policy(), "POST /voice");
+    assert_eq!((known.len(), known), (1, read));
+}
