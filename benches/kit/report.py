@@ -1,0 +1,108 @@
+"""The comparison as text and as JSON."""
+
+from . import cases
+from .tables import markdown, median, number, ratio, ratios, spread
+
+FIELDS = [
+    # field, title, unit, scale, cases that it is shown for
+    ("cpu_us", "cpu per request", "µs", 1, lambda case: True),
+    ("per_second", "requests per second", "/s", 1, lambda case: not case.rate),
+    ("p50_us", "p50, closed loop", "µs", 1, lambda case: not case.rate),
+    ("p99_us", "p99, closed loop", "µs", 1, lambda case: not case.rate),
+    ("added_p50_us", "added p50", "µs", 1, lambda case: case.rate),
+    ("added_p99_us", "added p99", "µs", 1, lambda case: case.rate),
+]
+
+
+def base_of(rounds):
+    """Whom the others are compared with."""
+    names = [name for name in rounds if name != "direct"]
+    return "nginx" if "nginx" in names else names[0]
+
+
+def row(title, rounds, names, field, unit, scale=1):
+    """One line: the base's own figure, everyone else's ratio to it."""
+    base = base_of(rounds)
+    cells = [title]
+    theirs = cases.column(rounds[base], field)
+    for name in names:
+        mine = cases.column(rounds.get(name, []), field)
+        if name == base:
+            found = median(mine)
+            cells.append(f"{number(found / scale)} {unit}".strip() if found is not None else "-")
+        else:
+            cells.append(ratio(spread(ratios(mine, theirs))))
+    return cells
+
+
+def part_text(cores, results, about):
+    names = list(about["guards"]) + list(about["versions"])
+    base = "nginx" if "nginx" in names else names[0]
+    names = [base] + [name for name in names if name != base]
+    out = []
+    for field, title, unit, scale, fits in FIELDS:
+        rows = [row(case.title, results[case.name], names, field, unit, scale)
+                for case in cases.CASES if case.name in results and fits(case)]
+        if rows:
+            out += [f"{title} ({base}: {unit}; others: of {base}'s, median (least..most))", "", markdown(["", *names], rows), ""]
+    other = []
+    if "syscalls" in results:
+        other += [figure(f"system calls per request, {title}", results["syscalls"], names, field, "", 1)
+                  for field, title in (("c1", "1 connection"), ("c16", "16 connections"))]
+    if "idle" in results:
+        other.append(figure("memory per idle connection", results["idle"], names, "bytes", "KB", 1024))
+    if "start" in results:
+        other.append(figure("start to first answer", results["start"], names, "first_ms", "ms", 1))
+        other.append(figure("resident at first answer", results["start"], names, "resident", "MB", 1 << 20))
+    if other:
+        out += [markdown(["", *names], other), ""]
+    return "\n".join(out)
+
+
+def figure(title, rounds, names, field, unit, scale):
+    cells = [title]
+    for name in names:
+        found = median(cases.column(rounds.get(name, []), field))
+        cells.append(f"{number(found / scale)} {unit}".strip() if found is not None else "-")
+    return cells
+
+
+def doubts(parts):
+    """What makes the figures of this run less worth."""
+    out = []
+    rounds = [one for part in parts.values() for case in part.values() for own in case.values() for one in own if one and "answers" in one]
+    stolen = [one["stolen"] for one in rounds]
+    if stolen and max(stolen) > 0.02:
+        out.append(f"the hypervisor took {max(stolen):.0%} of the time in one turn, {median(stolen):.1%} in the median one")
+    off = [one for one in rounds if one["cpu_us"] and abs(one["cpu_us"] - one["cpu_us_by_ticks"]) * one["answers"] > 50_000 + 0.1 * one["cpu_us"] * one["answers"]]
+    if off:
+        out.append(f"in {len(off)} turns threads ended: their run time is missing in cpu per request")
+    return out
+
+
+def text(about, parts, verdicts):
+    versions = ", ".join(about["versions"].values())
+    out = [
+        f"{about['date']}, {about['cpu']} ({about['cores']} cores), Linux {about['kernel']}, guard {about['commit']}, {versions}",
+        f"{about['command']}: {about['rounds']} rounds, {about['seconds']:g} s a turn, 16 connections, constant rate {about['rate']:g}/s",
+        "",
+    ]
+    for cores, results in parts.items():
+        where = "one core for the proxy, load and backend on the other" if cores == 1 else "two workers; proxy, load and backend share both cores"
+        out += [f"## {'One core' if cores == 1 else 'Two cores'}: {where}", "", part_text(cores, results, about)]
+    for name, judged in verdicts.items():
+        if judged:
+            rows = [[target.title, cases.shown(target, found["median"]), f"{cases.shown(target, found['least'])}..{cases.shown(target, found['most'])}",
+                     cases.shown(target, target.aim), cases.shown(target, target.must), state] for target, found, state in judged]
+            out += [markdown([name, "median", "least..most", "target", "must", ""], rows), ""]
+    out += [f"Doubtful: {doubt}." for doubt in doubts(parts)]
+    return "\n".join(out).rstrip()
+
+
+def as_json(about, parts, verdicts):
+    return {
+        "about": about,
+        "parts": {str(cores): part for cores, part in parts.items()},
+        "targets": {name: [{"title": target.title, "found": found, "aim": target.aim, "must": target.must, "state": state}
+                           for target, found, state in judged] for name, judged in verdicts.items()},
+    }
