@@ -96,14 +96,15 @@ class Backend:
         self.port = int(line)
         self.pid = self.process.pid
 
-    def accepted(self):
-        """Connections that it took so far, this one too."""
+    def counts(self):
+        """Connections that it took so far, this one too, and requests that it answered."""
         with socket.create_connection(("127.0.0.1", self.port), 5) as stream:
-            stream.sendall(b"GET /accepted HTTP/1.1\r\nConnection: close\r\n\r\n")
+            stream.sendall(b"GET /counts HTTP/1.1\r\nConnection: close\r\n\r\n")
             data = b""
             while part := stream.recv(4096):
                 data += part
-        return int(data.rpartition(b"\r\n\r\n")[2])
+        accepted, answered = data.rpartition(b"\r\n\r\n")[2].split()
+        return int(accepted), int(answered)
 
     def close(self):
         stop(self.process)

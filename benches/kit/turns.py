@@ -45,7 +45,7 @@ class Loader:
 
     def run(self, role, proxy, mix, **options):
         """Gives what was measured; a wrong answer is an error."""
-        accepted = self.backend.accepted()
+        before = self.backend.counts()
         process = proxies.start(self.command(role, proxy, mix, **options), self.cores, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
@@ -58,7 +58,10 @@ class Loader:
             tail = proxy.tail() if proxy else ""
             raise Failed(f"{proxy.name if proxy else 'the backend'} answered wrongly:\n{errors.strip()}\n{tail}")
         measured = json.loads(output)
-        measured["backend_connections"] = self.backend.accepted() - accepted - 1
+        accepted, answered = (now - then for now, then in zip(self.backend.counts(), before))
+        if answered < measured["answers"]:
+            raise Failed(f"{proxy.name} gave {measured['answers']} answers, and asked the backend only {answered} times")
+        measured["backend_connections"] = accepted - 1
         if proxy:
             proxy.cut_logs()
         return measured

@@ -12,6 +12,13 @@ use crate::head;
 
 const LISTENER: Token = Token(usize::MAX);
 
+/// What it did so far: the path `/counts` tells.
+#[derive(Default)]
+struct Counts {
+    accepted: u64,
+    answered: u64,
+}
+
 struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -31,7 +38,7 @@ pub fn run(address: &str) -> io::Result<()> {
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
     let mut scratch = vec![0; 256 * 1024];
-    let mut accepted = 0_u64;
+    let mut counts = Counts::default();
     loop {
         if let Err(error) = poll.poll(&mut events, None) {
             if error.kind() == io::ErrorKind::Interrupted {
@@ -47,7 +54,7 @@ pub fn run(address: &str) -> io::Result<()> {
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                         Err(error) => return Err(error),
                     };
-                    accepted += 1;
+                    counts.accepted += 1;
                     stream.set_nodelay(true)?;
                     let slot = free.pop().unwrap_or_else(|| {
                         connections.push(None);
@@ -61,7 +68,7 @@ pub fn run(address: &str) -> io::Result<()> {
             }
             let slot = event.token().0;
             let Some(connection) = connections[slot].as_mut() else { continue };
-            if !connection.serve(answers, &mut scratch, accepted).unwrap_or(false) {
+            if !connection.serve(answers, &mut scratch, &mut counts).unwrap_or(false) {
                 connections[slot] = None;
                 free.push(slot);
             }
@@ -71,7 +78,7 @@ pub fn run(address: &str) -> io::Result<()> {
 
 impl Connection {
     /// Does what can be done; false when the connection is over.
-    fn serve(&mut self, answers: &'static HashMap<&'static str, Answer>, scratch: &mut [u8], accepted: u64) -> io::Result<bool> {
+    fn serve(&mut self, answers: &'static HashMap<&'static str, Answer>, scratch: &mut [u8], counts: &mut Counts) -> io::Result<bool> {
         loop {
             if !self.flush()? {
                 return Ok(true);
@@ -79,7 +86,7 @@ impl Connection {
             if self.closes {
                 return Ok(false);
             }
-            if self.begin(answers, accepted)? {
+            if self.begin(answers, counts)? {
                 continue;
             }
             match self.stream.read(scratch) {
@@ -89,14 +96,14 @@ impl Connection {
                 Err(error) => return Err(error),
             }
             // A request that came whole leaves nothing to read until it is answered: no second read.
-            if self.begin(answers, accepted)? && self.buffer.is_empty() {
+            if self.begin(answers, counts)? && self.buffer.is_empty() {
                 return Ok(!self.flush()? || !self.closes);
             }
         }
     }
 
     /// Takes one whole request from the buffer and chooses its answer; false where there is none yet.
-    fn begin(&mut self, answers: &'static HashMap<&'static str, Answer>, accepted: u64) -> io::Result<bool> {
+    fn begin(&mut self, answers: &'static HashMap<&'static str, Answer>, counts: &mut Counts) -> io::Result<bool> {
         let Some(end) = memmem::find(&self.buffer, b"\r\n\r\n") else { return Ok(false) };
         let request = &self.buffer[..end + 2];
         let length = head::content_length(request).unwrap_or(0);
@@ -105,11 +112,12 @@ impl Connection {
         }
         self.closes = head::says_close(request);
         let path = head::path(request);
-        if path == "/accepted" {
-            let body = accepted.to_string();
+        if path == "/counts" {
+            let body = format!("{} {}", counts.accepted, counts.answered);
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             self.stream.write_all(answer.as_bytes())?;
         } else if let Some(answer) = answers.get(path) {
+            counts.answered += 1;
             self.sending = Some((if self.closes { &answer.closing } else { &answer.kept }, 0));
         } else {
             self.stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;

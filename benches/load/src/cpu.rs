@@ -3,50 +3,40 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
-
-/// Processor time of this program so far.
-pub fn own() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap_or(0), time.tv_nsec.try_into().unwrap_or(0))
-}
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 
 /// What some processes had run at a moment.
 pub struct Snapshot {
     /// When it was taken.
     pub at: Instant,
-    /// Nanoseconds, all threads that live.
-    pub threads: u64,
-    /// Nanoseconds in steps of a clock tick, threads that ended too.
-    pub processes: u64,
-    own: Duration,
+    /// Run time of all their threads, those that ended too.
+    pub run: Duration,
+    /// The same, but only threads that live, and in steps of the scheduler's tick: a check.
+    pub threads: Duration,
+    /// Run time of this program.
+    pub own: Duration,
 }
 
 impl Snapshot {
     /// Takes one.
-    pub fn take(pids: &[u32]) -> Result<Self, String> {
-        let (mut threads, mut processes) = (0, 0);
+    pub fn take(pids: &[i32]) -> Result<Self, String> {
+        let (mut run, mut threads) = (Duration::ZERO, 0);
         for pid in pids {
+            let clock = clock_getcpuclockid(Pid::from_raw(*pid)).map_err(|error| format!("process {pid}: {error}"))?;
+            run += read(clock)?;
             let tasks = fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("process {pid}: {error}"))?;
             for task in tasks.flatten() {
                 // A thread may end in between.
                 let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
                 threads += text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
             }
-            processes += ticks(*pid)? * (1_000_000_000 / rustix::param::clock_ticks_per_second());
         }
-        Ok(Self { at: Instant::now(), threads, processes, own: own() })
-    }
-
-    /// Nanoseconds of this program since an earlier one.
-    pub fn own_since(&self, earlier: &Self) -> u128 {
-        (self.own - earlier.own).as_nanos()
+        let own = read(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
+        Ok(Self { at: Instant::now(), run, threads: Duration::from_nanos(threads), own })
     }
 }
 
-fn ticks(pid: u32) -> Result<u64, String> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| format!("process {pid}: {error}"))?;
-    let behind = text.rsplit_once(')').map_or("", |(_, behind)| behind);
-    let fields: Vec<&str> = behind.split_whitespace().collect();
-    Ok([11, 12].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum())
+fn read(clock: ClockId) -> Result<Duration, String> {
+    clock_gettime(clock).map(Duration::from).map_err(|error| format!("clock of a process: {error}"))
 }

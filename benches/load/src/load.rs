@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
+use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 
 use crate::answer::{Expected, Reader};
 use crate::cpu::Snapshot;
@@ -51,9 +53,9 @@ pub struct Plan {
     /// Says `ready` when warm, and waits for a line on standard input.
     pub waits: bool,
     /// Whose run time is taken.
-    pub pids: Vec<u32>,
+    pub pids: Vec<i32>,
     /// Whose run time is taken beside it: the backend's.
-    pub helpers: Vec<u32>,
+    pub helpers: Vec<i32>,
 }
 
 /// What was measured.
@@ -64,10 +66,12 @@ pub struct Outcome {
     pub seconds: f64,
     /// Their latencies.
     pub latencies: Histogram,
-    /// Nanoseconds that the target ran: threads that lived at the end.
-    pub threads: u64,
-    /// Nanoseconds that the target ran, in clock ticks, ended threads too.
-    pub processes: u64,
+    /// Requests sent in all, those before the measurement too.
+    pub sent: u64,
+    /// How long the target ran.
+    pub run: Duration,
+    /// How long those of its threads ran that lived at the end: a check.
+    pub threads: Duration,
     /// Share of the time in which load and backend ran.
     pub helpers_busy: f64,
     /// Requests that had to wait for a free connection (constant rate).
@@ -151,7 +155,7 @@ impl Run<'_> {
                 }
                 self.latencies.clear();
                 (self.answers, self.queued) = (0, 0);
-                begun = Some((snapshot(&self.plan.pids)?, snapshot(&self.plan.helpers)?));
+                begun = Some((Snapshot::take(&self.plan.pids)?, Snapshot::take(&self.plan.helpers)?));
                 if self.plan.waits && self.plan.rate.is_none() {
                     self.send_all(start)?;
                 }
@@ -176,8 +180,8 @@ impl Run<'_> {
             for event in &events {
                 if event.token() == TIMER {
                     if let Some(timer) = &timer {
-                        // How often it rang is told by the clock.
-                        let _ = rustix::io::read(timer, &mut [0_u8; 8]);
+                        // Winds it up again; how often it rang is told by the clock.
+                        timer.wait().map_err(|error| format!("timer: {error}"))?;
                     }
                     continue;
                 }
@@ -194,17 +198,18 @@ impl Run<'_> {
     }
 
     fn outcome(&mut self, proxy: &Snapshot, helpers: &Snapshot) -> Result<Outcome, String> {
-        let end = snapshot(&self.plan.pids)?;
-        let helpers_end = snapshot(&self.plan.helpers)?;
+        let end = Snapshot::take(&self.plan.pids)?;
+        let helpers_end = Snapshot::take(&self.plan.helpers)?;
         let seconds = (end.at - proxy.at).as_secs_f64();
-        let own = u64::try_from(end.own_since(proxy)).unwrap_or(u64::MAX);
+        let helped = helpers_end.run - helpers.run + (end.own - proxy.own);
         Ok(Outcome {
             answers: self.answers,
             seconds,
             latencies: std::mem::take(&mut self.latencies),
+            sent: self.turn,
+            run: end.run - proxy.run,
             threads: end.threads.saturating_sub(proxy.threads),
-            processes: end.processes - proxy.processes,
-            helpers_busy: (helpers_end.threads - helpers.threads + own) as f64 / 1e9 / seconds,
+            helpers_busy: helped.as_secs_f64() / seconds,
             queued: self.queued,
         })
     }
@@ -347,19 +352,14 @@ impl Run<'_> {
     }
 }
 
-fn snapshot(pids: &[u32]) -> Result<Snapshot, String> {
-    Snapshot::take(pids)
-}
-
 fn said(what: &'static str) -> impl Fn(io::Error) -> String {
     move |error| format!("{what}: {error}")
 }
 
 /// A timer that rings once per interval.
-fn timer(interval: Duration) -> io::Result<OwnedFd> {
-    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-    let every = Timespec { tv_sec: interval.as_secs().cast_signed(), tv_nsec: interval.subsec_nanos().into() };
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: every, it_value: every })?;
+fn timer(interval: Duration) -> io::Result<TimerFd> {
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+    timer.set(Expiration::Interval(TimeSpec::from_duration(interval)), TimerSetTimeFlags::empty())?;
     Ok(timer)
 }
 

@@ -65,7 +65,7 @@ fn number<T: std::str::FromStr>(options: &Options, name: &str, default: T) -> Re
     options.get(name).map_or(Ok(default), |text| text.parse().map_err(|_| format!("--{name} {text}: no number")))
 }
 
-fn pids(options: &Options, name: &str) -> Result<Vec<u32>, String> {
+fn pids(options: &Options, name: &str) -> Result<Vec<i32>, String> {
     let text = options.get(name).map_or("", String::as_str);
     let parse = |word: &str| word.parse().map_err(|_| format!("--{name} {text}: not numbers"));
     text.split(',').filter(|word| !word.is_empty()).map(parse).collect()
@@ -150,15 +150,16 @@ fn measure(options: &Options) -> Result<(), String> {
 
 fn print(outcome: &Outcome) {
     let latencies = &outcome.latencies;
-    let per = |nanoseconds: u64| nanoseconds as f64 / 1e3 / outcome.answers.max(1) as f64;
+    let per = |time: Duration| time.as_secs_f64() * 1e6 / outcome.answers.max(1) as f64;
     println!(
-        "{{\"answers\": {}, \"seconds\": {:.6}, \"per_second\": {:.1}, \"cpu_us\": {:.3}, \"cpu_us_by_ticks\": {:.3}, \"busy\": {:.3}, \"helpers_busy\": {:.3}, \"p50_us\": {:.1}, \"p90_us\": {:.1}, \"p99_us\": {:.1}, \"p999_us\": {:.1}, \"most_us\": {:.1}, \"queued\": {}}}",
+        "{{\"answers\": {}, \"sent\": {}, \"seconds\": {:.6}, \"per_second\": {:.1}, \"cpu_us\": {:.3}, \"cpu_us_of_threads\": {:.3}, \"busy\": {:.3}, \"helpers_busy\": {:.3}, \"p50_us\": {:.1}, \"p90_us\": {:.1}, \"p99_us\": {:.1}, \"p999_us\": {:.1}, \"most_us\": {:.1}, \"queued\": {}}}",
         outcome.answers,
+        outcome.sent,
         outcome.seconds,
         outcome.answers as f64 / outcome.seconds,
+        per(outcome.run),
         per(outcome.threads),
-        per(outcome.processes),
-        outcome.threads as f64 / 1e9 / outcome.seconds,
+        outcome.run.as_secs_f64() / outcome.seconds,
         outcome.helpers_busy,
         latencies.quantile(0.5),
         latencies.quantile(0.9),

@@ -1,39 +1,58 @@
 //! Requests as Twilio makes them, written before the clock runs.
 
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Calls that the requests belong to, in turn.
 const CALLS: usize = 1000;
 
+/// What stands in a request until it is sent.
+const BLANK: &[u8] = b"!!!!!!!!!!!!";
+
 /// One kind of request, once for each call.
 pub struct Requests {
-    ready: Vec<Vec<u8>>,
+    ready: Vec<(Vec<u8>, Option<usize>)>,
     next: usize,
+    sent: u64,
 }
 
 impl Requests {
     /// Webhooks to `path` (media: fetches of it).
     pub fn to(target: SocketAddr, path: &str, closing: bool) -> Self {
         let connection = if closing { "Connection: close\r\n" } else { "" };
+        // No token is ever used twice, in other runs either: the guard answers a repeated request from what it remembers.
+        let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() & 0xffff_ffff_ffff);
+        let run = format!("{:08x}-{:04x}", run >> 16, run & 0xffff);
         let make = |call: usize| {
             if path.starts_with("/media/") {
                 return format!("GET {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n{connection}\r\n").into_bytes();
             }
             let body = form(call);
             format!(
-                "POST {path} HTTP/1.1\r\nHost: {target}\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\nX-Home-Region: us1\r\nX-Twilio-Signature: {:027x}=\r\nI-Twilio-Idempotency-Token: 6f1c2a94-8d3e-4b57-9c01-{call:012x}\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\nContent-Length: {}\r\n{connection}\r\n{body}",
+                "POST {path} HTTP/1.1\r\nHost: {target}\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\nX-Home-Region: us1\r\nX-Twilio-Signature: {:027x}=\r\nI-Twilio-Idempotency-Token: {run}-4b57-9c01-!!!!!!!!!!!!\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\nContent-Length: {}\r\n{connection}\r\n{body}",
                 call + (1 << 50),
                 body.len(),
             )
             .into_bytes()
         };
-        Self { ready: (0..CALLS).map(make).collect(), next: 0 }
+        let placed = |bytes: Vec<u8>| {
+            let place = memchr::memmem::find(&bytes, BLANK);
+            (bytes, place)
+        };
+        Self { ready: (0..CALLS).map(make).map(placed).collect(), next: 0, sent: 0 }
     }
 
-    /// The next call's request.
+    /// The next call's request, with a token of its own.
     pub fn next(&mut self) -> &[u8] {
         self.next = (self.next + 1) % self.ready.len();
-        &self.ready[self.next]
+        self.sent += 1;
+        let (bytes, place) = &mut self.ready[self.next];
+        if let Some(place) = *place {
+            for (at, digit) in bytes[place..place + BLANK.len()].iter_mut().rev().enumerate() {
+                *digit = b"0123456789abcdef"[(self.sent >> (4 * at)) as usize & 15];
+            }
+        }
+        bytes
     }
 }
 
