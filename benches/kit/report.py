@@ -71,9 +71,13 @@ def doubts(parts):
     """What makes the figures of this run less worth."""
     out = []
     rounds = [one for part in parts.values() for case in part.values() for own in case.values() for one in own if one and "answers" in one]
-    stolen = [one["stolen"] for one in rounds]
-    if stolen and max(stolen) > 0.02:
-        out.append(f"the hypervisor took {max(stolen):.0%} of the time in one turn, {median(stolen):.1%} in the median one")
+    others = [one["others_busy"] for one in rounds]
+    if others and median(others) > 0.1:
+        out.append(f"this machine was not quiet: in the median turn {median(others):.2f} cores ran something else (most {max(others):.2f}); "
+                   "ratios bear that better than figures do")
+    full = [one for one in rounds if one["helpers_busy"] > 0.95 and one.get("busy", 0) < 0.9]
+    if full:
+        out.append(f"in {len(full)} of {len(rounds)} turns load and backend had their core full: requests per second are theirs there")
     return out
 
 

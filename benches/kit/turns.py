@@ -1,7 +1,6 @@
 """One turn of one proxy: load, system calls, idle connections, start."""
 
 import json
-import os
 import re
 import select
 import signal
@@ -48,23 +47,28 @@ class Loader:
         before = self.backend.counts()
         process = proxies.start(self.command(role, proxy, mix, **options), self.cores, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        measured = self.outcome(process, proxy)
+        accepted, answered = (now - then for now, then in zip(self.backend.counts(), before))
+        if answered < measured["answers"]:
+            raise Failed(f"{proxy.name if proxy else 'nobody'} gave {measured['answers']} answers, and asked the backend only {answered} times")
+        measured["backend_connections"] = accepted - 1
+        return measured
+
+    @staticmethod
+    def outcome(process, proxy):
+        """What a load printed; a wrong answer is an error."""
+        who = proxy.name if proxy else "the backend"
         try:
             output, errors = process.communicate(timeout=120)
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"the load hangs at {proxy.name if proxy else 'the backend'}") from error
+            raise Failed(f"the load hangs at {who}") from error
         finally:
             proxies.stop(process)
         if process.returncode != 0:
-            tail = proxy.tail() if proxy else ""
-            raise Failed(f"{proxy.name if proxy else 'the backend'} answered wrongly:\n{errors.strip()}\n{tail}")
-        measured = json.loads(output)
-        accepted, answered = (now - then for now, then in zip(self.backend.counts(), before))
-        if answered < measured["answers"]:
-            raise Failed(f"{proxy.name} gave {measured['answers']} answers, and asked the backend only {answered} times")
-        measured["backend_connections"] = accepted - 1
+            raise Failed(f"{who} answered wrongly:\n{errors.strip()}\n{proxy.tail() if proxy else ''}")
         if proxy:
             proxy.cut_logs()
-        return measured
+        return json.loads(output)
 
     def held(self, role, proxy, mix, **options):
         """Starts it with both ends in our hands: it says when it is ready, and waits."""
@@ -177,18 +181,3 @@ def first_answer(proxy):
     if proxy.kind == "guard" and not (proxy.folder / "state" / "incidents.db").exists():
         raise Failed(f"{proxy.name} answers before its store is open")
     return {"first_ms": took, "resident": memory(proxy.pids(), "Rss"), "proportional": memory(proxy.pids())}
-
-
-def others_busy(before, after):
-    """Share of the cores' time that somebody else had: the hypervisor's other guests (steal)."""
-    total = sum(after) - sum(before)
-    return (after[7] - before[7]) / total if total else 0.0
-
-
-def cpu_account():
-    return [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-
-
-def run_queue():
-    """Programs that run or want to, this one left out."""
-    return int(Path("/proc/loadavg").read_text().split()[3].split("/")[0]) - 1 if os.path.exists("/proc/loadavg") else 0

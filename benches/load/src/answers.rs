@@ -8,6 +8,14 @@ pub const CHUNK: usize = 16 * 1024;
 /// Bytes of the long media answer.
 const MEDIA: usize = 1024 * 1024;
 
+/// What is below it is answered alike.
+pub const ROLES: &str = "/roles/";
+
+/// The answer to a request for this path.
+pub fn find<'a>(answers: &'a HashMap<&'static str, Answer>, path: &str) -> Option<&'a Answer> {
+    answers.get(path).or_else(|| answers.get(ROLES).filter(|_| path.starts_with(ROLES)))
+}
+
 /// One fixed answer.
 pub struct Answer {
     /// Its status.
@@ -31,6 +39,7 @@ pub fn all() -> HashMap<&'static str, Answer> {
         ("/voice/60k", answer(200, "text/xml; charset=utf-8", document(60 * 1024), false)),
         ("/voice/bom", answer(200, "text/xml; charset=utf-8", marked, false)),
         ("/voice/500", answer(500, "text/html; charset=utf-8", page(), false)),
+        (ROLES, answer(200, "text/xml; charset=utf-8", document(350), false)),
         ("/media/1m", answer(200, "audio/basic", media(), false)),
         ("/media/1m-chunked", answer(200, "audio/basic", media(), true)),
     ])

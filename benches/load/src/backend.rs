@@ -9,6 +9,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::answers::{self, Answer, CHUNK};
 use crate::head;
+use crate::streams;
 
 const LISTENER: Token = Token(usize::MAX);
 
@@ -25,6 +26,8 @@ struct Connection {
     /// What is being sent, and how much of it is out.
     sending: Option<(&'static [u8], usize)>,
     closes: bool,
+    /// Frames come and go, no more requests.
+    streams: bool,
 }
 
 /// Serves until it is killed; says its port on standard output.
@@ -61,7 +64,7 @@ pub fn run(address: &str) -> io::Result<()> {
                         connections.len() - 1
                     });
                     poll.registry().register(&mut stream, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
-                    let fresh = Connection { stream, buffer: Vec::new(), sending: None, closes: false };
+                    let fresh = Connection { stream, buffer: Vec::new(), sending: None, closes: false, streams: false };
                     connections[slot] = Some(fresh);
                 }
                 continue;
@@ -80,26 +83,54 @@ impl Connection {
     /// Does what can be done; false when the connection is over.
     fn serve(&mut self, answers: &'static HashMap<&'static str, Answer>, scratch: &mut [u8], counts: &mut Counts) -> io::Result<bool> {
         loop {
+            if self.streams && !self.echo()? {
+                return Ok(false);
+            }
             if !self.flush()? {
                 return Ok(true);
             }
             if self.closes {
                 return Ok(false);
             }
-            if self.begin(answers, counts)? {
+            if !self.streams && self.begin(answers, counts)? {
                 continue;
             }
             match self.stream.read(scratch) {
                 Ok(0) => return Ok(false),
-                Ok(count) => self.buffer.extend_from_slice(&scratch[..count]),
+                Ok(count) => {
+                    self.buffer.extend_from_slice(&scratch[..count]);
+                    if self.streams && count < scratch.len() {
+                        return self.echo();
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             }
             // A request that came whole leaves nothing to read until it is answered: no second read.
-            if self.begin(answers, counts)? && self.buffer.is_empty() {
+            if !self.streams && self.begin(answers, counts)? && self.buffer.is_empty() {
                 return Ok(!self.flush()? || !self.closes);
             }
         }
+    }
+
+    /// Answers each media frame by one of its own; false when the stream is over.
+    fn echo(&mut self) -> io::Result<bool> {
+        let mut used = 0;
+        let mut out = Vec::new();
+        while let Some((opcode, payload, end)) = streams::frame(&self.buffer[used..]) {
+            match opcode {
+                streams::CLOSE => return Ok(false),
+                _ if memmem::find(payload, b"\"event\":\"media\"").is_some() => out.extend_from_slice(streams::echoed()),
+                _ => {}
+            }
+            used += end;
+        }
+        self.buffer.drain(..used);
+        if !out.is_empty() {
+            // A few hundred bytes fit; a peer that does not read for so long is no longer measured.
+            self.stream.write_all(&out)?;
+        }
+        Ok(true)
     }
 
     /// Takes one whole request from the buffer and chooses its answer; false where there is none yet.
@@ -116,7 +147,10 @@ impl Connection {
             let body = format!("{} {}", counts.accepted, counts.answered);
             let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             self.stream.write_all(answer.as_bytes())?;
-        } else if let Some(answer) = answers.get(path) {
+        } else if path.starts_with(streams::PATH) {
+            self.stream.write_all(streams::ACCEPTED)?;
+            self.streams = true;
+        } else if let Some(answer) = answers::find(answers, path) {
             counts.answered += 1;
             self.sending = Some((if self.closes { &answer.closing } else { &answer.kept }, 0));
         } else {

@@ -16,6 +16,8 @@ pub struct Snapshot {
     pub threads: Duration,
     /// Run time of this program.
     pub own: Duration,
+    /// Run time of everything on this machine, and what the hypervisor gave to others, all cores together.
+    pub machine: Duration,
 }
 
 impl Snapshot {
@@ -33,8 +35,16 @@ impl Snapshot {
             }
         }
         let own = read(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
-        Ok(Self { at: Instant::now(), run, threads: Duration::from_nanos(threads), own })
+        Ok(Self { at: Instant::now(), run, threads: Duration::from_nanos(threads), own, machine: machine()? })
     }
+}
+
+/// From the first line of /proc/stat, in hundredths of a second: all but what is idle (and guests, which count twice).
+fn machine() -> Result<Duration, String> {
+    let text = fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
+    let fields = text.lines().next().unwrap_or("").split_whitespace().skip(1);
+    let busy = fields.enumerate().filter(|(at, _)| [0, 1, 2, 5, 6, 7].contains(at));
+    Ok(Duration::from_millis(busy.filter_map(|(_, word)| word.parse::<u64>().ok()).sum::<u64>() * 10))
 }
 
 fn read(clock: ClockId) -> Result<Duration, String> {

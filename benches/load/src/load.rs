@@ -20,7 +20,7 @@ use crate::requests::Requests;
 
 const TIMER: Token = Token(usize::MAX);
 /// Nothing answered for so long: the target hangs.
-const HANGS: Duration = Duration::from_secs(10);
+pub const HANGS: Duration = Duration::from_secs(10);
 
 /// One kind of request in the mix.
 pub struct Kind {
@@ -74,8 +74,32 @@ pub struct Outcome {
     pub threads: Duration,
     /// Share of the time in which load and backend ran.
     pub helpers_busy: f64,
+    /// Cores that everyone else had, on average: programs that are no part of this, and the hypervisor.
+    pub others_busy: f64,
     /// Requests that had to wait for a free connection (constant rate).
     pub queued: u64,
+}
+
+impl Outcome {
+    /// What the processes' clocks say of the time since two snapshots.
+    pub fn between(proxy: &Snapshot, helpers: &Snapshot, pids: &[i32], helper_pids: &[i32]) -> Result<Self, String> {
+        let (end, helpers_end) = (Snapshot::take(pids)?, Snapshot::take(helper_pids)?);
+        let seconds = (end.at - proxy.at).as_secs_f64();
+        let run = end.run - proxy.run;
+        let helped = helpers_end.run - helpers.run + (end.own - proxy.own);
+        let others = (end.machine - proxy.machine).saturating_sub(run + helped);
+        Ok(Self {
+            answers: 0,
+            sent: 0,
+            seconds,
+            latencies: Histogram::default(),
+            run,
+            threads: end.threads.saturating_sub(proxy.threads),
+            helpers_busy: helped.as_secs_f64() / seconds,
+            others_busy: others.as_secs_f64() / seconds,
+            queued: 0,
+        })
+    }
 }
 
 struct Connection {
@@ -198,19 +222,12 @@ impl Run<'_> {
     }
 
     fn outcome(&mut self, proxy: &Snapshot, helpers: &Snapshot) -> Result<Outcome, String> {
-        let end = Snapshot::take(&self.plan.pids)?;
-        let helpers_end = Snapshot::take(&self.plan.helpers)?;
-        let seconds = (end.at - proxy.at).as_secs_f64();
-        let helped = helpers_end.run - helpers.run + (end.own - proxy.own);
-        Ok(Outcome {
+        Outcome::between(proxy, helpers, &self.plan.pids, &self.plan.helpers).map(|outcome| Outcome {
             answers: self.answers,
-            seconds,
-            latencies: std::mem::take(&mut self.latencies),
             sent: self.turn,
-            run: end.run - proxy.run,
-            threads: end.threads.saturating_sub(proxy.threads),
-            helpers_busy: helped.as_secs_f64() / seconds,
+            latencies: std::mem::take(&mut self.latencies),
             queued: self.queued,
+            ..outcome
         })
     }
 
@@ -357,7 +374,7 @@ fn said(what: &'static str) -> impl Fn(io::Error) -> String {
 }
 
 /// A timer that rings once per interval.
-fn timer(interval: Duration) -> io::Result<TimerFd> {
+pub fn timer(interval: Duration) -> io::Result<TimerFd> {
     let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
     timer.set(Expiration::Interval(TimeSpec::from_duration(interval)), TimerSetTimeFlags::empty())?;
     Ok(timer)

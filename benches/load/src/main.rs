@@ -5,6 +5,7 @@
 //! twiml-guard-load closed --target ADDRESS --paths …   as fast as it is answered
 //! twiml-guard-load rate   --target ADDRESS --paths … --rate N   requests a second, however slow the answers
 //! twiml-guard-load idle   --target ADDRESS --paths …   one request per connection, then silence until standard input ends
+//! twiml-guard-load streams --target ADDRESS --paths PATH   Media Streams, 50 frames a second each, echoed by the backend
 //! ```
 //!
 //! `--paths` is a list of `PATH=EXPECT` or `PATH=EXPECT*WEIGHT`, where EXPECT says what must come back: `same` (what the backend
@@ -20,6 +21,7 @@ mod head;
 mod histogram;
 mod load;
 mod requests;
+mod streams;
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -41,7 +43,8 @@ fn main() -> ExitCode {
         }
         "closed" | "rate" => measure(&options),
         "idle" => idle(&options),
-        other => Err(format!("no role {other:?}; there are backend, closed, rate, idle")),
+        "streams" => stream(&options),
+        other => Err(format!("no role {other:?}; there are backend, closed, rate, idle, streams")),
     });
     if let Err(why) = done {
         eprintln!("twiml-guard-load {role}: {why}");
@@ -95,8 +98,8 @@ fn kind(target: SocketAddr, text: &str, closing: bool) -> Result<Kind, String> {
     let (text, weight) = text.split_once('*').unwrap_or((text, "1"));
     let (path, word) = text.split_once('=').ok_or(format!("--paths {text}: PATH=EXPECT"))?;
     let answers = answers::all();
-    let sent = answers.get(path).ok_or(format!("the backend has no {path}"))?;
-    let mut requests = Requests::to(target, path, closing);
+    let sent = answers::find(&answers, path).ok_or(format!("the backend has no {path}"))?;
+    let mut requests = Requests::to(target, path, closing)?;
     let came = ask(target, requests.next()).map_err(|why| format!("{path} at {target}: {why}"))?;
     let fits = match word {
         "same" => came.status == sent.status && came.body == sent.body,
@@ -152,7 +155,7 @@ fn print(outcome: &Outcome) {
     let latencies = &outcome.latencies;
     let per = |time: Duration| time.as_secs_f64() * 1e6 / outcome.answers.max(1) as f64;
     println!(
-        "{{\"answers\": {}, \"sent\": {}, \"seconds\": {:.6}, \"per_second\": {:.1}, \"cpu_us\": {:.3}, \"cpu_us_of_threads\": {:.3}, \"busy\": {:.3}, \"helpers_busy\": {:.3}, \"p50_us\": {:.1}, \"p90_us\": {:.1}, \"p99_us\": {:.1}, \"p999_us\": {:.1}, \"most_us\": {:.1}, \"queued\": {}}}",
+        "{{\"answers\": {}, \"sent\": {}, \"seconds\": {:.6}, \"per_second\": {:.1}, \"cpu_us\": {:.3}, \"cpu_us_of_threads\": {:.3}, \"busy\": {:.3}, \"others_busy\": {:.3}, \"helpers_busy\": {:.3}, \"p50_us\": {:.1}, \"p90_us\": {:.1}, \"p99_us\": {:.1}, \"p999_us\": {:.1}, \"most_us\": {:.1}, \"queued\": {}}}",
         outcome.answers,
         outcome.sent,
         outcome.seconds,
@@ -160,6 +163,7 @@ fn print(outcome: &Outcome) {
         per(outcome.run),
         per(outcome.threads),
         outcome.run.as_secs_f64() / outcome.seconds,
+        outcome.others_busy,
         outcome.helpers_busy,
         latencies.quantile(0.5),
         latencies.quantile(0.9),
@@ -169,6 +173,20 @@ fn print(outcome: &Outcome) {
         outcome.queued,
     );
     let _ = io::stdout().flush();
+}
+
+fn stream(options: &Options) -> Result<(), String> {
+    let plan = streams::Plan {
+        target: options.get("target").and_then(|text| text.parse().ok()).ok_or("--target ADDRESS is missing")?,
+        path: options.get("paths").ok_or("--paths is missing")?.clone(),
+        streams: number(options, "connections", 16)?,
+        warm: Duration::from_secs_f64(number(options, "warm", 0.5)?),
+        time: Duration::from_secs_f64(number(options, "seconds", 2.0)?),
+        pids: pids(options, "pids")?,
+        helpers: pids(options, "helpers")?,
+    };
+    print(&streams::run(&plan)?);
+    Ok(())
 }
 
 /// Opens connections one by one, each with one request, and keeps them.

@@ -17,8 +17,10 @@ pub struct Requests {
 }
 
 impl Requests {
-    /// Webhooks to `path` (media: fetches of it).
-    pub fn to(target: SocketAddr, path: &str, closing: bool) -> Self {
+    /// Webhooks to `path` (media: fetches of it). `/path/#N` are N paths, one after the other.
+    pub fn to(target: SocketAddr, path: &str, closing: bool) -> Result<Self, String> {
+        let (path, paths) = path.split_once('#').unwrap_or((path, ""));
+        let paths = if paths.is_empty() { 0 } else { paths.parse().map_err(|_| format!("{path}#{paths}: no number"))? };
         let connection = if closing { "Connection: close\r\n" } else { "" };
         // No token is ever used twice, in other runs either: the guard answers a repeated request from what it remembers.
         let run = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() & 0xffff_ffff_ffff);
@@ -27,7 +29,8 @@ impl Requests {
             if path.starts_with("/media/") {
                 return format!("GET {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n{connection}\r\n").into_bytes();
             }
-            let body = form(call);
+            let body = form(call % CALLS);
+            let path = if paths > 0 { format!("{path}{:05}", call % paths) } else { path.to_owned() };
             format!(
                 "POST {path} HTTP/1.1\r\nHost: {target}\r\nContent-Type: application/x-www-form-urlencoded; charset=UTF-8\r\nX-Home-Region: us1\r\nX-Twilio-Signature: {:027x}=\r\nI-Twilio-Idempotency-Token: {run}-4b57-9c01-!!!!!!!!!!!!\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\nContent-Length: {}\r\n{connection}\r\n{body}",
                 call + (1 << 50),
@@ -39,7 +42,7 @@ impl Requests {
             let place = memchr::memmem::find(&bytes, BLANK);
             (bytes, place)
         };
-        Self { ready: (0..CALLS).map(make).map(placed).collect(), next: 0, sent: 0 }
+        Ok(Self { ready: (0..CALLS.max(paths)).map(make).map(placed).collect(), next: 0, sent: 0 })
     }
 
     /// The next call's request, with a token of its own.
