@@ -88,9 +88,10 @@ def line_of(process, what):
 
 def prime(loader, proxy):
     """Lets it learn its backend: the guard keeps connections for webhooks once it saw one stay open for a second."""
-    for _ in range(2):
-        loader.run("closed", proxy, "/voice/350", warm=0, seconds=0.3)
+    loader.run("closed", proxy, "/voice/350", warm=0, seconds=0.3)
+    if proxy.kind == "guard":
         time.sleep(1.2)
+        loader.run("closed", proxy, "/voice/350", warm=0, seconds=0.3)
 
 
 def system_calls(loader, proxy, connections, count):

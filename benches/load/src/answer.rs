@@ -40,7 +40,14 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { phase: Phase::Head, line: Vec::new(), seen: 0, status: 0, closes: false, collected: Vec::new() }
+        Self {
+            phase: Phase::Head,
+            line: Vec::new(),
+            seen: 0,
+            status: 0,
+            closes: false,
+            collected: Vec::new(),
+        }
     }
 }
 
@@ -63,14 +70,14 @@ impl Reader {
         loop {
             match self.phase {
                 Phase::Head => {
-                    let used = match self.head(bytes)? {
-                        None => return Ok(false),
-                        Some(used) => used,
-                    };
+                    let Some(used) = self.head(bytes)? else { return Ok(false) };
                     if let Some(expected) = expected
                         && self.status != expected.status
                     {
-                        return Err(format!("status {} instead of {}", self.status, expected.status));
+                        return Err(format!(
+                            "status {} instead of {}",
+                            self.status, expected.status
+                        ));
                     }
                     bytes = &bytes[used..];
                 }
@@ -96,7 +103,8 @@ impl Reader {
                         if line.is_empty() { Phase::Done } else { Phase::Trailer }
                     } else {
                         let text = std::str::from_utf8(line).unwrap_or("");
-                        let size = usize::from_str_radix(text, 16).map_err(|_| format!("a chunk of size {text:?}"))?;
+                        let size = usize::from_str_radix(text, 16)
+                            .map_err(|_| format!("a chunk of size {text:?}"))?;
                         if size == 0 { Phase::Trailer } else { Phase::ChunkData(size) }
                     };
                     self.line.clear();
@@ -108,7 +116,11 @@ impl Reader {
                     let count = left.min(bytes.len());
                     self.body(&bytes[..count], expected)?;
                     bytes = &bytes[count..];
-                    self.phase = if left == count { Phase::ChunkEnd(2) } else { Phase::ChunkData(left - count) };
+                    self.phase = if left == count {
+                        Phase::ChunkEnd(2)
+                    } else {
+                        Phase::ChunkData(left - count)
+                    };
                 }
                 Phase::ChunkEnd(0) => self.phase = Phase::ChunkSize,
                 Phase::ChunkEnd(left) => {
@@ -125,7 +137,11 @@ impl Reader {
                     if let Some(expected) = expected
                         && self.seen != expected.body.len()
                     {
-                        return Err(format!("{} bytes of body instead of {}", self.seen, expected.body.len()));
+                        return Err(format!(
+                            "{} bytes of body instead of {}",
+                            self.seen,
+                            expected.body.len()
+                        ));
                     }
                     return Ok(true);
                 }
@@ -166,11 +182,76 @@ impl Reader {
             None => self.collected.extend_from_slice(part),
             Some(expected) => {
                 if expected.body.get(self.seen..self.seen + part.len()) != Some(part) {
-                    return Err(format!("the body differs from what was expected behind byte {}", self.seen));
+                    return Err(format!(
+                        "the body differs from what was expected behind byte {}",
+                        self.seen
+                    ));
                 }
             }
         }
         self.seen += part.len();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+    const CHUNKS: &[u8] =
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n";
+
+    fn expected(body: &[u8]) -> Expected {
+        Expected { status: 200, body: body.to_vec() }
+    }
+
+    fn fed(parts: &[&[u8]], expected: &Expected) -> Result<bool, String> {
+        let mut reader = Reader::default();
+        let mut done = false;
+        for part in parts {
+            assert!(!done);
+            done = reader.feed(part, Some(expected))?;
+        }
+        Ok(done)
+    }
+
+    #[test]
+    fn an_answer_is_read_wherever_it_is_cut() {
+        for answer in [LENGTH, CHUNKS] {
+            for cut in 1..answer.len() {
+                assert_eq!(
+                    fed(&[&answer[..cut], &answer[cut..]], &expected(b"hello")),
+                    Ok(true),
+                    "{cut}"
+                );
+                assert_eq!(fed(&[&answer[..cut]], &expected(b"hello")), Ok(false), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_differs_is_an_error() {
+        for body in [&b"hellO"[..], b"hell", b"hello!"] {
+            assert!(fed(&[LENGTH], &expected(body)).is_err());
+            assert!(fed(&[CHUNKS], &expected(body)).is_err());
+        }
+        assert!(fed(&[LENGTH], &Expected { status: 500, body: b"hello".to_vec() }).is_err());
+        assert!(
+            fed(&[LENGTH, b"more"].concat().chunks(999).collect::<Vec<_>>(), &expected(b"hello"))
+                .is_err()
+        );
+        assert!(fed(&[b"HTTP/1.1 200 OK\r\n\r\n"], &expected(b"")).is_err());
+    }
+
+    #[test]
+    fn the_next_answer_begins_anew() {
+        let mut reader = Reader::default();
+        for _ in 0..2 {
+            assert_eq!(reader.feed(LENGTH, Some(&expected(b"hello"))), Ok(true));
+            assert!(reader.closes && reader.status == 200);
+            reader.reset();
+            assert!(!reader.has_begun());
+        }
     }
 }

@@ -82,9 +82,13 @@ fn document(size: usize) -> Vec<u8> {
     loop {
         let mut verse = String::new();
         for part in [
-            format!("<Say language=\"en-US\" voice=\"Polly.Joanna\">Entry {number}: open from nine to five, Monday to Friday.</Say>"),
+            format!(
+                "<Say language=\"en-US\" voice=\"Polly.Joanna\">Entry {number}: open from nine to five, Monday to Friday.</Say>"
+            ),
             format!("<Play>https://media.example.com/prompts/{number}.mp3?v=2&amp;lang=en</Play>"),
-            format!("<Say language=\"es-ES\">Entrada {number}: abierto de nueve a cinco, ma\u{f1}ana tambi\u{e9}n.</Say>"),
+            format!(
+                "<Say language=\"es-ES\">Entrada {number}: abierto de nueve a cinco, ma\u{f1}ana tambi\u{e9}n.</Say>"
+            ),
             "<Pause length=\"1\"/>\n".to_owned(),
         ] {
             verse.push_str(&part);

@@ -63,8 +63,18 @@ pub fn run(address: &str) -> io::Result<()> {
                         connections.push(None);
                         connections.len() - 1
                     });
-                    poll.registry().register(&mut stream, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
-                    let fresh = Connection { stream, buffer: Vec::new(), sending: None, closes: false, streams: false };
+                    poll.registry().register(
+                        &mut stream,
+                        Token(slot),
+                        Interest::READABLE | Interest::WRITABLE,
+                    )?;
+                    let fresh = Connection {
+                        stream,
+                        buffer: Vec::new(),
+                        sending: None,
+                        closes: false,
+                        streams: false,
+                    };
                     connections[slot] = Some(fresh);
                 }
                 continue;
@@ -81,7 +91,12 @@ pub fn run(address: &str) -> io::Result<()> {
 
 impl Connection {
     /// Does what can be done; false when the connection is over.
-    fn serve(&mut self, answers: &'static HashMap<&'static str, Answer>, scratch: &mut [u8], counts: &mut Counts) -> io::Result<bool> {
+    fn serve(
+        &mut self,
+        answers: &'static HashMap<&'static str, Answer>,
+        scratch: &mut [u8],
+        counts: &mut Counts,
+    ) -> io::Result<bool> {
         loop {
             if self.streams && !self.echo()? {
                 return Ok(false);
@@ -120,7 +135,9 @@ impl Connection {
         while let Some((opcode, payload, end)) = streams::frame(&self.buffer[used..]) {
             match opcode {
                 streams::CLOSE => return Ok(false),
-                _ if memmem::find(payload, b"\"event\":\"media\"").is_some() => out.extend_from_slice(streams::echoed()),
+                _ if memmem::find(payload, b"\"event\":\"media\"").is_some() => {
+                    out.extend_from_slice(streams::echoed());
+                }
                 _ => {}
             }
             used += end;
@@ -134,7 +151,11 @@ impl Connection {
     }
 
     /// Takes one whole request from the buffer and chooses its answer; false where there is none yet.
-    fn begin(&mut self, answers: &'static HashMap<&'static str, Answer>, counts: &mut Counts) -> io::Result<bool> {
+    fn begin(
+        &mut self,
+        answers: &'static HashMap<&'static str, Answer>,
+        counts: &mut Counts,
+    ) -> io::Result<bool> {
         let Some(end) = memmem::find(&self.buffer, b"\r\n\r\n") else { return Ok(false) };
         let request = &self.buffer[..end + 2];
         let length = head::content_length(request).unwrap_or(0);
@@ -145,7 +166,10 @@ impl Connection {
         let path = head::path(request);
         if path == "/counts" {
             let body = format!("{} {}", counts.accepted, counts.answered);
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
             self.stream.write_all(answer.as_bytes())?;
         } else if path.starts_with(streams::PATH) {
             self.stream.write_all(streams::ACCEPTED)?;

@@ -25,17 +25,26 @@ impl Snapshot {
     pub fn take(pids: &[i32]) -> Result<Self, String> {
         let (mut run, mut threads) = (Duration::ZERO, 0);
         for pid in pids {
-            let clock = clock_getcpuclockid(Pid::from_raw(*pid)).map_err(|error| format!("process {pid}: {error}"))?;
+            let clock = clock_getcpuclockid(Pid::from_raw(*pid))
+                .map_err(|error| format!("process {pid}: {error}"))?;
             run += read(clock)?;
-            let tasks = fs::read_dir(format!("/proc/{pid}/task")).map_err(|error| format!("process {pid}: {error}"))?;
+            let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+                .map_err(|error| format!("process {pid}: {error}"))?;
             for task in tasks.flatten() {
                 // A thread may end in between.
                 let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
-                threads += text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
+                threads +=
+                    text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or(0);
             }
         }
         let own = read(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
-        Ok(Self { at: Instant::now(), run, threads: Duration::from_nanos(threads), own, machine: machine()? })
+        Ok(Self {
+            at: Instant::now(),
+            run,
+            threads: Duration::from_nanos(threads),
+            own,
+            machine: machine()?,
+        })
     }
 }
 
@@ -44,7 +53,9 @@ fn machine() -> Result<Duration, String> {
     let text = fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
     let fields = text.lines().next().unwrap_or("").split_whitespace().skip(1);
     let busy = fields.enumerate().filter(|(at, _)| [0, 1, 2, 5, 6, 7].contains(at));
-    Ok(Duration::from_millis(busy.filter_map(|(_, word)| word.parse::<u64>().ok()).sum::<u64>() * 10))
+    Ok(Duration::from_millis(
+        busy.filter_map(|(_, word)| word.parse::<u64>().ok()).sum::<u64>() * 10,
+    ))
 }
 
 fn read(clock: ClockId) -> Result<Duration, String> {

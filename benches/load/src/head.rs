@@ -12,14 +12,19 @@ pub fn path(head: &[u8]) -> &str {
 
 /// The status of a status line.
 pub fn status(head: &[u8]) -> Option<u16> {
-    head.strip_prefix(b"HTTP/1.")?.get(2..5).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
+    head.strip_prefix(b"HTTP/1.")?
+        .get(2..5)
+        .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok())
 }
 
 /// The value of a header.
 pub fn value<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     for start in memchr_iter(b'\n', head) {
         let Some(line) = head.get(start + 1..) else { continue };
-        if line.len() > name.len() && line[name.len()] == b':' && line[..name.len()].eq_ignore_ascii_case(name) {
+        if line.len() > name.len()
+            && line[name.len()] == b':'
+            && line[..name.len()].eq_ignore_ascii_case(name)
+        {
             let line = &line[name.len() + 1..];
             return Some(line[..memchr(b'\r', line).unwrap_or(line.len())].trim_ascii());
         }

@@ -67,3 +67,38 @@ fn middle(class: usize) -> f64 {
     let place = class - (shift << BITS);
     (place as f64 + 0.5) * (1_u64 << shift) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_true_within_their_class() {
+        for scale in [1, 1_000, 1_000_000, 1_000_000_000] {
+            let mut found = Histogram::default();
+            for value in 1..=1000 {
+                found.add(value * scale);
+            }
+            for (share, value) in [(0.001, 1.0), (0.5, 500.0), (0.99, 990.0), (1.0, 1000.0)] {
+                let exact = value * scale as f64 / 1e3;
+                let given = found.quantile(share);
+                assert!(
+                    (given - exact).abs() <= exact * 0.016,
+                    "{share} of {scale}: {given} instead of {exact}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn classes_never_fall_and_hold_every_value() {
+        let mut last = 0;
+        for magnitude in 0..60 {
+            for step in 0..8_u64 {
+                let value = (1_u64 << magnitude) + step * (1 << magnitude) / 8;
+                assert!(class(value) >= last && class(value) < Histogram::default().counts.len());
+                last = class(value);
+            }
+        }
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
@@ -10,97 +9,17 @@ use mio::net::TcpStream;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::time::TimeSpec;
-use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
+use nix::sys::timerfd::{Expiration, TimerSetTimeFlags};
 
-use crate::answer::{Expected, Reader};
+use crate::answer::Reader;
 use crate::cpu::Snapshot;
 use crate::histogram::Histogram;
-use crate::requests::Requests;
+use crate::plan::{Outcome, Plan};
 
 const TIMER: Token = Token(usize::MAX);
 /// Nothing answered for so long: the target hangs.
 pub const HANGS: Duration = Duration::from_secs(10);
-
-/// One kind of request in the mix.
-pub struct Kind {
-    /// How many of the sum of all weights.
-    pub weight: u64,
-    /// What is sent.
-    pub requests: Requests,
-    /// What must come back.
-    pub expected: Expected,
-}
-
-/// What is to be done.
-pub struct Plan {
-    /// Who is asked.
-    pub target: SocketAddr,
-    /// What is asked.
-    pub kinds: Vec<Kind>,
-    /// Connections at a time.
-    pub connections: usize,
-    /// A connection for each request.
-    pub closing: bool,
-    /// Requests a second; as many as are answered where there is none.
-    pub rate: Option<f64>,
-    /// Time before the measurement.
-    pub warm: Duration,
-    /// Time of the measurement.
-    pub time: Duration,
-    /// Ends after so many requests, whatever the time.
-    pub count: Option<u64>,
-    /// Says `ready` when warm, and waits for a line on standard input.
-    pub waits: bool,
-    /// Whose run time is taken.
-    pub pids: Vec<i32>,
-    /// Whose run time is taken beside it: the backend's.
-    pub helpers: Vec<i32>,
-}
-
-/// What was measured.
-pub struct Outcome {
-    /// Answers within the measurement.
-    pub answers: u64,
-    /// Seconds.
-    pub seconds: f64,
-    /// Their latencies.
-    pub latencies: Histogram,
-    /// Requests sent in all, those before the measurement too.
-    pub sent: u64,
-    /// How long the target ran.
-    pub run: Duration,
-    /// How long those of its threads ran that lived at the end: a check.
-    pub threads: Duration,
-    /// Share of the time in which load and backend ran.
-    pub helpers_busy: f64,
-    /// Cores that everyone else had, on average: programs that are no part of this, and the hypervisor.
-    pub others_busy: f64,
-    /// Requests that had to wait for a free connection (constant rate).
-    pub queued: u64,
-}
-
-impl Outcome {
-    /// What the processes' clocks say of the time since two snapshots.
-    pub fn between(proxy: &Snapshot, helpers: &Snapshot, pids: &[i32], helper_pids: &[i32]) -> Result<Self, String> {
-        let (end, helpers_end) = (Snapshot::take(pids)?, Snapshot::take(helper_pids)?);
-        let seconds = (end.at - proxy.at).as_secs_f64();
-        let run = end.run - proxy.run;
-        let helped = helpers_end.run - helpers.run + (end.own - proxy.own);
-        let others = (end.machine - proxy.machine).saturating_sub(run + helped);
-        Ok(Self {
-            answers: 0,
-            sent: 0,
-            seconds,
-            latencies: Histogram::default(),
-            run,
-            threads: end.threads.saturating_sub(proxy.threads),
-            helpers_busy: helped.as_secs_f64() / seconds,
-            others_busy: others.as_secs_f64() / seconds,
-            queued: 0,
-        })
-    }
-}
 
 struct Connection {
     stream: Option<TcpStream>,
@@ -141,7 +60,13 @@ pub fn run(plan: &mut Plan) -> Result<Outcome, String> {
     };
     for at in 0..run.plan.connections {
         let reader = Reader::default();
-        run.connections.push(Connection { stream: None, reader, kind: 0, since: Instant::now(), waits: false });
+        run.connections.push(Connection {
+            stream: None,
+            reader,
+            kind: 0,
+            since: Instant::now(),
+            waits: false,
+        });
         if !run.plan.closing {
             run.connect(at)?;
         }
@@ -153,10 +78,18 @@ pub fn run(plan: &mut Plan) -> Result<Outcome, String> {
 impl Run<'_> {
     fn drive(&mut self) -> Result<Outcome, String> {
         let (warm, time, count) = (self.plan.warm, self.plan.time, self.plan.count);
-        let timer = self.plan.rate.map(|rate| timer(Duration::from_secs_f64(1.0 / rate))).transpose().map_err(said("timer"))?;
+        let timer = self
+            .plan
+            .rate
+            .map(|rate| timer(Duration::from_secs_f64(1.0 / rate)))
+            .transpose()
+            .map_err(said("timer"))?;
         if let Some(timer) = &timer {
             let fd = timer.as_fd().as_raw_fd();
-            self.poll.registry().register(&mut SourceFd(&fd), TIMER, Interest::READABLE).map_err(said("timer"))?;
+            self.poll
+                .registry()
+                .register(&mut SourceFd(&fd), TIMER, Interest::READABLE)
+                .map_err(said("timer"))?;
         }
         let mut scratch = vec![0; 256 * 1024];
         let mut events = Events::with_capacity(1024);
@@ -179,7 +112,8 @@ impl Run<'_> {
                 }
                 self.latencies.clear();
                 (self.answers, self.queued) = (0, 0);
-                begun = Some((Snapshot::take(&self.plan.pids)?, Snapshot::take(&self.plan.helpers)?));
+                begun =
+                    Some((Snapshot::take(&self.plan.pids)?, Snapshot::take(&self.plan.helpers)?));
                 if self.plan.waits && self.plan.rate.is_none() {
                     self.send_all(start)?;
                 }
@@ -222,18 +156,22 @@ impl Run<'_> {
     }
 
     fn outcome(&mut self, proxy: &Snapshot, helpers: &Snapshot) -> Result<Outcome, String> {
-        Outcome::between(proxy, helpers, &self.plan.pids, &self.plan.helpers).map(|outcome| Outcome {
-            answers: self.answers,
-            sent: self.turn,
-            latencies: std::mem::take(&mut self.latencies),
-            queued: self.queued,
-            ..outcome
+        Outcome::between(proxy, helpers, &self.plan.pids, &self.plan.helpers).map(|outcome| {
+            Outcome {
+                answers: self.answers,
+                sent: self.turn,
+                latencies: std::mem::take(&mut self.latencies),
+                queued: self.queued,
+                ..outcome
+            }
         })
     }
 
     fn poll_once(&mut self, events: &mut Events) -> Result<(), String> {
         match self.poll.poll(events, Some(Duration::from_millis(100))) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(format!("poll: {error}")),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                Err(format!("poll: {error}"))
+            }
             _ => Ok(()),
         }
     }
@@ -280,9 +218,15 @@ impl Run<'_> {
     fn connect(&mut self, at: usize) -> Result<(), String> {
         // On loopback a connection is made at once, or the listener is full.
         let stream = std::net::TcpStream::connect(self.plan.target).map_err(said("connect"))?;
-        stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)).map_err(said("connect"))?;
+        stream
+            .set_nodelay(true)
+            .and_then(|()| stream.set_nonblocking(true))
+            .map_err(said("connect"))?;
         let mut stream = TcpStream::from_std(stream);
-        self.poll.registry().register(&mut stream, Token(at), Interest::READABLE).map_err(said("register"))?;
+        self.poll
+            .registry()
+            .register(&mut stream, Token(at), Interest::READABLE)
+            .map_err(said("register"))?;
         self.connections[at].stream = Some(stream);
         Ok(())
     }
@@ -329,7 +273,12 @@ impl Run<'_> {
             match stream.read(scratch) {
                 Ok(0) => {
                     if connection.waits {
-                        return Err(if connection.reader.has_begun() { "closed within an answer" } else { "closed without an answer" }.to_owned());
+                        return Err(if connection.reader.has_begun() {
+                            "closed within an answer"
+                        } else {
+                            "closed without an answer"
+                        }
+                        .to_owned());
                     }
                     connection.stream = None;
                     if self.plan.closing {
@@ -344,7 +293,10 @@ impl Run<'_> {
                     if !connection.waits {
                         return Err("bytes that nobody asked for".to_owned());
                     }
-                    if connection.reader.feed(&scratch[..count], Some(&self.plan.kinds[connection.kind].expected))? {
+                    if connection
+                        .reader
+                        .feed(&scratch[..count], Some(&self.plan.kinds[connection.kind].expected))?
+                    {
                         connection.waits = false;
                         let took = Instant::now().saturating_duration_since(connection.since);
                         self.latencies.add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
@@ -375,8 +327,10 @@ fn said(what: &'static str) -> impl Fn(io::Error) -> String {
 
 /// A timer that rings once per interval.
 pub fn timer(interval: Duration) -> io::Result<TimerFd> {
-    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
-    timer.set(Expiration::Interval(TimeSpec::from_duration(interval)), TimerSetTimeFlags::empty())?;
+    let timer =
+        TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
+    timer
+        .set(Expiration::Interval(TimeSpec::from_duration(interval)), TimerSetTimeFlags::empty())?;
     Ok(timer)
 }
 

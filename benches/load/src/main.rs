@@ -20,6 +20,7 @@ mod cpu;
 mod head;
 mod histogram;
 mod load;
+mod plan;
 mod requests;
 mod streams;
 
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use answer::{Expected, Reader};
-use load::{Kind, Outcome, Plan};
+use plan::{Kind, Outcome, Plan};
 use requests::Requests;
 
 fn main() -> ExitCode {
@@ -65,7 +66,9 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options, String> {
 }
 
 fn number<T: std::str::FromStr>(options: &Options, name: &str, default: T) -> Result<T, String> {
-    options.get(name).map_or(Ok(default), |text| text.parse().map_err(|_| format!("--{name} {text}: no number")))
+    options
+        .get(name)
+        .map_or(Ok(default), |text| text.parse().map_err(|_| format!("--{name} {text}: no number")))
 }
 
 fn pids(options: &Options, name: &str) -> Result<Vec<i32>, String> {
@@ -75,18 +78,31 @@ fn pids(options: &Options, name: &str) -> Result<Vec<i32>, String> {
 }
 
 fn plan(options: &Options) -> Result<Plan, String> {
-    let target = options.get("target").and_then(|text| text.parse().ok()).ok_or("--target ADDRESS is missing")?;
+    let target = options
+        .get("target")
+        .and_then(|text| text.parse().ok())
+        .ok_or("--target ADDRESS is missing")?;
     let closing = options.get("closing").is_some_and(|word| word == "yes");
-    let kinds = options.get("paths").ok_or("--paths is missing")?.split(',').map(|text| kind(target, text, closing));
+    let kinds = options
+        .get("paths")
+        .ok_or("--paths is missing")?
+        .split(',')
+        .map(|text| kind(target, text, closing));
     Ok(Plan {
         target,
         closing,
         kinds: kinds.collect::<Result<_, _>>()?,
         connections: number(options, "connections", 16)?,
-        rate: options.get("rate").map(|text| text.parse().map_err(|_| format!("--rate {text}: no number"))).transpose()?,
+        rate: options
+            .get("rate")
+            .map(|text| text.parse().map_err(|_| format!("--rate {text}: no number")))
+            .transpose()?,
         warm: Duration::from_secs_f64(number(options, "warm", 0.5)?),
         time: Duration::from_secs_f64(number(options, "seconds", 2.0)?),
-        count: options.get("count").map(|text| text.parse().map_err(|_| format!("--count {text}: no number"))).transpose()?,
+        count: options
+            .get("count")
+            .map(|text| text.parse().map_err(|_| format!("--count {text}: no number")))
+            .transpose()?,
         waits: options.get("waits").is_some_and(|word| word == "yes"),
         pids: pids(options, "pids")?,
         helpers: pids(options, "helpers")?,
@@ -103,13 +119,23 @@ fn kind(target: SocketAddr, text: &str, closing: bool) -> Result<Kind, String> {
     let came = ask(target, requests.next()).map_err(|why| format!("{path} at {target}: {why}"))?;
     let fits = match word {
         "same" => came.status == sent.status && came.body == sent.body,
-        "unmarked" => came.status == 200 && Some(came.body.as_slice()) == sent.body.strip_prefix("\u{feff}".as_bytes()),
-        "fallback" => came.status == 200 && came.body != sent.body && memchr::memmem::find(&came.body, b"<Say").is_some(),
+        "unmarked" => {
+            came.status == 200
+                && Some(came.body.as_slice()) == sent.body.strip_prefix("\u{feff}".as_bytes())
+        }
+        "fallback" => {
+            came.status == 200
+                && came.body != sent.body
+                && memchr::memmem::find(&came.body, b"<Say").is_some()
+        }
         other => return Err(format!("{other:?}: same, unmarked or fallback")),
     };
     if !fits {
         let shown = String::from_utf8_lossy(&came.body[..came.body.len().min(200)]).into_owned();
-        return Err(format!("{path} at {target} is not answered as expected ({word}): {} {shown:?}", came.status));
+        return Err(format!(
+            "{path} at {target} is not answered as expected ({word}): {} {shown:?}",
+            came.status
+        ));
     }
     let weight = weight.parse().map_err(|_| format!("{weight:?}: no weight"))?;
     Ok(Kind { weight, requests, expected: came })
@@ -177,7 +203,10 @@ fn print(outcome: &Outcome) {
 
 fn stream(options: &Options) -> Result<(), String> {
     let plan = streams::Plan {
-        target: options.get("target").and_then(|text| text.parse().ok()).ok_or("--target ADDRESS is missing")?,
+        target: options
+            .get("target")
+            .and_then(|text| text.parse().ok())
+            .ok_or("--target ADDRESS is missing")?,
         path: options.get("paths").ok_or("--paths is missing")?.clone(),
         streams: number(options, "connections", 16)?,
         warm: Duration::from_secs_f64(number(options, "warm", 0.5)?),
@@ -195,8 +224,10 @@ fn idle(options: &Options) -> Result<(), String> {
     let mut kept = Vec::with_capacity(plan.connections);
     let kind = plan.kinds.first_mut().ok_or("no path")?;
     for number in 0..plan.connections {
-        let mut stream = TcpStream::connect(plan.target).map_err(|error| format!("connection {number}: {error}"))?;
-        let came = receive(&mut stream, kind.requests.next()).map_err(|why| format!("connection {number}: {why}"))?;
+        let mut stream = TcpStream::connect(plan.target)
+            .map_err(|error| format!("connection {number}: {error}"))?;
+        let came = receive(&mut stream, kind.requests.next())
+            .map_err(|why| format!("connection {number}: {why}"))?;
         if came.status != kind.expected.status || came.body != kind.expected.body {
             return Err(format!("connection {number}: another answer ({})", came.status));
         }

@@ -14,7 +14,8 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::cpu::Snapshot;
 use crate::histogram::Histogram;
-use crate::load::{HANGS, Outcome, timer};
+use crate::load::{HANGS, timer};
+use crate::plan::Outcome;
 
 /// Frames a second of each stream, as Twilio sends them.
 const FRAMES: f64 = 50.0;
@@ -63,7 +64,10 @@ pub fn frame(bytes: &[u8]) -> Option<(u8, &[u8], usize)> {
 pub fn echoed() -> &'static [u8] {
     static FRAME: OnceLock<Vec<u8>> = OnceLock::new();
     FRAME.get_or_init(|| {
-        let text = format!("{{\"event\":\"media\",\"streamSid\":\"{SID}\",\"media\":{{\"payload\":\"{}\"}}}}", sound());
+        let text = format!(
+            "{{\"event\":\"media\",\"streamSid\":\"{SID}\",\"media\":{{\"payload\":\"{}\"}}}}",
+            sound()
+        );
         framed(&text, false)
     })
 }
@@ -80,7 +84,7 @@ fn framed(text: &str, masked: bool) -> Vec<u8> {
     if length < 126 {
         frame.push(mask | length.to_be_bytes()[1]);
     } else {
-        frame.push(mask | 126);
+        frame.push(mask | 0x7e);
         frame.extend_from_slice(&length.to_be_bytes());
     }
     if masked {
@@ -107,7 +111,9 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
         let socket = open(plan).map_err(|why| format!("stream {at}: {why}"))?;
         socket.set_nonblocking(true).map_err(said("socket"))?;
         let mut socket = TcpStream::from_std(socket);
-        poll.registry().register(&mut socket, Token(at), Interest::READABLE).map_err(said("register"))?;
+        poll.registry()
+            .register(&mut socket, Token(at), Interest::READABLE)
+            .map_err(said("register"))?;
         streams.push(Stream { socket, buffer: Vec::new(), due: VecDeque::new() });
     }
     let media = framed(
@@ -120,7 +126,9 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
     let rate = FRAMES * plan.streams as f64;
     let timer = timer(Duration::from_secs_f64(1.0 / rate.min(5000.0))).map_err(said("timer"))?;
     let fd = timer.as_fd().as_raw_fd();
-    poll.registry().register(&mut SourceFd(&fd), TIMER, Interest::READABLE).map_err(said("timer"))?;
+    poll.registry()
+        .register(&mut SourceFd(&fd), TIMER, Interest::READABLE)
+        .map_err(said("timer"))?;
     let mut events = Events::with_capacity(1024);
     let mut scratch = vec![0; 64 * 1024];
     let mut latencies = Histogram::default();
@@ -154,7 +162,9 @@ pub fn run(plan: &Plan) -> Result<Outcome, String> {
             stream.due.push_back(start + Duration::from_secs_f64(sent as f64 / rate));
         }
         match poll.poll(&mut events, Some(Duration::from_millis(100))) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(format!("poll: {error}")),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                return Err(format!("poll: {error}"));
+            }
             _ => {}
         }
         for event in &events {
@@ -210,7 +220,10 @@ fn open(plan: &Plan) -> Result<std::net::TcpStream, String> {
         head.push(byte[0]);
     }
     if !head.starts_with(b"HTTP/1.1 101") {
-        return Err(format!("no stream: {}", String::from_utf8_lossy(&head[..head.len().min(200)])));
+        return Err(format!(
+            "no stream: {}",
+            String::from_utf8_lossy(&head[..head.len().min(200)])
+        ));
     }
     let connected = "{\"event\":\"connected\",\"protocol\":\"Call\",\"version\":\"1.0.0\"}";
     let start = format!(
@@ -221,4 +234,24 @@ fn open(plan: &Plan) -> Result<std::net::TcpStream, String> {
         socket.write_all(&framed(text, true)).map_err(said)?;
     }
     Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_found_whole_or_not_at_all() {
+        for text in ["short", &"long ".repeat(60)] {
+            for masked in [false, true] {
+                let bytes = framed(text, masked);
+                let more = [bytes.as_slice(), b"more"].concat();
+                assert_eq!(frame(&more), Some((1, text.as_bytes(), bytes.len())));
+                for cut in 0..bytes.len() {
+                    assert_eq!(frame(&bytes[..cut]), None, "{cut}");
+                }
+            }
+        }
+        assert!(memmem::find(echoed(), b"\"event\":\"media\"").is_some());
+    }
 }
