@@ -4,6 +4,7 @@ import subprocess
 
 from . import proxies, turns
 from .setup import tell
+from .report import place
 from .tables import markdown, median, number, ratios
 
 TABLES = {
@@ -74,8 +75,7 @@ class Growth:
 
 def text(about, results, guards, peers):
     names = [*guards, *peers]
-    out = [f"{about['date']}, {about['cpu']} ({about['cores']} cores), Linux {about['kernel']}, guard {about['commit']}, "
-           f"{', '.join(about['versions'].values())}",
+    out = [place(about),
            f"{about['command']}: {about['rounds']} rounds, {about['seconds']:g} s a turn; proxy on one core, load and backend on the other", ""]
     for table, by_size in results.items():
         out += [TABLE_TEXT[table](by_size, names, guards), ""]

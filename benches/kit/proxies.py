@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import resource
 import shutil
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from .setup import BENCHES, MODULES, Failed, first_line, program
@@ -192,12 +194,31 @@ class Guard(Proxy):
     kind = "guard"
 
     def command(self):
+        self.ops = free_port()
         return [self.binary, "serve", "--config", self.filled("guard.toml"), "--listen", f"127.0.0.1:{self.port}",
-                "--upstream", f"http://127.0.0.1:{self.backend.port}", "--ops", f"127.0.0.1:{free_port()}",
+                "--upstream", f"http://127.0.0.1:{self.backend.port}", "--ops", f"127.0.0.1:{self.ops}",
                 "--state-dir", self.folder / "state"]
 
     def environment(self):
         return super().environment() | {"TWIML_GUARD_WORKERS": str(self.workers)}
+
+
+    def recording(self):
+        """How its record took the load; a guard that lost its store, or worse, was not measured with everything on."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ops}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        values = {}
+        for line in lines:
+            if not line.startswith("#"):
+                name = line.split("{", 1)[0].split(" ", 1)[0]
+                values[name] = values.get(name, 0) + float(line.rsplit(" ", 1)[1])
+        if values["twiml_guard_store_up"] != 1 or values["twiml_guard_panics_total"] != 0:
+            raise Failed(f"{self.name} lost its store or panicked:\n{self.tail()}")
+        found = re.findall(r'^twiml_guard_answers_total\{[^}]*outcome="(\w+)"[^}]*\} (\d+)', "\n".join(lines), re.MULTILINE)
+        outcomes = {}
+        for outcome, count in found:
+            outcomes[outcome] = outcomes.get(outcome, 0) + int(count)
+        return outcomes | {"dropped": values["twiml_guard_incidents_dropped_total"], "not_stored": values["twiml_guard_incidents_not_stored_total"]}
 
 
 class Nginx(Proxy):
@@ -228,7 +249,7 @@ class HAProxy(Proxy):
 
     @staticmethod
     def version():
-        return first_line(program("haproxy"), "-v").split(" - ")[0]
+        return " ".join(first_line(program("haproxy"), "-v").replace("version ", "").split()[:2])
 
 
 KINDS = {kind.kind: kind for kind in (Nginx, NginxLua, HAProxy)}

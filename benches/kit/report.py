@@ -1,6 +1,7 @@
-"""The comparison as text and as JSON."""
+"""The comparison as text and as JSON, and what of it the README shows."""
 
 from . import cases
+from .setup import ROOT, Failed
 from .tables import markdown, median, number, ratio, ratios, spread
 
 FIELDS = [
@@ -35,12 +36,14 @@ def row(title, rounds, names, field, unit, scale=1):
     return cells
 
 
-def part_text(cores, results, about):
+def part_text(results, about, fields=None):
     names = list(about["guards"]) + list(about["versions"])
     base = "nginx" if "nginx" in names else names[0]
     names = [base] + [name for name in names if name != base]
     out = []
     for field, title, unit, scale, fits in FIELDS:
+        if fields and field not in fields:
+            continue
         rows = [row(case.title, results[case.name], names, field, unit, scale)
                 for case in cases.CASES if case.name in results and fits(case)]
         if rows:
@@ -78,26 +81,66 @@ def doubts(parts):
     full = [one for one in rounds if one["helpers_busy"] > 0.95 and one.get("busy", 0) < 0.9]
     if full:
         out.append(f"in {len(full)} of {len(rounds)} turns load and backend had their core full: requests per second are theirs there")
+    for part in parts.values():
+        for name, own in part.get("recording", {}).items():
+            found = own[0]
+            if lost := found["dropped"] + found["not_stored"]:
+                changed = sum(found.get(outcome, 0) for outcome in ("repaired", "replaced"))
+                out.append(f"{name} kept {1 - lost / max(changed, lost):.0%} of {changed:,} incidents: its record could not keep up with the fastest turns")
     return out
 
 
+def place(about):
+    """When, where and what."""
+    builds = ", ".join(f"{name} (sha256 {digest}…)" for name, digest in about["guards"].items())
+    versions = ", ".join(dict.fromkeys(about["versions"].values()))
+    return f"{about['date']}, {about['cpu']} ({about['cores']} cores), Linux {about['kernel']}, repository at {about['commit']}; {builds}; {versions}"
+
+
 def text(about, parts, verdicts):
-    versions = ", ".join(about["versions"].values())
     out = [
-        f"{about['date']}, {about['cpu']} ({about['cores']} cores), Linux {about['kernel']}, guard {about['commit']}, {versions}",
+        place(about),
         f"{about['command']}: {about['rounds']} rounds, {about['seconds']:g} s a turn, 16 connections, constant rate {about['rate']:g}/s",
         "",
     ]
     for cores, results in parts.items():
         where = "one core for the proxy, load and backend on the other" if cores == 1 else "two workers; proxy, load and backend share both cores"
-        out += [f"## {'One core' if cores == 1 else 'Two cores'}: {where}", "", part_text(cores, results, about)]
+        out += [f"## {'One core' if cores == 1 else 'Two cores'}: {where}", "", part_text(results, about)]
+    out += targets_text(verdicts)
+    out += [f"Doubtful: {doubt}." for doubt in doubts(parts)]
+    return "\n".join(out).rstrip()
+
+
+def targets_text(verdicts):
+    out = []
     for name, judged in verdicts.items():
         if judged:
             rows = [[target.title, cases.shown(target, found["median"]), f"{cases.shown(target, found['least'])}..{cases.shown(target, found['most'])}",
                      cases.shown(target, target.aim), cases.shown(target, target.must), state] for target, found, state in judged]
             out += [markdown([name, "median", "least..most", "target", "must", ""], rows), ""]
+    return out
+
+
+def readme(about, parts, verdicts):
+    """The README's share: fewer columns of time, the same figures."""
+    out = [f"`{about['command']}`, {place(about)}.", ""]
+    for cores, results in parts.items():
+        fields = ("cpu_us", "per_second", "added_p50_us", "added_p99_us") if cores == 1 else ("cpu_us", "per_second", "p99_us")
+        out += ["One core:" if cores == 1 else "Two cores:", "", part_text(results, about, fields).strip(), ""]
+    out += targets_text(verdicts)
     out += [f"Doubtful: {doubt}." for doubt in doubts(parts)]
     return "\n".join(out).rstrip()
+
+
+def into_readme(mark, text):
+    """Puts it between `<!-- MARK:begin -->` and `<!-- MARK:end -->`."""
+    path = ROOT / "README.md"
+    begin, end = f"<!-- {mark}:begin -->\n", f"\n<!-- {mark}:end -->"
+    before, found, rest = path.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise Failed(f"README.md has no {begin.strip()} … {end.strip()}")
+    path.write_text(before + begin + text + end + after)
 
 
 def as_json(about, parts, verdicts):

@@ -146,7 +146,7 @@ def memory(pids, field="Pss"):
 
 def idle_connection(loader, proxy, count):
     """Bytes per idle connection, of a fresh proxy: `count` are opened, ask once each and fall silent."""
-    loader.run("closed", proxy, "/voice/350", connections=1, warm=0, seconds=0.2)
+    prime(loader, proxy)
     before = memory(proxy.pids())
     load = loader.held("idle", proxy, "/voice/350", connections=count)
     try:
