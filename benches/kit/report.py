@@ -105,10 +105,20 @@ def text(about, parts, verdicts):
     ]
     for cores, results in parts.items():
         where = "one core for the proxy, load and backend on the other" if cores == 1 else "two workers; proxy, load and backend share both cores"
-        out += [f"## {'One core' if cores == 1 else 'Two cores'}: {where}", "", part_text(results, about)]
+        out += [f"## {'One core' if cores == 1 else 'Two cores'}: {where}", "", part_text(results, about), *calls_text(results)]
     out += targets_text(verdicts)
     out += [f"Doubtful: {doubt}." for doubt in doubts(parts)]
     return "\n".join(out).rstrip()
+
+
+def calls_text(results):
+    """Which system calls they are."""
+    out = []
+    for name, own in results.get("syscalls", {}).items():
+        for key, title in (("c1", "1 connection"), ("c16", "16 connections")):
+            calls = sorted(own[0]["by_name"][key].items(), key=lambda call: -call[1])
+            out.append(f"{name}, {title}: " + ", ".join(f"{call} {count:.2f}" for call, count in calls if count >= 0.01))
+    return [*out, ""] if out else []
 
 
 def targets_text(verdicts):

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,14 @@ NEEDED = {"nginx": "nginx", "haproxy": "haproxy", "strace": "strace", str(MODULE
 
 class Failed(Exception):
     """It can't be measured; the text says why."""
+
+
+def end_on_signals():
+    """Ends as by an error, with a word of why, so that nothing stays behind."""
+    def end(number, _):
+        raise Failed(f"ended by {signal.Signals(number).name}")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 def program(name):
