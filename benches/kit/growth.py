@@ -4,7 +4,7 @@ import subprocess
 
 from . import proxies, turns
 from .setup import tell
-from .report import place
+from .report import doubts, place
 from .tables import markdown, median, number, ratios
 
 TABLES = {
@@ -79,6 +79,7 @@ def text(about, results, guards, peers):
            f"{about['command']}: {about['rounds']} rounds, {about['seconds']:g} s a turn; proxy on one core, load and backend on the other", ""]
     for table, by_size in results.items():
         out += [TABLE_TEXT[table](by_size, names, guards), ""]
+    out += [f"Doubtful: {doubt}." for doubt in doubts(results)]
     return "\n".join(out).rstrip()
 
 
