@@ -44,6 +44,8 @@ class Loader:
 
     def run(self, role, proxy, mix, **options):
         """Gives what was measured; a wrong answer is an error."""
+        if proxy:
+            proxy.settle()
         before = self.backend.counts()
         process = proxies.start(self.command(role, proxy, mix, **options), self.cores, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -96,6 +98,7 @@ def prime(loader, proxy):
 
 def system_calls(loader, proxy, connections, count):
     """Calls per request by name, from strace, over `count` requests on connections that are open already."""
+    proxy.settle()
     load = loader.held("closed", proxy, "/voice/350", connections=connections, warm=0.3, waits=True, count=count)
     tracer = None
     try:
