@@ -21,7 +21,7 @@ use super::{deliver, judging, noting, pass, routing};
 use crate::config::SharedPolicy;
 use crate::config::route::{Callbacks, Route};
 use crate::guard::{
-    CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge,
+    CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge_in_full,
 };
 use crate::incidents::traffic::Counted;
 use crate::incidents::{Incident, Sent, new_id};
@@ -160,14 +160,19 @@ impl Done {
     }
 }
 
-/// Judges, and learns from what is to be delivered; of a large answer beside the worker. One whose
-/// turn does not come in time counts as not there.
+/// Judges, and learns from what is to be delivered; of a large answer beside the worker, unless
+/// nothing is to be found in it. One whose turn does not come in time counts as not there.
 async fn judged(
     worker: &Worker,
     mut exchange: Exchange,
     policy: &SharedPolicy,
     start: Instant,
 ) -> (Judgement, Exchange) {
+    if let Some(judgement) = judging::judge_fit(&worker.metrics, &mut exchange, policy) {
+        let learn = || worker.calls.learn(&exchange, &judgement, policy);
+        let _ = caught_now(&worker.metrics, "learning from an answer", learn);
+        return (judgement, exchange);
+    }
     let mut turn = None;
     if judging::is_long(&exchange.outcome) {
         let now = Instant::now();
@@ -182,7 +187,8 @@ async fn judged(
     let (metrics, calls) = (worker.metrics.clone(), Arc::clone(&worker.calls));
     let policy = Arc::clone(policy);
     let work = move || {
-        let (judgement, exchange) = judging::judge_safely(&metrics, exchange, &policy, judge);
+        let (judgement, exchange) =
+            judging::judge_safely(&metrics, exchange, &policy, judge_in_full);
         // Whatever is learnt or not, the answer has to leave.
         let learn = || calls.learn(&exchange, &judgement, &policy);
         let _ = caught_now(&metrics, "learning from an answer", learn);
