@@ -139,7 +139,10 @@ fn main() {
                 let took = least(run, &exchange, &policy).as_nanos();
                 #[allow(clippy::cast_precision_loss)] // Some thousands of nanoseconds.
                 let each = took as f64 / exchange_len(&exchange) as f64;
-                let _ = writeln!(table, "{kind:<7} {name:>6} {work:<18} {took:>9} ns {each:>8.3} ns/byte");
+                let _ = writeln!(
+                    table,
+                    "{kind:<7} {name:>6} {work:<18} {took:>9} ns {each:>8.3} ns/byte"
+                );
             }
             group.finish();
         }

@@ -21,7 +21,7 @@ use crate::calls::Calls;
 use crate::config::SharedPolicy;
 use crate::config::route::{Callbacks, Route};
 use crate::guard::{
-    CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge,
+    CallFacts, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, judge_in_full,
 };
 use crate::incidents::redact::Redaction;
 use crate::incidents::traffic::Counted;
@@ -165,14 +165,19 @@ impl Done {
     }
 }
 
-/// Judges, and learns from what is to be delivered; of a large answer beside the worker. One whose
-/// turn does not come in time counts as not there.
+/// Judges, and learns from what is to be delivered; of a large answer beside the worker, unless
+/// nothing is to be found in it. One whose turn does not come in time counts as not there.
 async fn judged(
     worker: &Worker,
     mut exchange: Exchange,
     policy: &SharedPolicy,
     start: Instant,
 ) -> (Judgement, Exchange) {
+    if let Some(judgement) = judging::judge_fit(&worker.metrics, &mut exchange, policy) {
+        let learn = || worker.calls.learn(&exchange, &judgement, policy);
+        let _ = caught_now(&worker.metrics, "learning from an answer", learn);
+        return (judgement, exchange);
+    }
     let mut turn = None;
     if judging::is_long(&exchange.outcome) {
         let now = Instant::now();
@@ -198,7 +203,7 @@ fn judged_now(
     exchange: Exchange,
     policy: &Policy,
 ) -> (Judgement, Exchange) {
-    let (judgement, exchange) = judging::judge_safely(metrics, exchange, policy, judge);
+    let (judgement, exchange) = judging::judge_safely(metrics, exchange, policy, judge_in_full);
     // Whatever is learnt or not, the answer has to leave.
     let learn = || calls.learn(&exchange, &judgement, policy);
     let _ = caught_now(metrics, "learning from an answer", learn);

@@ -16,7 +16,7 @@ use tokio::time::timeout_at;
 use super::caught::caught_now;
 use crate::guard::policy::OnFault;
 use crate::guard::{
-    Delivery, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict,
+    Delivery, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, fit,
 };
 use crate::telemetry::metrics::Metrics;
 use crate::twilio::Slot;
@@ -79,6 +79,20 @@ pub(super) fn is_long(outcome: &Outcome) -> bool {
     let is_packed = answer.headers.contains_key(CONTENT_ENCODING)
         || matches!(answer.body.first(), Some(0x1f | 0x78 | 0x28));
     answer.body.len() >= BIG || is_packed && !answer.body.is_empty()
+}
+
+/// Judges an answer in which nothing is to be found: at once, whatever its size. Its headers are
+/// moved into the judgement. `None` for any other, which is left as it was.
+pub(super) fn judge_fit(
+    metrics: &Metrics,
+    exchange: &mut Exchange,
+    policy: &Policy,
+) -> Option<Judgement> {
+    let fit = caught_now(metrics, "judging an answer", || fit(exchange, policy)).ok()??;
+    match &mut exchange.outcome {
+        Outcome::Answered(answer) => Some(fit.take_from(answer)),
+        Outcome::Failed(_) => None,
+    }
 }
 
 /// Judges an exchange.
@@ -221,6 +235,19 @@ mod tests {
         let fail = Policy { on_fault: OnFault::Fail, ..Policy::default() };
         let (judgement, _) = judge_safely(&metrics(), exchange(Slot::Voice), &fail, panics);
         assert_eq!(judgement.delivery.status, StatusCode::BAD_GATEWAY);
+    }
+
+    #[test]
+    fn a_fit_answer_is_judged_at_once_and_any_other_left_as_it_was() {
+        let mut odd = exchange(Slot::Voice);
+        assert!(judge_fit(&metrics(), &mut odd, &Policy::default()).is_none());
+        let mut fit = exchange(Slot::Voice);
+        let Outcome::Answered(answer) = &mut fit.outcome else { panic!() };
+        answer.body = Bytes::from_static(b"<Response/>");
+        answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        let judgement = judge_fit(&metrics(), &mut fit, &Policy::default()).unwrap();
+        assert_eq!(judgement.verdict, Verdict::Untouched);
+        assert_eq!(judgement.delivery.headers[CONTENT_TYPE], "text/xml");
     }
 
     #[test]

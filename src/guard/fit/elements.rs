@@ -31,6 +31,7 @@ pub(super) struct Open {
 
 /// What stands in a `<Dial>`.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // Facts, each on its own.
 struct Nouns {
     has_conference: bool,
     has_other: bool,
@@ -41,6 +42,7 @@ struct Nouns {
 
 /// Values that Twilio does not take together.
 #[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::struct_excessive_bools)] // Facts, each on its own.
 struct Values {
     is_auto: bool,
     is_default: bool,
@@ -69,7 +71,7 @@ impl Method {
 impl Scan<'_> {
     /// Reads a start tag, and where it closes itself what that asks; gives what follows.
     pub(super) fn start_tag(&mut self, at: usize) -> Option<usize> {
-        let (key, mut at) = self.byte(at).filter(|b| *b == b'<').and_then(|_| self.name(at + 1))?;
+        let (key, mut at) = self.byte(at).filter(|b| *b == b'<').map(|_| self.name(at + 1))?;
         let name = self.bytes.get(at - key.len..at)?;
         let (index, element) = self.tables.element(key, name)?;
         let inside = self.enter(index, element)?;
@@ -143,7 +145,7 @@ impl Scan<'_> {
         inside: What,
         open: &mut Open,
     ) -> Option<usize> {
-        let (key, end) = self.name(at)?;
+        let (key, end) = self.name(at);
         let (index, attribute) =
             self.tables.attribute(open.index, key, self.bytes.get(at..end)?)?;
         let quote = match self.bytes.get(end..end + 2)? {
@@ -196,14 +198,13 @@ impl Scan<'_> {
             }
         } else {
             let has_gap = may_gap && has_gap(value);
-            self.is_fit_value(value, has_reference, has_gap, (element, attribute), inside, open)?;
+            Self::is_fit_value(value, has_reference, has_gap, (element, attribute), inside, open)?;
         }
         Some(end + 1)
     }
 
     /// What is asked of a value that is no URL.
     fn is_fit_value(
-        &self,
         value: &str,
         has_reference: bool,
         has_gap: bool,

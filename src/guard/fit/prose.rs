@@ -35,7 +35,7 @@ struct Pieces {
     bits: Vec<u64>,
     /// Indices of pieces, plus one.
     places: Vec<u16>,
-    pieces: Vec<Piece>,
+    known: Vec<Piece>,
     marks: Vec<&'static [u8]>,
 }
 
@@ -57,7 +57,7 @@ impl Pieces {
         let mut pieces = Self {
             bits: vec![0; BITS / 64],
             places: vec![0; PLACES],
-            pieces: Vec::new(),
+            known: Vec::new(),
             marks: Vec::new(),
         };
         // `<` stands in no text, and what stands in no text needs no look; signs have their own.
@@ -93,8 +93,8 @@ impl Pieces {
         while self.places[place] != 0 {
             place = (place + 1) % PLACES;
         }
-        self.pieces.push(piece);
-        self.places[place] = self.pieces.len() as u16;
+        self.known.push(piece);
+        self.places[place] = self.known.len() as u16;
     }
 
     /// Where the five bytes of a mark begin that are met least often.
@@ -109,7 +109,7 @@ impl Pieces {
     fn is_mark(&self, text: &[u8], at: usize, bytes: u32) -> bool {
         let mut place = spread(bytes, PLACES);
         while let Some(piece) = self.places[place % PLACES].checked_sub(1) {
-            if let Some(piece) = self.pieces.get(usize::from(piece))
+            if let Some(piece) = self.known.get(usize::from(piece))
                 && piece.bytes == bytes
                 && let Some(mark) = self.marks.get(usize::from(piece.mark))
                 && let Some(start) = at.checked_sub(usize::from(piece.at))

@@ -144,7 +144,7 @@ impl<'a> Scan<'a> {
     }
 
     /// The name at a place and where it ends. Beyond letters TwiML has `-` and `:` in names.
-    pub(super) fn name(&self, at: usize) -> Option<(Key, usize)> {
+    pub(super) fn name(&self, at: usize) -> (Key, usize) {
         let mut head = 0;
         let mut end = at;
         if let Some(eight) = self.bytes.get(at..at + 8).and_then(|eight| eight.try_into().ok()) {
@@ -155,7 +155,7 @@ impl<'a> Scan<'a> {
             head = if len < 8 { eight & ((1 << (len * 8)) - 1) } else { eight };
             end += len as usize;
             if len < 8 && !self.byte(end).is_some_and(is_in_name) {
-                return Some((Key { head, len: end - at }, end));
+                return (Key { head, len: end - at }, end);
             }
         }
         while let Some(b) = self.byte(end).filter(|b| is_in_name(*b)) {
@@ -164,7 +164,7 @@ impl<'a> Scan<'a> {
             }
             end += 1;
         }
-        Some((Key { head, len: end - at }, end))
+        (Key { head, len: end - at }, end)
     }
 
     /// Reads what stands before the next tag inside the element that is open; gives the tag's place.

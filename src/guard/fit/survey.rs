@@ -62,6 +62,8 @@ pub(super) fn survey(body: &[u8]) -> Option<Survey<'_>> {
     (!is_odd).then_some(Survey { text, may_fold })
 }
 
+// Without a branch, so that many bytes are looked at together.
+#[allow(clippy::needless_bitwise_bool)]
 const fn is_control(b: u8) -> bool {
     (b < b' ') & (b != b'\t') & (b != b'\n') & (b != b'\r') | (b == 0x7f)
 }
