@@ -85,7 +85,7 @@ where
     // A reply may come before the end.
     poll_fn(|cx| match pin!(&mut rest).poll(cx) {
         Poll::Pending => replied.now().map_or(Poll::Pending, Poll::Ready),
-        done => done,
+        Poll::Ready(answer) => Poll::Ready(answer),
     })
     .await
 }
