@@ -53,7 +53,7 @@ pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
     let task_worker = Arc::clone(worker);
     shared(worker, spare, reply, async move |reply| {
         if callback::is_ours(&job) {
-            callback::answer(&task_worker, job, reply).await;
+            Box::pin(callback::answer(&task_worker, job, reply)).await;
         } else {
             reply.give(job.conclude(&task_worker).await);
         }
@@ -74,7 +74,7 @@ where
     let (own, replied) = (reply.pending(), reply.pending());
     let own_worker = Arc::clone(worker);
     let mut rest = Rest::new(&worker.tracker, async move {
-        let done = caught(&own_worker.metrics, ANSWERING, work(reply)).await;
+        let done = caught(&own_worker.metrics, ANSWERING, async { work(reply).await }).await;
         let stood_in = match done {
             Ok(()) => None,
             // On record, whether somebody still waits or not.
@@ -85,7 +85,7 @@ where
     // A reply may come before the end.
     poll_fn(|cx| match pin!(&mut rest).poll(cx) {
         Poll::Pending => replied.now().map_or(Poll::Pending, Poll::Ready),
-        done => done,
+        Poll::Ready(answer) => Poll::Ready(answer),
     })
     .await
 }
