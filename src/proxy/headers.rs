@@ -1,20 +1,18 @@
 //! Which headers go on, and which are added.
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, IF_MATCH,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
-    TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA, WWW_AUTHENTICATE,
+    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue, LOCATION, SET_COOKIE, TE,
+    USER_AGENT, VIA, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Version};
 
 use crate::config::Network;
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub(super) const FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
@@ -23,12 +21,19 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(super) const TWILIO_SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
 /// Headers that speak of one connection only (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [HeaderName; 7] =
-    [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, EXPECT];
+const HOP_BY_HOP: [&str; 7] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+];
 
 /// Headers that a `Connection` header can't take away: whoever could would switch off signature
 /// checks, access rules and framing behind us (CVE-2022-31813 and its kin).
-const NOT_NOMINABLE: [HeaderName; 18] = [
+static NOT_NOMINABLE: [HeaderName; 18] = [
     AUTHORIZATION,
     CONTENT_ENCODING,
     CONTENT_LENGTH,
@@ -50,8 +55,8 @@ const NOT_NOMINABLE: [HeaderName; 18] = [
 ];
 
 /// What makes an answer partial, compressed or absent: never asked for where the answer is judged.
-const NOT_WHERE_JUDGED: [HeaderName; 6] =
-    [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
+const NOT_WHERE_JUDGED: [&str; 6] =
+    ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
 
 /// Headers that describe a body.
 const OF_BODY: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE];
@@ -60,11 +65,11 @@ const OF_BODY: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LE
 pub(super) fn end_to_end(headers: HeaderMap) -> HeaderMap {
     // What most name, if they name anything, goes anyway.
     let nominated: Vec<HeaderName> = tokens(&headers, &CONNECTION)
-        .filter(|token| !token.eq_ignore_ascii_case(KEEP_ALIVE.as_str()))
+        .filter(|token| !token.eq_ignore_ascii_case("keep-alive"))
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .filter(|name| !NOT_NOMINABLE.contains(name))
         .collect();
-    without(headers, |name| HOP_BY_HOP.contains(name) || nominated.contains(name))
+    without(headers, |name| HOP_BY_HOP.contains(&name.as_str()) || nominated.contains(name))
 }
 
 /// The comma-separated words of a header, in all its lines.
@@ -165,8 +170,7 @@ impl PublicFace {
         self.set_origin(&mut headers, sender);
         // Behind a Unix socket is a front end on this machine, which says itself whom it serves.
         if sender.has_address {
-            let ip = Bytes::from(sender.ip.to_canonical().to_string());
-            append_to_list(&mut headers, FORWARDED_FOR, HeaderValue::from_maybe_shared(ip).ok());
+            append_to_list(&mut headers, FORWARDED_FOR, written(sender.ip.to_canonical()));
         }
         let own = match sender.version {
             Version::HTTP_10 => HeaderValue::from_static("1.0 twiml-guard"),
@@ -205,7 +209,7 @@ pub(super) fn set_https(headers: &mut HeaderMap) {
 
 /// Makes a request ask for an answer that can be judged: whole and uncompressed.
 pub(super) fn ask_for_whole(headers: HeaderMap) -> HeaderMap {
-    let mut headers = without(headers, |name| NOT_WHERE_JUDGED.contains(name));
+    let mut headers = without(headers, |name| NOT_WHERE_JUDGED.contains(&name.as_str()));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers
 }
@@ -223,12 +227,14 @@ fn is_near(ip: IpAddr) -> bool {
     }
 }
 
+/// The names of headers that we, or those behind us, rely on.
+fn acted_on() -> impl Iterator<Item = &'static str> {
+    NOT_NOMINABLE.iter().map(HeaderName::as_str).chain(HOP_BY_HOP)
+}
+
 /// Whether we, or those behind us, rely on a header of this name, in any case.
 pub(super) fn is_acted_on(name: &[u8]) -> bool {
-    NOT_NOMINABLE
-        .iter()
-        .chain(&HOP_BY_HOP)
-        .any(|own| own.as_str().as_bytes().eq_ignore_ascii_case(name))
+    acted_on().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
 }
 
 /// Names with an underscore that many backends read as a header that we set or rely on
@@ -237,11 +243,19 @@ pub(super) fn is_alias(name: &[u8]) -> bool {
     let is_same =
         |(own, byte): (&u8, &u8)| own.eq_ignore_ascii_case(byte) || (*own == b'-' && *byte == b'_');
     name.contains(&b'_')
-        && NOT_NOMINABLE
-            .iter()
-            .chain(&HOP_BY_HOP)
-            .map(|own| own.as_str().as_bytes())
+        && acted_on()
+            .map(str::as_bytes)
             .any(|own| own.len() == name.len() && own.iter().zip(name).all(is_same))
+}
+
+/// An address as a header's value.
+fn written(ip: IpAddr) -> Option<HeaderValue> {
+    // The longest has 39 characters.
+    let mut buffer = [0; 64];
+    let mut left = buffer.as_mut_slice();
+    write!(left, "{ip}").ok()?;
+    let unused = left.len();
+    HeaderValue::from_bytes(buffer.get(..buffer.len() - unused)?).ok()
 }
 
 fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: Option<HeaderValue>) {

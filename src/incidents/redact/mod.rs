@@ -230,7 +230,14 @@ fn is_secret_name(name: &str) -> bool {
     const WHOLE: [&str; 6] = ["auth", "cvc", "cvv", "otp", "pass", "pin"];
     let plain: String =
         name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect();
-    WHOLE.contains(&plain.as_str()) || PARTS.iter().any(|part| plain.contains(part))
+    // Names are short, and most letters begin none of these.
+    let holds_part = |at: usize| {
+        let rest = plain.as_bytes().get(at..).unwrap_or_default();
+        PARTS.iter().any(|part| {
+            rest.first() == part.as_bytes().first() && rest.starts_with(part.as_bytes())
+        })
+    };
+    WHOLE.contains(&plain.as_str()) || (0..plain.len()).any(holds_part)
 }
 
 /// Parameters whose values a caller keyed in, spoke or wrote, or that tell who the caller is.
@@ -368,6 +375,18 @@ mod tests {
         assert_eq!(redaction.read(&misread, bytes), "\\xff\\xfepassword=***");
         let (hebrew, _, _) = encoding_rs::WINDOWS_1255.encode("שלום");
         assert_eq!(redaction.read("שלום", &hebrew), "שלום");
+    }
+
+    #[test]
+    fn a_secret_is_told_by_its_name() {
+        for name in
+            ["X-Twilio-Signature", "auth_token", "PASSWD", "my-Api-Key2", "pin", "sessionid"]
+        {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["", "From", "spin", "authority", "toke", "pass-through", "apike", "caller"] {
+            assert!(!is_secret_name(name), "{name}");
+        }
     }
 
     #[test]

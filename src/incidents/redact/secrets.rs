@@ -82,7 +82,9 @@ fn secret_at(text: &str, lower: &str, at: usize, private: bool) -> Option<(usize
 
 /// `password = "…"`.
 fn named(rest: &str, more: &[&str]) -> Option<(usize, usize)> {
-    let name = NAMES.iter().chain(more).find(|name| rest.starts_with(**name))?;
+    let first = rest.as_bytes().first();
+    let is_here = |name: &&&str| name.as_bytes().first() == first && rest.starts_with(**name);
+    let name = NAMES.iter().chain(more).find(is_here)?;
     let start = behind_glue(rest, name.len())?;
     let quote =
         rest.as_bytes().get(start - 1).copied().filter(|c| matches!(c, b'"' | b'\'' | b'`'));
