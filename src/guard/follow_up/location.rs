@@ -56,6 +56,9 @@ impl<'a> Location<'a> {
 
 /// A relative reference against path and query (RFC 3986, section 5.2).
 pub(in crate::guard) fn resolve(reference: &str, base: &str) -> Option<String> {
+    if reference.starts_with('/') && !reference.contains("/.") {
+        return Some(reference.to_owned());
+    }
     let base_path = base.split('?').next().unwrap_or("/");
     if reference.is_empty() {
         return Some(base.to_owned());
@@ -103,6 +106,10 @@ mod tests {
             ("./", "/a/"),
             ("?q=1", "/a/x?q=1"),
             ("/d/./e", "/d/e"),
+            ("/d//e?q=/./", "/d//e?q=/./"),
+            ("/d//e?q=1", "/d//e?q=1"),
+            ("/d/../../e/.", "/e/"),
+            ("/", "/"),
             ("", "/a/x?y=1"),
         ] {
             assert_eq!(resolve(reference, "/a/x?y=1").as_deref(), Some(expected), "{reference}");

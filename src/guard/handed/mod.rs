@@ -93,7 +93,7 @@ pub fn handed_out_by(
     parent: &str,
 ) -> Vec<Handed> {
     let delivery = &judgement.delivery;
-    match judgement.spans.as_ref().filter(|spans| spans.are_whole()) {
+    match &judgement.spans {
         Some(spans) => of_spans(spans, request, slot, delivery, policy, parent).unwrap_or_default(),
         None => handed_out(request, slot, delivery, policy, parent),
     }
@@ -115,6 +115,9 @@ fn of_spans(
     let base = policy.asked_url(request);
     let mut found = Vec::with_capacity(spans.len());
     for span in spans.iter() {
+        if found.len() >= MAX_LINKS {
+            break;
+        }
         let Span { element, attribute, is_get, in_connect, .. } = *span;
         let (element, attribute) = fit::names(element, attribute)?;
         let written = std::str::from_utf8(delivery.body.get(span.range())?).ok()?;
