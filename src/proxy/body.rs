@@ -132,6 +132,10 @@ struct Streamed {
     /// Of the request, which may still be on its way.
     pulse: Pulse,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the piece given last may not have left yet.
+    is_fresh: bool,
+    /// Why it was cut, told once what came before has left.
+    fault: Option<BodyError>,
     reset_when_cut: Option<Witness>,
 }
 
@@ -153,7 +157,15 @@ impl ResponseBody {
         open: Open,
         reset_when_cut: Option<Witness>,
     ) -> Self {
-        let mut streamed = Streamed { body: Some(body), idle, pulse, timer: None, reset_when_cut };
+        let mut streamed = Streamed {
+            body: Some(body),
+            idle,
+            pulse,
+            timer: None,
+            is_fresh: false,
+            fault: None,
+            reset_when_cut,
+        };
         streamed.give_back_at_end();
         Self { kind: Kind::Stream(streamed), _open: Some(open), _busy: None }
     }
@@ -174,12 +186,21 @@ impl Streamed {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        if let Some(fault) = self.fault.take() {
+            return self.cut(StreamError::Cut(fault));
+        }
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer = None;
+                self.is_fresh = true;
                 self.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) if self.is_fresh => {
+                (self.fault, self.is_fresh) = (Some(error), false);
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
             Poll::Ready(Some(Err(error))) => self.cut(StreamError::Cut(error)),
             Poll::Ready(None) => {
@@ -187,6 +208,7 @@ impl Streamed {
                 Poll::Ready(None)
             }
             Poll::Pending => {
+                self.is_fresh = false;
                 let idle = self.idle;
                 let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
                 loop {
