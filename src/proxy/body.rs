@@ -131,6 +131,8 @@ struct Streamed {
     /// Of the request, which may still be on its way.
     pulse: Pulse,
     timer: Option<Pin<Box<Sleep>>>,
+    /// When the last piece of it came.
+    last: Instant,
 }
 
 impl ResponseBody {
@@ -140,7 +142,7 @@ impl ResponseBody {
 
     /// Streams a backend's body; nothing for `idle` cuts it, unless the request still moves.
     pub(super) fn stream(body: AnswerBody, (idle, pulse): (Duration, Pulse), open: Open) -> Self {
-        let mut streamed = Streamed { body: Some(body), idle, pulse, timer: None };
+        let mut streamed = Streamed { body: Some(body), idle, pulse, timer: None, last: Instant::now() };
         streamed.give_back_at_end();
         Self { kind: Kind::Stream(streamed), _open: Some(open) }
     }
@@ -157,7 +159,7 @@ impl Streamed {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
-                self.timer = None;
+                self.last = Instant::now();
                 self.give_back_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -168,10 +170,11 @@ impl Streamed {
             }
             Poll::Pending => {
                 let idle = self.idle;
+                // Set once for all pieces: where it goes off, it is seen whether one came meanwhile.
                 let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(idle)));
                 loop {
                     ready!(timer.as_mut().poll(cx));
-                    let end = self.pulse.last() + idle;
+                    let end = self.pulse.last().max(self.last) + idle;
                     if end <= Instant::now() {
                         return self.cut(StreamError::Idle(idle));
                     }

@@ -38,7 +38,7 @@ pub fn raw(head: &str) -> Result<Answer, String> {
         return Err("raw-head: no status can be read".to_owned());
     };
     let mut headers = HeaderMap::new();
-    for header in &read.headers {
+    for header in read.headers.iter().filter(|header| !header.is_doubted) {
         let name = HeaderName::from_bytes(&bytes[header.name.clone()]);
         let value = HeaderValue::from_bytes(&header.joined(&bytes));
         headers.append(name.map_err(|e| e.to_string())?, value.map_err(|e| e.to_string())?);

@@ -45,6 +45,8 @@ pub struct RawHead {
     /// Where the words behind the status stand; of an odd status line there may be control
     /// characters among them.
     pub reason: Range<usize>,
+    /// The length that is announced, where it is too great to be believed.
+    pub great_length: Option<u64>,
     /// The headers that every reader takes, in their order.
     pub headers: Vec<Header>,
     /// Whether the body has another Transfer-Encoding than `chunked` alone.
@@ -74,6 +76,8 @@ pub struct Header {
     pub value: Range<usize>,
     /// The same of the lines that were folded under it.
     pub folded: Vec<Range<usize>>,
+    /// Whether it says how the body is framed, and is not believed.
+    pub is_doubted: bool,
 }
 
 impl Header {
@@ -105,6 +109,7 @@ pub fn read(bytes: &[u8]) -> Reading {
         odd: Oddities::default(),
         cookies: 0,
         is_coded: false,
+        great_length: None,
     };
     let before = bytes.get(..=start).unwrap_or_default();
     let is_lone = |pair: &[u8]| pair.first() == Some(&b'\r') && pair.last() != Some(&b'\n');
@@ -117,7 +122,7 @@ pub fn read(bytes: &[u8]) -> Reading {
     let has_body = !status.code.is_informational() && !matches!(status.code.as_u16(), 204 | 304);
     let framing = if has_body { reader.framing(status.is_old) } else { Framing::None };
     reader.bound(len);
-    let Reader { headers, odd, is_coded, .. } = reader;
+    let Reader { headers, odd, is_coded, great_length, .. } = reader;
     Reading::Head(RawHead {
         status: status.code,
         len,
@@ -125,6 +130,7 @@ pub fn read(bytes: &[u8]) -> Reading {
         framing,
         is_old: status.is_old,
         reason: status.reason,
+        great_length,
         headers,
         is_coded,
     })
@@ -135,7 +141,9 @@ impl RawHead {
     /// where its body ends, in another way than the next one. Blanks before a colon, folded lines
     /// and bare line feeds have one reading only; a great length is for the receiver to judge.
     pub fn unfit(&self) -> Option<&'static str> {
-        let odd = self.odd.lines.iter().map(|odd| odd.why).find(|&why| why != TOO_LONG);
+        let is_countable = self.great_length.is_some_and(|length| length < u64::MAX);
+        let mut why = self.odd.lines.iter().map(|odd| odd.why);
+        let odd = why.find(|&why| why != TOO_LONG || !is_countable);
         odd.or_else(|| self.is_coded.then_some("expected `chunked` as the only Transfer-Encoding"))
     }
 }
@@ -199,10 +207,11 @@ mod tests {
     /// The head as every reader takes it.
     fn plain(text: &str) -> String {
         let (head, bytes) = (head(text), text.as_bytes());
-        let mut plain = format!("HTTP/1.1 {} {}\r\n", head.status.as_u16(), &text[head.reason]);
-        for header in head.headers {
+        let mut plain =
+            format!("HTTP/1.1 {} {}\r\n", head.status.as_u16(), &text[head.reason.clone()]);
+        for header in head.headers.iter().filter(|header| !header.is_doubted) {
             let value = String::from_utf8(header.joined(bytes)).unwrap();
-            plain.push_str(&format!("{}: {value}\r\n", &text[header.name]));
+            plain.push_str(&format!("{}: {value}\r\n", &text[header.name.clone()]));
         }
         plain + "\r\n"
     }
@@ -352,6 +361,7 @@ mod tests {
             "A: \0",
             "Content-Length: +5",
             "Content-Length: 5, 9",
+            "Content-Length: 99999999999999999999",
             "Transfer-Encoding: gzip",
             "Transfer-Encoding: gzip, chunked",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",

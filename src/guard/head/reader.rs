@@ -36,6 +36,8 @@ pub(super) struct Reader<'a> {
     pub(super) odd: Oddities,
     pub(super) cookies: usize,
     pub(super) is_coded: bool,
+    /// Where the one length that is announced is not believed.
+    pub(super) great_length: Option<u64>,
 }
 
 impl Reader<'_> {
@@ -135,7 +137,7 @@ impl Reader<'_> {
         let start = line.content.start;
         let value = trimmed(self.bytes, line.content.end - value.len()..line.content.end);
         let (line, name) = (line.content.clone(), start..start + len);
-        let header = Header { line, name, value, folded: Vec::new() };
+        let header = Header { line, name, value, folded: Vec::new(), is_doubted: false };
         self.cookies += usize::from(self.is(&header, b"set-cookie"));
         self.headers.push(header);
         Ok(())
@@ -218,6 +220,7 @@ impl Reader<'_> {
         } else if numbers.windows(2).any(|pair| pair.first() != pair.last()) {
             "the lengths differ"
         } else if numbers.iter().flatten().any(|&number| number >= ABSURD_LENGTH) {
+            self.great_length = numbers.iter().copied().flatten().next();
             TOO_LONG
         } else {
             return numbers.into_iter().flatten().next().map_or(Framing::Close, Framing::Length);
@@ -229,18 +232,22 @@ impl Reader<'_> {
 
     fn distrust(&mut self, part: OddPart, why: &'static str) -> Framing {
         self.odd.framing_is_lost = true;
-        let (framing, kept) = std::mem::take(&mut self.headers).into_iter().partition(|header| {
-            self.is(header, b"content-length") || self.is(header, b"transfer-encoding")
-        });
-        self.headers = kept;
-        let framing: Vec<Header> = framing;
-        for header in &framing {
-            let is_beside = part == OddPart::Coding && self.is(header, b"content-length");
-            let why = if is_beside { "stands beside a Transfer-Encoding" } else { why };
-            self.note(part, header.line.clone(), why);
+        let mut doubted = Vec::new();
+        for header in &mut self.headers {
+            let name = self.bytes.get(header.name.clone()).unwrap_or_default();
+            let is_length = name.eq_ignore_ascii_case(b"content-length");
+            header.is_doubted = is_length || name.eq_ignore_ascii_case(b"transfer-encoding");
+            if header.is_doubted {
+                let is_beside = part == OddPart::Coding && is_length;
+                let why = if is_beside { "stands beside a Transfer-Encoding" } else { why };
+                doubted.push((header.line.clone(), why));
+            }
         }
-        if framing.is_empty() {
+        if doubted.is_empty() {
             self.note(part, 0..0, why);
+        }
+        for (line, why) in doubted {
+            self.note(part, line, why);
         }
         Framing::Close
     }

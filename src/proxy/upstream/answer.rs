@@ -73,7 +73,7 @@ impl Reader {
             }
             if !head.status.is_informational() || head.status.as_u16() == 101 {
                 let came = came.split().freeze();
-                return Ok(Some(Whole::new(head, self.start, came)));
+                return Ok(Some(Whole::new(head, self.start, came, odd_heads)));
             }
             self.start += head.len;
             self.interim += 1;
@@ -95,13 +95,14 @@ fn unfit(why: &str) -> String {
 
 impl Whole {
     /// `start`: where the head begins among what came.
-    fn new(head: RawHead, start: usize, came: Bytes) -> Self {
+    fn new(head: RawHead, start: usize, came: Bytes, odd_heads: OddHeads) -> Self {
         let (raw, behind) = (came.slice(start..start + head.len), came.slice(start + head.len..));
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = head.status;
         let mut headers = HeaderMap::with_capacity(head.headers.len());
         let mut spelt = Spelt::default();
-        for header in &head.headers {
+        let is_judged = odd_heads == OddHeads::Taken;
+        for header in head.headers.iter().filter(|header| !(is_judged && header.is_doubted)) {
             let written = raw.get(header.name.clone()).unwrap_or_default();
             let Ok(name) = HeaderName::from_bytes(written) else { continue };
             let Some(value) = value(&raw, header) else { continue };
@@ -120,7 +121,11 @@ impl Whole {
         let closes = |token: &str| token.eq_ignore_ascii_case("close");
         let keeps = !head.is_old && !tokens(&headers, &CONNECTION).any(closes);
         parts.headers = headers;
-        Self { parts, odd: head.odd, framing: head.framing, keeps, received: came, behind }
+        let framing = match head.great_length {
+            Some(length) if !is_judged => Framing::Length(length),
+            _ => head.framing,
+        };
+        Self { parts, odd: head.odd, framing, keeps, received: came, behind }
     }
 }
 
