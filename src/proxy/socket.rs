@@ -64,9 +64,14 @@ impl Socket {
     fn is_quiet_in_tls(&mut self) -> bool {
         let (mut byte, mut cx) = ([0], Context::from_waker(Waker::noop()));
         let read = Pin::new(&mut *self).poll_read(&mut cx, &mut ReadBuf::new(&mut byte));
+        read.is_pending() && self.is_quiet_now()
+    }
+
+    /// Whether nothing waits to be read at this very moment, not even the end. Bytes that TLS has
+    /// read already are not seen.
+    pub(super) fn is_quiet_now(&self) -> bool {
         let peeked = self.bare().as_ref().peek(&mut [MaybeUninit::uninit()]);
-        let is_empty = matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-        read.is_pending() && is_empty
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Its end will be a reset, which tells the peer that something was cut.

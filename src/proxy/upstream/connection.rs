@@ -135,6 +135,11 @@ impl Connection {
         self.room.is_empty() && self.socket.is_quiet()
     }
 
+    /// The same, asked of the system: what came in the last moment, the reactor has not told yet.
+    pub(super) fn is_quiet_now(&self) -> bool {
+        self.socket.is_quiet_now()
+    }
+
     /// Gives memory back until it is used again.
     pub(super) fn rest(&mut self) {
         (self.room, self.stride) = (BytesMut::new(), FIRST_READ);

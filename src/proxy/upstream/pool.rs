@@ -41,8 +41,11 @@ impl Reuse {
 /// A connection that waits for its next request.
 pub(super) trait Waits {
     /// Whether its backend closed it, or sent a byte that nobody asked for. Once it is so, it stays
-    /// so.
+    /// so. What has not been told yet is not known: it costs nothing to ask.
     fn is_closed(&mut self) -> bool;
+
+    /// The same, as it is at this very moment, before the connection is used.
+    fn is_closed_now(&mut self) -> bool;
 }
 
 /// The idle connections, and what they tell of the backend.
@@ -77,7 +80,7 @@ impl<C: Waits> Shelf<C> {
                 return None;
             }
             let (mut connection, _) = self.idle.pop()?;
-            if !connection.is_closed() {
+            if !connection.is_closed_now() {
                 return Some(connection);
             }
             if age < PROOF {
@@ -146,6 +149,10 @@ impl Waits for Idle {
         self.is_closed |= !self.connection.is_quiet();
         self.is_closed
     }
+
+    fn is_closed_now(&mut self) -> bool {
+        self.is_closed() || !self.connection.is_quiet_now()
+    }
 }
 
 /// A connection that is in use. Dropping it closes it; only [`Lease::give_back`] keeps it.
@@ -211,6 +218,10 @@ mod tests {
     impl Waits for Model {
         fn is_closed(&mut self) -> bool {
             self.is_closed.get()
+        }
+
+        fn is_closed_now(&mut self) -> bool {
+            self.is_closed()
         }
     }
 
