@@ -120,7 +120,7 @@ pub(super) struct ResponseBody {
 #[derive(Debug)]
 enum Kind {
     Full(Option<Bytes>),
-    Stream(Streamed),
+    Stream(Box<Streamed>),
 }
 
 /// A body on its way from the backend, with the connection that goes back once it is whole.
@@ -167,7 +167,7 @@ impl ResponseBody {
             reset_when_cut,
         };
         streamed.give_back_at_end();
-        Self { kind: Kind::Stream(streamed), _open: Some(open), _busy: None }
+        Self { kind: Kind::Stream(Box::new(streamed)), _open: Some(open), _busy: None }
     }
 }
 

@@ -187,7 +187,7 @@ fn trimmed(bytes: &[u8], span: Range<usize>) -> Range<usize> {
 
 /// Bytes of a header's value.
 fn is_value_byte(b: u8) -> bool {
-    (b == b'\t') | ((b >= b' ') & (b != 0x7f))
+    b == b'\t' || (b >= b' ' && b != 0x7f)
 }
 
 #[cfg(test)]
