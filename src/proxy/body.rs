@@ -119,7 +119,7 @@ pub(super) struct ResponseBody {
 #[derive(Debug)]
 enum Kind {
     Full(Option<Bytes>),
-    Stream(Streamed),
+    Stream(Box<Streamed>),
 }
 
 /// A body on its way from the backend, with the connection that goes back once it is whole.
@@ -142,9 +142,10 @@ impl ResponseBody {
 
     /// Streams a backend's body; nothing for `idle` cuts it, unless the request still moves.
     pub(super) fn stream(body: AnswerBody, (idle, pulse): (Duration, Pulse), open: Open) -> Self {
-        let mut streamed = Streamed { body: Some(body), idle, pulse, timer: None, last: Instant::now() };
+        let mut streamed =
+            Streamed { body: Some(body), idle, pulse, timer: None, last: Instant::now() };
         streamed.give_back_at_end();
-        Self { kind: Kind::Stream(streamed), _open: Some(open) }
+        Self { kind: Kind::Stream(Box::new(streamed)), _open: Some(open) }
     }
 }
 

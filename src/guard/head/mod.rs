@@ -18,6 +18,9 @@ use super::exchange::{OddPart, Oddities};
 /// Most header lines that are kept of a head.
 pub const MAX_LINES: usize = 256;
 
+/// Header lines of most heads.
+const USUAL_LINES: usize = 16;
+
 /// What the bytes that came so far are.
 #[derive(Debug)]
 pub enum Reading {
@@ -105,7 +108,7 @@ pub fn read(bytes: &[u8]) -> Reading {
     let Some(status) = status_of(bytes, &line) else { return Reading::NoHead };
     let mut reader = Reader {
         bytes,
-        headers: Vec::new(),
+        headers: Vec::with_capacity(USUAL_LINES),
         odd: Oddities::default(),
         cookies: 0,
         is_coded: false,
@@ -172,7 +175,7 @@ impl Line {
 /// Whether only bytes of a value stand here.
 fn is_clean(text: &[u8]) -> bool {
     // Without an early end: many bytes are looked at at once.
-    text.iter().fold(true, |clean, &b| clean & is_value_byte(b))
+    text.iter().fold(0, |odd, &b| odd | u8::from(!is_value_byte(b))) == 0
 }
 
 /// The same span without blanks around.
@@ -184,7 +187,7 @@ fn trimmed(bytes: &[u8], span: Range<usize>) -> Range<usize> {
 
 /// Bytes of a header's value.
 fn is_value_byte(b: u8) -> bool {
-    (b == b'\t') | ((b >= b' ') & (b != 0x7f))
+    b == b'\t' || (b >= b' ' && b != 0x7f)
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ impl Whole {
         }
         let reason = raw.slice(head.reason.clone());
         if parts.status.canonical_reason().map(str::as_bytes) != Some(&reason)
-            && let Some(reason) = phrase(reason)
+            && let Some(reason) = phrase(&reason)
         {
             parts.extensions.insert(reason);
         }
@@ -138,7 +138,7 @@ fn value(raw: &Bytes, header: &Header) -> Option<HeaderValue> {
 }
 
 /// The reason, without the control characters of an odd one.
-fn phrase(reason: Bytes) -> Option<ReasonPhrase> {
+fn phrase(reason: &[u8]) -> Option<ReasonPhrase> {
     let clean = || reason.iter().copied().filter(|b| !b.is_ascii_control()).collect::<Vec<_>>();
-    ReasonPhrase::try_from(&reason[..]).or_else(|_| ReasonPhrase::try_from(clean())).ok()
+    ReasonPhrase::try_from(reason).or_else(|_| ReasonPhrase::try_from(clean())).ok()
 }

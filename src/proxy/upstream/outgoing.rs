@@ -94,20 +94,19 @@ impl Outgoing {
         let said = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
         let framing = match said.and_then(|length| length.parse().ok()) {
             Some(length) => Framing::Length(length),
-            None => match body.size_hint().exact() {
-                Some(length) => {
+            None => {
+                if let Some(length) = body.size_hint().exact() {
                     near.extend_from_slice(b"Content-Length: ");
                     encode::decimal(&mut near, length);
                     near.extend_from_slice(b"\r\n");
                     Framing::Length(length)
-                }
-                None => {
+                } else {
                     near.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
                     let named = tokens(&parts.headers, &TRAILER);
                     let named = named.filter_map(|name| HeaderName::try_from(name).ok());
                     Framing::Chunked(named.collect())
                 }
-            },
+            }
         };
         near.extend_from_slice(b"\r\n");
         Self::new(&parts.method, near, Bytes::new(), Some(Rest { body, framing }))
@@ -269,7 +268,7 @@ impl Outgoing {
                 let trailers = trailers.filter(|all| all.keys().any(may_go));
                 match trailers {
                     None if self.piece.is_empty() => {
-                        self.near.extend_from_slice(encode::LAST_CHUNK)
+                        self.near.extend_from_slice(encode::LAST_CHUNK);
                     }
                     None => self.tail = b"\r\n0\r\n\r\n",
                     Some(all) => {
