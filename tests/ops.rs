@@ -55,7 +55,7 @@ fn readiness_follows_start_and_drain_and_liveness_does_not() {
 fn metrics_are_prometheus_text_and_count() {
     let running = start();
     let second = Duration::from_secs(1);
-    running.metrics.answer("replaced", "voice", ["html-page"].into_iter(), second, second);
+    running.metrics.answer("replaced", "voice", &["html-page"].into_iter(), second, second);
     let answer = path(&running, "/metrics");
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));

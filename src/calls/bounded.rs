@@ -81,18 +81,15 @@ impl<V> Bounded<V> {
             // It may stand elsewhere now.
             place = self.places.get(name).copied();
         }
-        let at = match place {
-            Some(at) => {
-                self.unlink(at);
-                at
-            }
-            None => {
-                let name: Arc<str> = name.into();
-                self.places.insert(Arc::clone(&name), self.len());
-                let value = make();
-                self.entries.push(Entry { name, seen: now, older: NONE, newer: NONE, value });
-                self.len() - 1
-            }
+        let at = if let Some(at) = place {
+            self.unlink(at);
+            at
+        } else {
+            let name: Arc<str> = name.into();
+            self.places.insert(Arc::clone(&name), self.len());
+            let value = make();
+            self.entries.push(Entry { name, seen: now, older: NONE, newer: NONE, value });
+            self.len() - 1
         };
         self.link(at);
         let entry = &mut self.entries[at];

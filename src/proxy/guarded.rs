@@ -132,7 +132,7 @@ impl Done {
         };
         let (slot, took) = (exchange.slot.name(), start.elapsed());
         let causes = judgement.findings.iter().map(|finding| finding.cause.slug);
-        worker.metrics.answer(outcome, slot, causes, took, upstream);
+        worker.metrics.answer(outcome, slot, &causes, took, upstream);
         for sent in &sent {
             note_phases(worker, sent);
         }

@@ -87,7 +87,7 @@ impl AnswerMetrics {
         &self,
         outcome: &'static str,
         slot: &'static str,
-        causes: impl Iterator<Item = &'static str> + Clone,
+        causes: &(impl Iterator<Item = &'static str> + Clone),
         total: Duration,
         upstream: Duration,
     ) {

@@ -164,7 +164,7 @@ impl Metrics {
         &self,
         outcome: &'static str,
         slot: &'static str,
-        causes: impl Iterator<Item = &'static str> + Clone,
+        causes: &(impl Iterator<Item = &'static str> + Clone),
         total: Duration,
         upstream: Duration,
     ) {
@@ -359,7 +359,7 @@ mod tests {
         metrics.answer(
             "replaced",
             "voice",
-            ["html-page", "html-page"].into_iter(),
+            &["html-page", "html-page"].into_iter(),
             Duration::from_secs(1),
             Duration::from_secs(1),
         );

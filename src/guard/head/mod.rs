@@ -214,7 +214,7 @@ mod tests {
             format!("HTTP/1.1 {} {}\r\n", head.status.as_u16(), &text[head.reason.clone()]);
         for header in head.headers.iter().filter(|header| !header.is_doubted) {
             let value = String::from_utf8(header.joined(bytes)).unwrap();
-            plain.push_str(&format!("{}: {value}\r\n", &text[header.name.clone()]));
+            plain.extend([&text[header.name.clone()], ": ", &value, "\r\n"]);
         }
         plain + "\r\n"
     }

@@ -191,7 +191,7 @@ mod tests {
     fn every_kind_is_told_as_otlp_tells_it() {
         let metrics = instruments().unwrap();
         let second = Duration::from_secs(1);
-        metrics.answer("replaced", "voice", ["html-page"].into_iter(), second * 30, second);
+        metrics.answer("replaced", "voice", &["html-page"].into_iter(), second * 30, second);
         let all = metrics.gather();
         let answers = found(&all, "twiml_guard_answers");
         let Some(Data::Sum(sum)) = answers.data else { panic!("{answers:?}") };

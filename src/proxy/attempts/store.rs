@@ -286,6 +286,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::mutable_key_type)] // What is hashed and compared never changes.
     fn requests_of_one_hash_are_told_apart() {
         let mut known = HashSet::new();
         assert!(known.insert(Once::new(key(1), 7)) && known.insert(Once::new(key(2), 7)));

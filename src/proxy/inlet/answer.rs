@@ -81,12 +81,9 @@ where
             }
             polled.map(Ok)
         });
-        let frame = match frame.await {
-            Ok(frame) => frame,
-            Err(()) => {
-                all(wire, &mut out, &[], &[]).await?;
-                continue;
-            }
+        let Ok(frame) = frame.await else {
+            all(wire, &mut out, &[], &[]).await?;
+            continue;
         };
         is_waiting = true;
         let Some(frame) = frame else { break };
@@ -95,8 +92,8 @@ where
             return Ok(if framing == Framing::Close { End::Cut } else { End::Last });
         };
         match frame.into_data() {
-            Ok(data) if data.is_empty() => {}
-            Ok(data) => piece(wire, &mut out, &data, framing).await?,
+            Ok(bytes) if bytes.is_empty() => {}
+            Ok(bytes) => piece(wire, &mut out, &bytes, framing).await?,
             Err(frame) if framing == Framing::Chunked => {
                 let told = wishes.takes_trailers.then(|| frame.into_trailers().ok()).flatten();
                 out.extend_from_slice(b"0\r\n");

@@ -212,11 +212,11 @@ mod tests {
     fn read(scanner: &mut Scanner, bytes: &[u8]) -> (usize, Vec<u8>, Then) {
         let (mut used, mut data) = (0, Vec::new());
         loop {
-            let scanned = scanner.scan(&bytes[used..]);
-            used += scanned.used;
-            data.extend_from_slice(&bytes[used - scanned.data..used]);
-            if scanned.then != Then::More || scanned.used == 0 {
-                return (used, data, scanned.then);
+            let step = scanner.scan(&bytes[used..]);
+            used += step.used;
+            data.extend_from_slice(&bytes[used - step.data..used]);
+            if step.then != Then::More || step.used == 0 {
+                return (used, data, step.then);
             }
         }
     }

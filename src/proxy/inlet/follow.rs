@@ -131,11 +131,10 @@ impl Follower {
                     return (used, step.what);
                 }
                 What::Handshake | What::Broken(_) => return (used, step.what),
-                What::Data(_) => {}
                 What::More if step.used == 0 && !matches!(self.place, Place::Broken(_)) => {
                     return (used, What::More);
                 }
-                What::More => {}
+                What::Data(_) | What::More => {}
             }
         }
     }

@@ -212,7 +212,7 @@ impl Wire {
 
     /// Whether the client may still be sending what nobody will read.
     pub(super) fn is_amid(&self) -> bool {
-        !self.is_over && !(self.follower.is_between() && self.held.is_empty())
+        !(self.is_over || self.follower.is_between() && self.held.is_empty())
     }
 
     fn poll_invite(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -160,7 +160,7 @@ impl Opening {
         };
         let causes = judgement.findings.iter().map(|found| found.cause.slug);
         worker.tally.answer(judgement.verdict, false);
-        worker.metrics.answer(outcome, Slot::Stream.name(), causes, elapsed, elapsed);
+        worker.metrics.answer(outcome, Slot::Stream.name(), &causes, elapsed, elapsed);
         worker.recorder.count(&self.route.name, counted, elapsed);
         let took = self.start.elapsed();
         if judgement.findings.is_empty() {
