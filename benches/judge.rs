@@ -122,10 +122,13 @@ fn exchange_len(exchange: &Exchange) -> usize {
     }
 }
 
+/// Makes a document of about so many bytes.
+type Make = fn(usize) -> String;
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     let policy = ask::policy();
-    let kinds: [(&str, fn(usize) -> String); 2] = [("text", text), ("markup", markup)];
+    let kinds: [(&str, Make); 2] = [("text", text), ("markup", markup)];
     let mut table = String::new();
     for (kind, make) in kinds {
         for (name, size) in SIZES {

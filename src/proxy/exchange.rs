@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::header::{ALLOW, LOCATION};
-use http::{Extensions, StatusCode};
+use http::{Extensions, Method, StatusCode};
 
 use super::alarms::Alarm;
 use super::asked::{self, text};
@@ -150,7 +150,9 @@ async fn second(
             caught_now(metrics, "deciding on a second request", || decide(exchange, policy));
         decided.ok().flatten()
     };
-    if !judging::is_long(&exchange.outcome) {
+    // Only what a GET brought is looked at whole, or what may be a refusal of a signature.
+    let looks_at_body = exchange.request.method == Method::GET || policy.resign;
+    if !(looks_at_body && judging::is_long(&exchange.outcome)) {
         return safely(&worker.metrics, exchange, policy);
     }
     let turn = worker.beside.turn(Some(until)).await?;
@@ -226,7 +228,7 @@ async fn collected(
     let odd = head.odd.clone();
     let (parts, mut body) = head.into_parts();
     let (mut bytes, end) = if odd.framing_is_lost {
-        collect_unframed(&mut body, limit, room, deadline, is_whole).await
+        Box::pin(collect_unframed(&mut body, limit, room, deadline, is_whole)).await
     } else {
         collect(&mut body, limit, room, deadline).await
     };

@@ -78,6 +78,8 @@ async fn dispatch(
     {
         return refusal;
     }
+    // All but guarded requests on a route are boxed: every request's future is as large as the
+    // largest of its parts, and is moved as a whole.
     match plan {
         Plan::Guard(slot) if !wants_websocket || slot.is_some() => {
             let mode = if is_claimed { SignatureMode::Enforce } else { route.signature };
@@ -91,10 +93,10 @@ async fn dispatch(
             let check = Check::Due(SignatureMode::Enforce);
             let body = InboundBody::Coming(body);
             let inbound = Inbound { parts, body, sender, start, check };
-            claimed(worker, route, plan, inbound).await
+            Box::pin(claimed(worker, route, plan, inbound)).await
         }
         Plan::Recognise if !wants_websocket => {
-            recognised(worker, parts, body, head.framing, sender, start).await
+            Box::pin(recognised(worker, parts, body, head.framing, sender, start)).await
         }
         Plan::Guard(_) | Plan::Pass | Plan::Recognise => {
             let body = RequestBody::Stream { read: None, rest: body, pulse: Pulse::new() };
@@ -111,10 +113,10 @@ async fn dispatch(
                 {
                     let opening = stream::Opening::new(worker, route, &parts, start);
                     let opening = opening.signed(checked.authenticity);
-                    return stream::answer(opening, parts, body, sender, switch).await;
+                    return Box::pin(stream::answer(opening, parts, body, sender, switch)).await;
                 }
             }
-            pass::answer(worker, route, parts, body, sender, switch).await
+            Box::pin(pass::answer(worker, route, parts, body, sender, switch)).await
         }
     }
 }

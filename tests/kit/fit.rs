@@ -353,8 +353,8 @@ pub fn document(slot: Slot) -> BoxedStrategy<String> {
         prop::sample::select(vec!["", "\n", " <!-- end -->"]),
     )
         .prop_map(|(before, verbs, after)| {
-            let verbs: String =
-                verbs.into_iter().map(|(verb, between)| format!("{between}{verb}")).collect();
+            let verbs = verbs.into_iter().flat_map(|(verb, between)| [between.to_string(), verb]);
+            let verbs: String = verbs.collect();
             format!("{before}<Response>{verbs}</Response>{after}")
         })
         .boxed()

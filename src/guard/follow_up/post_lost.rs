@@ -47,7 +47,8 @@ pub(super) fn post_after_page(
     answer: &Answer,
     policy: &Policy,
 ) -> Option<SecondRequest> {
-    if matches!(slot, Slot::Callback | Slot::Stream) || holds_entered(&request.params) {
+    let is_no_document = matches!(slot, Slot::Callback | Slot::Stream);
+    if is_no_document || request.method != Method::GET || holds_entered(&request.params) {
         return None;
     }
     let second = as_lost_post(request, attempts, policy)?;

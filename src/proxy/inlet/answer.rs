@@ -59,11 +59,7 @@ where
 {
     let (parts, mut body) = response.into_parts();
     let framing = framing(&parts, &body, wishes);
-    let says_close =
-        || tokens(&parts.headers, &CONNECTION).any(|t| t.eq_ignore_ascii_case("close"));
-    let is_kept = keeps
-        && framing != Framing::Close
-        && (!parts.headers.contains_key(CONNECTION) || !says_close());
+    let is_kept = keeps && framing != Framing::Close && !says_close(&parts.headers);
     let mut out = head(&parts, &body, wishes, framing, is_kept, date);
     let end = if is_kept { End::Kept } else { End::Last };
     if framing == Framing::None {
@@ -215,9 +211,7 @@ fn head(
     let is_switch = *status == StatusCode::SWITCHING_PROTOCOLS;
     let (keeps_length, says_length) = length(headers, framing, exact, *status);
     encode::fields(&mut out, headers, extensions, |name| {
-        (*name == CONTENT_LENGTH && !keeps_length)
-            || (*name == CONNECTION && !is_switch)
-            || *name == TRANSFER_ENCODING
+        (*name == CONTENT_LENGTH && !keeps_length) || *name == TRANSFER_ENCODING
     });
     if let Some(length) = says_length {
         out.extend_from_slice(b"Content-Length: ");
@@ -227,7 +221,7 @@ fn head(
     if framing == Framing::Chunked {
         out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
     }
-    if !is_kept && !is_switch {
+    if !is_kept && !is_switch && !says_close(headers) {
         out.extend_from_slice(b"Connection: close\r\n");
     } else if is_old && is_kept {
         out.extend_from_slice(b"Connection: keep-alive\r\n");
@@ -239,6 +233,12 @@ fn head(
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// Whether an answer says itself that it is its connection's last one.
+fn says_close(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONNECTION)
+        && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("close"))
 }
 
 /// Bytes of a head without its lines, and of a usual line.
