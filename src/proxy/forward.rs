@@ -47,7 +47,8 @@ impl Outbound {
         let headers = worker.face.forward(parts.headers, sender);
         let mut headers = headers::ask_for_whole(headers);
         set_missing_host(&mut headers, route.upstream());
-        if headers.contains_key(CONTENT_LENGTH) || !body.is_empty() {
+        let has_length = headers.contains_key(CONTENT_LENGTH) || !body.is_empty();
+        if has_length && !headers::says_length(&headers, body.len()) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         Self {

@@ -21,8 +21,9 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(super) const TWILIO_SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
 /// Headers that speak of one connection only (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [&str; 7] = [
+const HOP_BY_HOP: [&str; 8] = [
     "connection",
+    "http2-settings",
     "keep-alive",
     "proxy-connection",
     "te",
@@ -273,6 +274,18 @@ fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: Option<Header
     if let Ok(list) = HeaderValue::from_maybe_shared(Bytes::from(list)) {
         headers.insert(name, list);
     }
+}
+
+/// Whether the headers tell this length once, as it is written here: then it stays in its place.
+pub(super) fn says_length(headers: &HeaderMap, length: usize) -> bool {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter().map(HeaderValue::as_bytes);
+    let (Some(line), None) = (lines.next(), lines.next()) else { return false };
+    let is_plain = line.len() == 1 || line.first() != Some(&b'0');
+    let digit = |told: usize, byte: &u8| {
+        let digit = byte.is_ascii_digit().then(|| usize::from(byte - b'0'))?;
+        told.checked_mul(10)?.checked_add(digit)
+    };
+    is_plain && line.iter().try_fold(0, digit) == Some(length)
 }
 
 /// Keeps the order of what stays. [`HeaderMap::remove`] does not: it fills the gap with the last

@@ -2,9 +2,9 @@
 //!
 //! # Path of a request
 //!
-//! `listener` accepts, `worker` serves the connection, `service` decides between `guarded` (read
+//! `listener` accepts, `inlet` reads requests and writes answers, `service` decides between `guarded` (read
 //! whole, judged, delivered), `stream` (WebSockets of Twilio's, watched) and `pass` (both ways as it is); all reach the
-//! backend through `upstream`. Every worker is a thread with a current-thread runtime and its own
+//! backend through `upstream`. HTTP/1 is our own on both sides; `http1` has what they share. Every worker is a thread with a current-thread runtime and its own
 //! pool of connections. What is held in memory takes its share of `room`; panics are `caught` at the
 //! edge of their request.
 

@@ -113,6 +113,7 @@ fn of_spans(
     }
     let own_hosts = policy.hosts_seen_by(request);
     let base = policy.asked_url(request);
+    let origin = base.as_deref().and_then(|base| Origin::of(base, &own_hosts));
     let mut found = Vec::with_capacity(spans.len());
     for span in spans.iter() {
         if found.len() >= MAX_LINKS {
@@ -121,14 +122,18 @@ fn of_spans(
         let Span { element, attribute, is_get, in_connect, .. } = *span;
         let (element, attribute) = fit::names(element, attribute)?;
         let written = std::str::from_utf8(delivery.body.get(span.range())?).ok()?;
-        let called = Called {
-            element,
-            attribute,
-            absolute: absolute(&plain(written), base.as_deref()),
-            method: method(is_get),
-            purpose: purpose(element, attribute, slot),
-            in_connect,
-        };
+        let reference = plain(written);
+        let (purpose, method) = (purpose(element, attribute, slot), method(is_get));
+        if let Some(origin) = origin.as_ref().filter(|_| is_simple(&reference)) {
+            if origin.is_own {
+                let (url, path) = (origin.text.to_owned() + &reference, before_query(&reference));
+                let place = (element, attribute, parent);
+                found.extend(of_own(url, path.to_owned(), place, method, purpose, in_connect));
+            }
+            continue;
+        }
+        let absolute = absolute(&reference, base.as_deref());
+        let called = Called { element, attribute, absolute, method, purpose, in_connect };
         found.extend(of_call(called, &own_hosts, parent));
     }
     for is_get in spans.gathers() {
@@ -136,6 +141,34 @@ fn of_spans(
     }
     found.truncate(MAX_LINKS);
     Some(found)
+}
+
+/// Where a document came from.
+struct Origin<'b> {
+    /// Scheme and authority.
+    text: &'b str,
+    is_own: bool,
+}
+
+impl<'b> Origin<'b> {
+    fn of(base: &'b str, own_hosts: &[String]) -> Option<Self> {
+        let scheme = urls::scheme(base)?;
+        let rest = base.get(scheme.len()..)?;
+        let end = scheme.len() + rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        Some(Self { text: base.get(..end)?, is_own: urls::is_on_own_host(base, own_hosts) })
+    }
+}
+
+/// Whether a reference is a path on its document's host that needs no resolving.
+fn is_simple(reference: &str) -> bool {
+    reference.starts_with('/')
+        && !reference.starts_with("//")
+        && !reference.contains("/.")
+        && !reference.contains('#')
+}
+
+fn before_query(reference: &str) -> &str {
+    reference.split('?').next().unwrap_or_default()
 }
 
 const fn method(is_get: bool) -> &'static str {
@@ -161,14 +194,27 @@ fn of_link(link: Link<'_>, reading: &Reading<'_>, parent: &str) -> Option<Handed
 
 fn of_call(called: Called<'_>, own_hosts: &[String], parent: &str) -> Option<Handed> {
     let Called { element, attribute, absolute, method, purpose, in_connect } = called;
+    let url = absolute.filter(|url| urls::is_on_own_host(url, own_hosts))?;
+    let path = urls::path(&url)?.to_owned();
+    of_own(url, path, (element, attribute, parent), method, purpose, in_connect)
+}
+
+/// What is handed out by a URL on the own host, which stands in an element's attribute or text.
+fn of_own(
+    url: String,
+    path: String,
+    (element, attribute, parent): (&str, Option<&str>, &str),
+    method: &'static str,
+    purpose: Purpose,
+    in_connect: bool,
+) -> Option<Handed> {
     let Purpose::Slot(slot) = purpose else { return None };
     if element.len() > MAX_NAME || attribute.is_some_and(|name| name.len() > MAX_NAME) {
         return None;
     }
-    let url = absolute.filter(|url| urls::is_on_own_host(url, own_hosts))?;
     Some(Handed {
         method,
-        path: urls::path(&url)?.to_owned(),
+        path,
         url,
         slot,
         place: HandedOut {

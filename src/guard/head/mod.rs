@@ -19,7 +19,7 @@ use super::exchange::{OddPart, Oddities};
 pub const MAX_LINES: usize = 256;
 
 /// Header lines of most heads.
-const USUAL_LINES: usize = 16;
+const USUAL_LINES: usize = 8;
 
 /// What the bytes that came so far are.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use hyper::body::Body;
 use hyper::ext::ReasonPhrase;
 use tokio::io::AsyncWrite;
 
-use super::super::headers::tokens;
+use super::super::headers::{says_length, tokens};
 use super::super::http1::encode;
 use super::date::Date;
 use super::request::Wishes;
@@ -258,10 +258,7 @@ fn length(
             (!status.is_informational() && status != StatusCode::NO_CONTENT, None)
         }
         (Framing::Length, Some(length)) => {
-            let mut told = headers.get_all(CONTENT_LENGTH).iter();
-            let is_told = told.next().is_some_and(|value| {
-                value.to_str().ok().and_then(|value| value.parse().ok()) == Some(length)
-            }) && told.next().is_none();
+            let is_told = usize::try_from(length).is_ok_and(|length| says_length(headers, length));
             (is_told, Some(length).filter(|_| !is_told))
         }
         _ => (false, None),

@@ -372,8 +372,22 @@ fn length(value: &[u8]) -> Result<u64, Fault> {
 
 /// RFC 9110, section 5.6.2.
 pub(super) fn is_token(word: &[u8]) -> bool {
-    !word.is_empty()
-        && word.iter().all(|&b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    /// By byte.
+    const TOKEN: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 0x80 {
+            table[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let (signs, mut at) = (b"!#$%&'*+-.^_`|~", 0);
+        while at < signs.len() {
+            table[signs[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    !word.is_empty() && word.iter().all(|&b| TOKEN[usize::from(b)])
 }
 
 /// Refuses the first control character, if there is one. A tab is none.
