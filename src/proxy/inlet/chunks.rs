@@ -5,7 +5,8 @@
 
 use super::super::headers;
 use super::fault::{Fault, Reason, bad};
-use super::head::{field, no_control};
+use super::head::field;
+use super::octets::no_control;
 
 /// Most digits of a chunk's size: 2^60 bytes, which no reader's integer wraps at.
 const DIGITS: u8 = 15;
