@@ -54,8 +54,6 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        // PROPTEST_CASES asks for more.
-        cases: ProptestConfig::default().cases.max(1000),
         failure_persistence: None,
         ..ProptestConfig::default()
     })]

@@ -21,8 +21,9 @@ use crate::proxy::{BindError, Proxy, Summary};
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
-/// Time for the last records to be written.
-const FLUSH: Duration = Duration::from_secs(2);
+/// Time for the last records to be written: a storm of faults is answered faster than it is put on
+/// record, and whatever stops a guard gives it longer (systemd 90 s, Kubernetes 30 s).
+const FLUSH: Duration = Duration::from_secs(5);
 
 /// Runs the guard until a signal ends it.
 pub(super) fn run(args: &ServeArgs) -> Exit {
