@@ -137,7 +137,7 @@ pub(super) enum Drained {
 /// Reads to the end, but never more than `limit` bytes.
 pub(super) fn drain(mut reader: impl Read, limit: usize) -> Drained {
     let mut plain = Vec::new();
-    let mut chunk = [0u8; 8192];
+    let mut chunk = vec![0u8; 8192];
     loop {
         match reader.read(&mut chunk) {
             Ok(0) => return Drained::Whole(Bytes::from(plain)),
