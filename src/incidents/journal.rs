@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::Incident;
-use super::event::Telling;
+use super::event::Told;
 use super::identity::Identity;
 use super::noted::Noted;
 use super::notify::{Webhooks, WebhooksHandle};
@@ -172,12 +172,11 @@ impl Journal {
     }
 
     /// Takes one incident.
-    pub(super) fn note(&mut self, incident: &Incident) {
+    pub(super) fn note(&mut self, incident: &Told<'_>) {
         let params = &incident.exchange.request.params;
         let hash = |name| params.get(name).filter(|v| !v.is_empty()).map(|v| self.identity.hash(v));
         let (from, to) = (hash("From"), hash("To"));
         let row = Row::of(incident);
-        let summary = incident.summary(Telling::Bare);
         let seen = Seen {
             route: &row.route,
             cause: &row.cause,
@@ -186,7 +185,7 @@ impl Journal {
             caller: from.or_else(|| hash("CallSid")),
             observe: row.observe,
             answer: answer(incident),
-            summary: &summary,
+            summary: &incident.bare,
         };
         let noted = self.outbreaks.note(&seen, self.now(), || incident.id);
         let new_caller = seen.caller.filter(|_| noted.new_caller);

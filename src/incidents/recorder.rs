@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::ending;
-use super::event::BodyShown;
+use super::event::{BodyShown, Told};
 use super::fell_back::FellBack;
 use super::journal::{self, Ends, Journal};
 use super::noted::Noted;
@@ -246,8 +246,9 @@ impl Writer {
                 Ok(Item::Incident(mut incident)) => {
                     self.taken(weight(&incident));
                     incident.know();
-                    self.journal.note(&incident);
-                    self.write(&incident);
+                    let told = incident.told();
+                    self.journal.note(&told);
+                    self.write(&told);
                 }
                 Ok(Item::Steps(call, steps)) => {
                     self.taken(weight_of_steps(&steps));
@@ -286,7 +287,7 @@ impl Writer {
         self.metrics.recorder_queue(-1);
     }
 
-    fn write(&mut self, incident: &Incident) {
+    fn write(&mut self, incident: &Told<'_>) {
         let is_said_once = incident.level() == "INFO" || incident.exchange.slot == Slot::Callback;
         if is_said_once && self.is_repetition(incident) {
             return;

@@ -1,7 +1,7 @@
 //! The steps of one call or message, as they passed the guard.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -127,8 +127,12 @@ impl CallStory {
 
 /// A SID as it is kept: what is none is masked like any text.
 pub fn kept_sid(sid: &str) -> String {
-    let sid = Redaction::default().text(sid);
-    sid.chars().take(64).collect()
+    static NOTHING_KNOWN: LazyLock<Redaction> = LazyLock::new(Redaction::default);
+    let sid = NOTHING_KNOWN.masked(sid);
+    match sid.char_indices().nth(64) {
+        Some((end, _)) => sid.get(..end).unwrap_or_default().to_owned(),
+        None => sid.into_owned(),
+    }
 }
 
 /// Each step once, in order. What the guard remembers is newer than what was stored; an incident

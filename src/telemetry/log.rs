@@ -1,6 +1,5 @@
 //! Log lines on stderr: whole, one event each, never waited for.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -12,9 +11,9 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::{Layer, Registry};
 
-use super::fields;
 use super::settings::{LogConfig, LogFormat};
 use super::visible::visible;
+use super::{fields, json};
 
 /// Lines that wait for the writer; what does not fit is dropped and counted.
 const QUEUE: usize = 4_096;
@@ -185,22 +184,35 @@ pub fn json_line(
     target: &str,
     own: &[(&str, serde_json::Value)],
 ) -> String {
-    let text = |text: &str| serde_json::Value::from(text);
     let standard = [
-        (fields::TIMESTAMP, text(&now())),
-        (fields::LEVEL, text(level)),
-        (fields::MESSAGE, text(message)),
-        (fields::TARGET, text(target)),
+        (fields::TIMESTAMP, &*now()),
+        (fields::LEVEL, level),
+        (fields::MESSAGE, message),
+        (fields::TARGET, target),
     ];
     // A `Map` would sort the fields by name.
-    let mut line = String::with_capacity(512);
-    for (name, value) in standard.iter().chain(own) {
+    let mut line = String::with_capacity(4_096);
+    for (name, text) in standard {
         line.push(if line.is_empty() { '{' } else { ',' });
-        // Writing to a String can't fail.
-        let _ = write!(line, "{}:{value}", text(name));
+        json::push_text(&mut line, name);
+        line.push(':');
+        json::push_text(&mut line, text);
     }
     line.push('}');
+    for (name, value) in own {
+        add_field(&mut line, name, value);
+    }
     line
+}
+
+/// Adds a field to an event that [`json_line`] made.
+pub fn add_field(line: &mut String, name: &str, value: &serde_json::Value) {
+    line.pop();
+    line.push(',');
+    json::push_text(line, name);
+    line.push(':');
+    json::push(line, value);
+    line.push('}');
 }
 
 /// A level for people, in colour where that is wanted.

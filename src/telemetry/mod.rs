@@ -3,6 +3,7 @@
 mod answers;
 pub mod clients;
 pub mod fields;
+mod json;
 #[cfg(test)]
 pub(crate) mod kept;
 pub mod labels;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 /// returns as `\r`, tabs as `\t`. Hebrew and other scripts stay as they are. The result is one
 /// line without control characters.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_invisible) {
+    if is_plain(text) || !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -29,9 +29,19 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 
 /// The same, cut to at most `max` characters of the original, with `…` where something was cut.
 pub fn visible_bounded(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        None => visible(text).into_owned(),
-        Some((at, _)) => format!("{}…", visible(text.get(..at).unwrap_or_default())),
+    bounded(Cow::Borrowed(text), max).into_owned()
+}
+
+/// The same of a text that may be kept as it is.
+pub fn bounded(text: Cow<'_, str>, max: usize) -> Cow<'_, str> {
+    // There are no more characters than bytes.
+    let cut = if text.len() <= max { None } else { text.char_indices().nth(max) };
+    match cut {
+        Some((at, _)) => format!("{}…", visible(text.get(..at).unwrap_or_default())).into(),
+        None => match visible(&text) {
+            Cow::Owned(shown) => Cow::Owned(shown),
+            Cow::Borrowed(_) => text,
+        },
     }
 }
 
@@ -53,6 +63,12 @@ pub fn visible_bytes(bytes: &[u8], max: usize) -> String {
         }
     }
     shown
+}
+
+/// Whether all of a text is printable ASCII, as nearly all are; all bytes are looked at, which goes by
+/// many at a time.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
 }
 
 fn is_invisible(c: char) -> bool {
@@ -89,7 +105,26 @@ mod tests {
         }
     }
 
+    /// The plain form: character by character.
+    fn plain(text: &str, max: usize) -> String {
+        let one = |c: char| match c {
+            '\n' => "\\n".to_owned(),
+            '\r' => "\\r".to_owned(),
+            '\t' => "\\t".to_owned(),
+            c if is_invisible(c) => format!("<U+{:04X}>", u32::from(c)),
+            c => c.to_string(),
+        };
+        let shown: String = text.chars().take(max).map(one).collect();
+        if text.chars().count() > max { shown + "…" } else { shown }
+    }
+
     proptest! {
+        #[test]
+        fn it_is_shown_as_the_plain_form_says(text in "[ -~]{0,30}|.{0,30}|[ -~\n\t\r\u{7f}א\u{feff}]{0,30}", max in 0..40_usize) {
+            prop_assert_eq!(visible(&text), plain(&text, usize::MAX));
+            prop_assert_eq!(visible_bounded(&text, max), plain(&text, max));
+        }
+
         #[test]
         fn nothing_invisible_remains(bytes: Vec<u8>, text: String) {
             for shown in [visible_bytes(&bytes, 10_000), visible(&text).into_owned(), visible_bounded(&text, 5)] {

@@ -4,7 +4,7 @@
 use http::header::CONTENT_TYPE;
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE, Telling, line};
+use super::{BodyShown, MAX_LINE, Told, line};
 use crate::guard::Outcome;
 use crate::incidents::redact;
 use crate::telemetry::log::{human_level, now};
@@ -13,16 +13,21 @@ use crate::telemetry::settings::LogBody;
 /// Most characters of a body: more would hide the rest of a screen.
 const MAX_CHARS: usize = 2_000;
 
-impl Incident {
+impl Told<'_> {
     /// The event's lines, without the last line end.
-    pub fn human(&self, body: LogBody, shown: BodyShown, colours: bool) -> String {
+    pub(in crate::incidents) fn human(
+        &self,
+        body: LogBody,
+        shown: BodyShown,
+        colours: bool,
+    ) -> String {
         let mut head = format!(
             "{} {} {}  {} {}  slot={}  cause={}",
             now(),
             human_level(self.level(), colours),
             self.message(),
             line(self.exchange.request.method.as_str(), 20),
-            self.path(),
+            self.path,
             self.exchange.slot,
             self.cause()
         );
@@ -32,7 +37,7 @@ impl Incident {
             head.push_str(&codes);
         }
         head.push_str("\n     ");
-        head.push_str(&self.summary(Telling::Whole));
+        head.push_str(&self.summary);
         let mut after = format!(
             " in {} ms; delivered {}",
             self.upstream_duration.as_millis(),
@@ -53,7 +58,7 @@ impl Incident {
         };
         let kind = answer.headers.get(CONTENT_TYPE).map_or_else(
             || "without Content-Type".to_owned(),
-            |value| line(&self.redaction.text(&String::from_utf8_lossy(value.as_bytes())), 120),
+            |value| line(self.redaction.masked(&String::from_utf8_lossy(value.as_bytes())), 120),
         );
         let quoted = match (shown, self.body(body, shown, room)) {
             (_, None) => String::new(),
@@ -83,8 +88,9 @@ impl Incident {
             Some(format!("incident={}", self.id)),
             self.param("CallSid").map(|value| format!("call={}", sid(&self.redaction.text(value)))),
             message.map(|value| format!("message={}", sid(&self.redaction.text(value)))),
-            self.param("From")
-                .map(|from| format!("from={}", line(&self.redaction.param("From", from), 96))),
+            self.param("From").map(|from| {
+                format!("from={}", line(self.redaction.masked_param("From", from), 96))
+            }),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::body::Room;
-use super::{BodyShown, Incident, MAX_LINE, TARGET, Telling, fitting, line};
+use super::{BodyShown, MAX_LINE, TARGET, Told, fitting, line};
 use crate::guard::{Answer, Outcome};
 use crate::incidents::redact::Redaction;
 use crate::telemetry::fields;
-use crate::telemetry::log::json_line;
+use crate::telemetry::log::{add_field, json_line};
 use crate::telemetry::settings::LogBody;
 
 /// Most bytes of all headers; fewer where escapes make the line long.
@@ -15,17 +15,25 @@ const MAX_HEADERS: [usize; 3] = [4_096, 1_024, 256];
 /// Bytes that are kept for the body.
 const LEAST_BODY: usize = 2_048;
 
+/// Bytes for what stands around the body.
+const SLACK: usize = 64;
+
 /// Names and values.
 pub(in crate::incidents) type Own = Vec<(&'static str, Value)>;
 
-impl Incident {
+impl Told<'_> {
     /// The event, one line without its end.
-    pub fn json(&self, body: LogBody, shown: BodyShown) -> String {
-        json_line(self.level(), self.message(), TARGET, &self.fields(body, shown))
+    pub(in crate::incidents) fn json(&self, body: LogBody, shown: BodyShown) -> String {
+        self.event(body, shown).1
     }
 
     /// The event's own fields, masked; in all they fit one line.
     pub(in crate::incidents) fn fields(&self, body: LogBody, shown: BodyShown) -> Own {
+        self.event(body, shown).0
+    }
+
+    /// The event's own fields and its line, which tells how much of the body has room.
+    fn event(&self, body: LogBody, shown: BodyShown) -> (Own, String) {
         let mut own = self.request_fields();
         own.extend(self.role_fields());
         own.extend(self.finding_fields());
@@ -42,41 +50,43 @@ impl Incident {
             own.push((fields::ATTEMPTS, json!(attempts)));
         }
         let whole = |own: &Own| json_line(self.level(), self.message(), TARGET, own);
-        match &self.exchange.outcome {
+        let line = match &self.exchange.outcome {
             Outcome::Failed(_) => {
                 let evidence = self.judgement.findings.first().map(|f| self.evidence(f));
                 own.push((fields::BACKEND_FAILURE, json!(evidence)));
+                whole(&own)
             }
             Outcome::Answered(answer) => {
                 own.push((fields::BACKEND_STATUS, json!(answer.status.as_u16())));
-                let mut used = 0;
+                let mut line = String::new();
                 for most in MAX_HEADERS {
                     own.retain(|(name, _)| *name != fields::BACKEND_HEADERS);
-                    own.push((
-                        fields::BACKEND_HEADERS,
-                        json!(headers(&self.redaction, answer, most)),
-                    ));
-                    used = whole(&own).len() + 64;
-                    if used + LEAST_BODY <= MAX_LINE {
+                    let headers = headers(&self.redaction, answer, most);
+                    own.push((fields::BACKEND_HEADERS, headers.into()));
+                    line = whole(&own);
+                    if line.len() + SLACK + LEAST_BODY <= MAX_LINE {
                         break;
                     }
                 }
-                let room = MAX_LINE.saturating_sub(used);
+                let room = MAX_LINE.saturating_sub(line.len() + SLACK);
                 let room = Room { chars: usize::MAX, bytes: room, escaped: true };
                 if let Some(body) = self.body(body, shown, room) {
-                    own.push((fields::BACKEND_BODY, json!(body)));
+                    let body = Value::from(body);
+                    add_field(&mut line, fields::BACKEND_BODY, &body);
+                    own.push((fields::BACKEND_BODY, body));
                 }
+                line
             }
-        }
-        own
+        };
+        (own, line)
     }
 
     fn request_fields(&self) -> Own {
         vec![
-            (fields::SUMMARY, json!(self.summary(Telling::Whole))),
+            (fields::SUMMARY, json!(self.summary)),
             (fields::INCIDENT, json!(self.id.to_string())),
             (fields::METHOD, json!(line(self.exchange.request.method.as_str(), 20))),
-            (fields::PATH, json!(self.path())),
+            (fields::PATH, json!(self.path)),
             (fields::ROUTE, json!(line(&self.route.name, 256))),
             (fields::SLOT, json!(self.exchange.slot.name())),
             (fields::CAUSE, json!(self.cause())),
@@ -87,15 +97,18 @@ impl Incident {
 
     /// As what Twilio asked, how that is known, and what is known of the call.
     fn role_fields(&self) -> Own {
-        let known = self.known();
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
         let all = [
-            (fields::ROLE, self.role().map(Value::from)),
-            (fields::PARENT, self.parent().map(Value::from)),
+            (fields::ROLE, text(&self.role)),
+            (fields::PARENT, text(&self.parent)),
             (fields::BELIEF, Some(self.exchange.call.role.belief.name().into())),
-            (fields::CALL_STATUS, self.call_status().map(Value::from)),
-            (fields::CALL_STREAM, self.stream(Telling::Whole).map(Value::from)),
-            (fields::SIGNATURE, Some(self.signature().into())),
-            (fields::KNOWN_ROUTES, (self.is_stray() && !known.is_empty()).then(|| json!(known))),
+            (fields::CALL_STATUS, text(&self.call_status)),
+            (fields::CALL_STREAM, text(&self.stream)),
+            (fields::SIGNATURE, Some(self.signature.as_str().into())),
+            (
+                fields::KNOWN_ROUTES,
+                (self.is_stray() && !self.known.is_empty()).then(|| json!(self.known)),
+            ),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -118,9 +131,9 @@ impl Incident {
     }
 
     fn call_fields(&self) -> Own {
-        let whole = |name| self.param(name).map(|value| line(&self.redaction.text(value), 96));
+        let whole = |name| self.param(name).map(|value| line(self.redaction.masked(value), 96));
         let masked =
-            |name| self.param(name).map(|value| line(&self.redaction.param(name, value), 96));
+            |name| self.param(name).map(|value| line(self.redaction.masked_param(name, value), 96));
         [
             (fields::CALL_SID, whole("CallSid")),
             (fields::MESSAGE_SID, whole("MessageSid").or_else(|| whole("SmsSid"))),
@@ -136,12 +149,16 @@ impl Incident {
 
 /// As many headers as fit into so many bytes.
 fn headers(redaction: &Redaction, answer: &Answer, max: usize) -> Vec<String> {
-    // The odd ones first: they are what the record is for.
-    let mut headers = redaction.odd_lines(&answer.odd);
-    headers.extend(redaction.headers(&answer.headers));
-    let shown = |(name, value): &(String, String)| match value.as_str() {
+    let shown = |name: &str, value: &str| match value {
         "" => line(name, 300),
-        value => line(&format!("{name}: {value}"), 300),
+        value => line([name, ": ", value].concat(), 300),
     };
-    fitting(headers.iter().map(shown), max)
+    // The odd ones first: they are what the record is for.
+    let odd = redaction.odd_lines(&answer.odd);
+    let odd = odd.iter().map(|(name, value)| shown(name, value));
+    let sound = answer.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        shown(name.as_str(), &redaction.header(name.as_str(), &value))
+    });
+    fitting(odd.chain(sound), max)
 }

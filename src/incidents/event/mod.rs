@@ -6,16 +6,18 @@ mod human;
 mod json;
 mod told;
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::Incident;
 use crate::guard::causes::Level;
 use crate::guard::{Attempt, AttemptReason, DeliveryKind, Finding, Outcome, Verdict};
-use crate::telemetry::visible::visible_bounded;
+use crate::telemetry::visible::bounded;
 use crate::twilio::{Slot, call};
 
 pub(super) use blame::fell_back;
-pub(super) use told::Telling;
+pub(super) use told::Told;
 
 /// The target of every incident's event.
 pub const TARGET: &str = "twiml_guard::incidents";
@@ -93,7 +95,7 @@ impl Incident {
     /// The request's path, masked, one line.
     fn path(&self) -> String {
         let path = self.exchange.request.target.split('?').next().unwrap_or_default();
-        line(&self.redaction.target(path), 512)
+        line(self.redaction.masked_target(path), 512)
     }
 
     /// Twilio's codes, the most likely first.
@@ -114,7 +116,7 @@ impl Incident {
 
     /// What was seen, masked, one line.
     fn evidence(&self, finding: &Finding) -> String {
-        line(&self.redaction.text(&finding.evidence), 400)
+        line(self.redaction.masked(&finding.evidence), 400)
     }
 
     /// Findings but the first, one line each: slug, place, evidence.
@@ -165,7 +167,7 @@ impl Incident {
             let status = attempt
                 .status
                 .map_or_else(|| "no answer".to_owned(), |status| status.as_u16().to_string());
-            let target = line(&self.redaction.target(&attempt.target), 300);
+            let target = line(self.redaction.masked_target(&attempt.target), 300);
             format!("{} {target}{why}: {status}", line(attempt.method.as_str(), 20))
         };
         fitting(self.exchange.attempts.iter().map(shown), 1_536)
@@ -173,8 +175,8 @@ impl Incident {
 }
 
 /// A text as one visible line of at most so many bytes, with `…` where it was cut.
-pub(super) fn line(text: &str, max: usize) -> String {
-    let mut shown = visible_bounded(text, max);
+pub(super) fn line<'t>(text: impl Into<Cow<'t, str>>, max: usize) -> String {
+    let mut shown = bounded(text.into(), max).into_owned();
     if shown.len() > max {
         let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
         shown.truncate(end.unwrap_or_default());
@@ -226,7 +228,7 @@ mod tests {
     }
 
     fn json(incident: &Incident, body: LogBody, shown: BodyShown) -> Value {
-        let line = incident.json(body, shown);
+        let line = incident.told().json(body, shown);
         assert!(line.len() < MAX_LINE, "{}", line.len());
         assert!(!line.contains('\n'));
         serde_json::from_str(&line).unwrap()
@@ -236,8 +238,8 @@ mod tests {
     fn no_secret_is_printed_in_either_form() {
         let incident = secretive();
         for text in [
-            incident.json(LogBody::Full, BodyShown::Itself),
-            incident.human(LogBody::Full, BodyShown::Itself, false),
+            incident.told().json(LogBody::Full, BodyShown::Itself),
+            incident.told().human(LogBody::Full, BodyShown::Itself, false),
         ] {
             for secret in ["s3cr3t", "778899", "open sesame", "0501234", "501234724", "4111 1111"] {
                 assert!(!text.contains(secret), "{secret}: {text}");
@@ -251,7 +253,7 @@ mod tests {
         let (hebrew, _, _) = encoding_rs::WINDOWS_1255.encode("שגיאה password=s3cr3t 0501234567");
         let labelled =
             Sample::default().body(500, "text/html; charset=windows-1255", hebrew.clone());
-        let text = labelled.incident().json(LogBody::Full, BodyShown::Itself);
+        let text = labelled.incident().told().json(LogBody::Full, BodyShown::Itself);
         assert!(text.contains("שגיאה") && text.contains("…4567"), "{text}");
         assert!(!text.contains("s3cr3t"), "{text}");
 
@@ -259,6 +261,7 @@ mod tests {
         let text = Sample::default()
             .body(500, "text/html; charset=utf-8", broken)
             .incident()
+            .told()
             .human(LogBody::Full, BodyShown::Itself, false);
         assert!(!text.contains("s3cr3t") && !text.contains("0501234567"), "{text}");
     }
@@ -328,7 +331,7 @@ mod tests {
     #[test]
     fn people_read_what_the_backend_said_what_left_and_what_to_fix() {
         let incident = secretive();
-        let text = incident.human(LogBody::Full, BodyShown::Itself, false);
+        let text = incident.told().human(LogBody::Full, BodyShown::Itself, false);
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].contains(" WARN  replaced  POST /voice  slot=voice  cause="), "{text}");
         assert!(
@@ -369,7 +372,7 @@ mod tests {
         let event = json(&incident, LogBody::Full, BodyShown::Itself);
         assert!(event["backend.failure"].as_str().is_some_and(|text| text.contains("127.0.0.1:9")));
         assert!(event.get("backend.status").is_none());
-        let text = incident.human(LogBody::Full, BodyShown::Itself, false);
+        let text = incident.told().human(LogBody::Full, BodyShown::Itself, false);
         assert!(text.contains("backend gave no answer"), "{text}");
     }
 
@@ -381,8 +384,8 @@ mod tests {
             .target("/voice\u{202e}")
             .body(200, "text/html", forged)
             .incident();
-        let human = incident.human(LogBody::Full, BodyShown::Itself, false);
-        let line = incident.json(LogBody::Full, BodyShown::Itself);
+        let human = incident.told().human(LogBody::Full, BodyShown::Itself, false);
+        let line = incident.told().json(LogBody::Full, BodyShown::Itself);
         assert!(human.lines().all(|line| !line.starts_with("WARN")), "{human}");
         for text in [human.replace('\n', ""), line] {
             let odd = |c: char| {
@@ -410,7 +413,7 @@ mod tests {
             assert!(body.contains("bytes in all)"), "{unit}: {body}");
             assert!(body.len() > 1_000, "{unit}: {}", body.len());
             assert!(event["incident.id"].is_string());
-            let human = incident.human(LogBody::Full, BodyShown::Itself, true);
+            let human = incident.told().human(LogBody::Full, BodyShown::Itself, true);
             assert!(human.len() < MAX_LINE, "{unit}: {}", human.len());
             assert!(human.contains("incident=") && human.contains("fix: "), "{unit}");
         }
@@ -421,7 +424,7 @@ mod tests {
         for shift in 0..64 {
             let body = format!("{} +972501234724 and more", "x".repeat(2_000 - shift));
             let incident = Sample::default().body(500, "text/html", body).incident();
-            let human = incident.human(LogBody::Full, BodyShown::Itself, false);
+            let human = incident.told().human(LogBody::Full, BodyShown::Itself, false);
             assert!(!human.contains("97250"), "{shift}");
         }
     }
@@ -438,7 +441,7 @@ mod tests {
         let preview = of(LogBody::Preview, BodyShown::Itself);
         assert_eq!(preview.as_str().unwrap().split('…').next().unwrap().chars().count(), 200);
         assert_eq!(of(LogBody::Full, BodyShown::Itself).as_str().unwrap().len(), 1_300);
-        let none = incident.human(LogBody::None, BodyShown::Itself, false);
+        let none = incident.told().human(LogBody::None, BodyShown::Itself, false);
         assert!(none.contains("answered 500 text/html in 184 ms"), "{none}");
     }
 
@@ -451,7 +454,7 @@ mod tests {
             .incident();
         let event = json(&incident, LogBody::Full, BodyShown::Itself);
         assert_eq!(event["attempts"][1], "GET /moved?Digits=*** (redirect): 404");
-        let human = incident.human(LogBody::Full, BodyShown::Itself, false);
+        let human = incident.told().human(LogBody::Full, BodyShown::Itself, false);
         assert!(human.contains("     asked: GET /moved?Digits=*** (redirect): 404"), "{human}");
     }
 
@@ -474,7 +477,7 @@ mod tests {
 
     #[test]
     fn people_see_what_the_backend_did_and_what_to_fix() {
-        let shown = incident(500, "text/html", PAGE, Policy::default()).human(
+        let shown = incident(500, "text/html", PAGE, Policy::default()).told().human(
             LogBody::Full,
             BodyShown::Itself,
             false,
@@ -496,8 +499,8 @@ mod tests {
         let incident = incident(500, "text/html", PAGE, Policy::default());
         for body in [LogBody::Full, LogBody::Preview, LogBody::None] {
             let lines = [
-                incident.human(body, BodyShown::Itself, true),
-                incident.json(body, BodyShown::Itself),
+                incident.told().human(body, BodyShown::Itself, true),
+                incident.told().json(body, BodyShown::Itself),
             ];
             for line in lines {
                 for secret in ["hush-hush", "972501234724", "5550104477", "8642"] {
@@ -511,9 +514,11 @@ mod tests {
     fn a_line_is_never_split_by_a_container_runtime() {
         for body in ["x".repeat(1 << 20), "\u{1}\"".repeat(1 << 18), "ש".repeat(1 << 19)] {
             let incident = incident(200, "text/html", body.as_bytes(), Policy::default());
-            let json = incident.json(LogBody::Full, BodyShown::Itself);
+            let json = incident.told().json(LogBody::Full, BodyShown::Itself);
             assert!(json.len() < 16 * 1024 && !json.contains('\n'), "{}", json.len());
-            assert!(incident.human(LogBody::Full, BodyShown::Itself, false).len() < 16 * 1024);
+            assert!(
+                incident.told().human(LogBody::Full, BodyShown::Itself, false).len() < 16 * 1024
+            );
             serde_json::from_str::<Value>(&json).unwrap();
         }
     }
@@ -523,7 +528,9 @@ mod tests {
         let policy = Policy { observe: true, ..Policy::default() };
         let incident = incident(500, "text/html", PAGE, policy);
         assert_eq!(incident.message(), "would replace");
-        assert!(incident.json(LogBody::None, BodyShown::Itself).contains("\"observe\":true"));
+        assert!(
+            incident.told().json(LogBody::None, BodyShown::Itself).contains("\"observe\":true")
+        );
     }
 
     #[test]
@@ -536,7 +543,7 @@ mod tests {
     #[test]
     fn the_same_body_is_named_by_its_incident() {
         let incident = incident(500, "text/html", PAGE, Policy::default());
-        let line = incident.json(LogBody::Full, BodyShown::AsIn(Uuid::nil()));
+        let line = incident.told().json(LogBody::Full, BodyShown::AsIn(Uuid::nil()));
         assert!(
             line.contains("same as incident 00000000")
                 && !line.contains("OperationalError</title>")

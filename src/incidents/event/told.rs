@@ -1,4 +1,6 @@
-//! What of an incident goes into the line that blames.
+//! What of an incident goes into the line that blames, and into more than one place besides.
+
+use std::ops::Deref;
 
 use http::StatusCode;
 
@@ -17,20 +19,79 @@ const STRAY: [&str; 5] =
 
 /// How much of what the backend said may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::incidents) enum Telling {
+enum Telling {
     /// Masked, all that helps.
     Whole,
     /// Nothing of what the backend said: for places that are not the operator's own.
     Bare,
 }
 
+/// An incident with what is told of it in more than one place: put into words, and masked, once.
+pub(in crate::incidents) struct Told<'i> {
+    incident: &'i Incident,
+    /// The request's path, one line.
+    pub(super) path: String,
+    /// As what the URL was handed out.
+    pub(in crate::incidents) role: Option<String>,
+    /// Which document handed the URL out.
+    pub(in crate::incidents) parent: Option<String>,
+    /// What became of the call's stream.
+    pub(in crate::incidents) stream: Option<String>,
+    /// What is known of the signature.
+    pub(in crate::incidents) signature: String,
+    /// CallStatus, or a message's status, as the request told it.
+    pub(in crate::incidents) call_status: Option<String>,
+    /// Routes that are known to take TwiML, but for this one.
+    pub(super) known: Vec<String>,
+    /// The one line that names the exchange to blame.
+    pub(in crate::incidents) summary: String,
+    /// The same for places that are not the operator's own.
+    pub(in crate::incidents) bare: String,
+}
+
+impl Deref for Told<'_> {
+    type Target = Incident;
+
+    fn deref(&self) -> &Incident {
+        self.incident
+    }
+}
+
+impl<'i> Told<'i> {
+    /// What is told of an incident.
+    pub(in crate::incidents) fn of(incident: &'i Incident) -> Self {
+        let path = incident.path();
+        let known = incident.known(&path);
+        let (role, parent) = incident.role();
+        let stream = incident.stream(Telling::Whole);
+        let mut blame = incident.blame(&path, role.clone(), &known);
+        let mut sentence = |telling, stream| {
+            incident.tell(&mut blame, telling, stream);
+            blame.sentence()
+        };
+        Self {
+            summary: sentence(Telling::Whole, stream.clone()),
+            bare: sentence(Telling::Bare, incident.stream(Telling::Bare)),
+            signature: incident.signature(),
+            call_status: incident.call_status(),
+            incident,
+            path,
+            role,
+            parent,
+            stream,
+            known,
+        }
+    }
+}
+
 impl Incident {
-    /// The one line that names the exchange to blame, masked.
-    pub(in crate::incidents) fn summary(&self, telling: Telling) -> String {
-        self.blame(telling).sentence()
+    /// With what is told of it.
+    pub(in crate::incidents) fn told(&self) -> Told<'_> {
+        Told::of(self)
     }
 
-    fn blame(&self, telling: Telling) -> Blame {
+    /// The line but for what depends on how much may be told.
+    fn blame(&self, path: &str, role: Option<String>, known: &[String]) -> Blame {
         let (exchange, judgement) = (&self.exchange, &self.judgement);
         let first = judgement.findings.first();
         let slot = exchange.slot;
@@ -40,7 +101,7 @@ impl Incident {
             (*code, source.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
         });
         let method = line(exchange.request.method.as_str(), 20);
-        let role = &exchange.call.role;
+        let place = &exchange.call.role;
         Blame {
             code,
             averted: self.is_averted(),
@@ -51,26 +112,29 @@ impl Incident {
             } else {
                 self.message()
             },
-            request: if is_stream {
-                format!("stream {}", self.path())
-            } else {
-                format!("{method} {}", self.path())
-            },
+            request: format!("{} {path}", if is_stream { "stream" } else { &method }),
             slot: Some(slot),
-            role: self.role(),
-            belief: role.belief,
-            against: role.against,
-            fell_back: self.fell_back(telling),
-            gave: if is_stream { String::new() } else { self.gave(telling) },
-            seen: first.map(|finding| self.seen(finding, telling)).unwrap_or_default(),
+            role,
+            belief: place.belief,
+            against: place.against,
             needs_twiml: self.needs_twiml(first),
-            signature: self.refused_signature(telling),
-            stream: self.stream(telling).filter(|_| matters(slot)),
             state: (slot.is_voice()).then(|| self.state()).flatten(),
             sent: self.sent(),
-            known: if self.is_stray() { self.known() } else { Vec::new() },
+            known: if self.is_stray() { known.to_vec() } else { Vec::new() },
             fix: first.map(|finding| self.fix(finding)).unwrap_or_default(),
+            ..Blame::default()
         }
+    }
+
+    /// Puts in what depends on how much may be told.
+    fn tell(&self, blame: &mut Blame, telling: Telling, stream: Option<String>) {
+        let slot = self.exchange.slot;
+        let first = self.judgement.findings.first();
+        blame.fell_back = self.fell_back(telling);
+        blame.gave = if slot == Slot::Stream { String::new() } else { self.gave(telling) };
+        blame.seen = first.map(|finding| self.seen(finding, telling)).unwrap_or_default();
+        blame.signature = self.refused_signature(telling);
+        blame.stream = stream.filter(|_| matters(slot));
     }
 
     /// What to fix; no TwiML is asked of a callback.
@@ -114,9 +178,9 @@ impl Incident {
         }
         match ContentType::of(&answer.headers) {
             ContentType::Media(media) => {
-                format!("said {status} {}", line(&self.redaction.text(&media.essence), 80))
+                format!("said {status} {}", line(self.redaction.masked(&media.essence), 80))
             }
-            odd => format!("said {status} ({})", line(&self.redaction.text(&odd.shown()), 80)),
+            odd => format!("said {status} ({})", line(self.redaction.masked(&odd.shown()), 80)),
         }
     }
 
@@ -131,7 +195,7 @@ impl Incident {
             return String::new();
         }
         let evidence = match telling {
-            Telling::Whole => line(&self.redaction.text(&finding.evidence), 200),
+            Telling::Whole => line(self.redaction.masked(&finding.evidence), 200),
             Telling::Bare => String::new(),
         };
         if evidence.is_empty() || evidence == *explain {
@@ -165,20 +229,15 @@ impl Incident {
         }
     }
 
-    /// As what the URL was handed out, masked.
-    pub(in crate::incidents) fn role(&self) -> Option<String> {
-        let role = self.exchange.call.role.handed_out.as_ref()?;
-        Some(line(&self.redaction.target(&role.to_string()), 256))
-    }
-
-    /// Which document handed the URL out, masked.
-    pub(in crate::incidents) fn parent(&self) -> Option<String> {
-        let role = self.exchange.call.role.handed_out.as_ref()?;
-        Some(line(&self.redaction.target(&role.parent), 256))
+    /// As what the URL was handed out, and which document did, masked.
+    fn role(&self) -> (Option<String>, Option<String>) {
+        let Some(role) = self.exchange.call.role.handed_out.as_ref() else { return (None, None) };
+        let masked = |text: &str| Some(line(self.redaction.masked_target(text), 256));
+        (masked(&role.to_string()), masked(&role.parent))
     }
 
     /// What became of the call's stream, masked.
-    pub(in crate::incidents) fn stream(&self, telling: Telling) -> Option<String> {
+    fn stream(&self, telling: Telling) -> Option<String> {
         let mut state = self.exchange.call.stream.clone();
         match &mut state {
             StreamState::NeverOpened { url } => *url = self.url(url, telling),
@@ -189,7 +248,7 @@ impl Incident {
             }
             _ => {}
         }
-        Some(line(&self.redaction.text(&state.words()?), 256))
+        Some(line(self.redaction.masked(&state.words()?), 256))
     }
 
     /// A URL, masked; without its query where only little may be told.
@@ -198,19 +257,19 @@ impl Incident {
             Telling::Whole => url,
             Telling::Bare => url.split('?').next().unwrap_or_default(),
         };
-        line(&self.redaction.target(url), 240)
+        line(self.redaction.masked_target(url), 240)
     }
 
     /// What is known of the signature, masked.
-    pub(in crate::incidents) fn signature(&self) -> String {
-        line(&self.redaction.target(&self.exchange.call.signature.words()), 256)
+    fn signature(&self) -> String {
+        line(self.redaction.masked_target(&self.exchange.call.signature.words()), 256)
     }
 
     /// CallStatus, or a message's status, as the request told it.
-    pub(in crate::incidents) fn call_status(&self) -> Option<String> {
+    fn call_status(&self) -> Option<String> {
         let told = ["CallStatus", "MessageStatus", "SmsStatus"];
         let (name, value) = told.iter().find_map(|name| Some((name, self.param(name)?)))?;
-        Some(line(&self.redaction.param(name, value), 40))
+        Some(line(self.redaction.masked_param(name, value), 40))
     }
 
     fn state(&self) -> Option<(String, bool)> {
@@ -232,10 +291,11 @@ impl Incident {
         self.exchange.slot.takes_twiml() && self.causes().iter().any(|slug| STRAY.contains(slug))
     }
 
-    /// Routes that are known to take TwiML, but for this one; masked.
-    pub(in crate::incidents) fn known(&self) -> Vec<String> {
-        let own = format!("{} {} ", self.exchange.request.method, self.path());
-        let masked = self.known_routes.iter().map(|route| line(&self.redaction.target(route), 256));
+    /// Routes that are known to take TwiML, but for this one on `path`; masked.
+    fn known(&self, path: &str) -> Vec<String> {
+        let own = format!("{} {path} ", self.exchange.request.method);
+        let masked =
+            self.known_routes.iter().map(|route| line(self.redaction.masked_target(route), 256));
         masked.filter(|route| !route.starts_with(&own)).collect()
     }
 
@@ -268,7 +328,7 @@ mod tests {
     use crate::incidents::sample::Sample;
 
     fn said(sample: Sample) -> String {
-        sample.incident().summary(Telling::Whole)
+        sample.incident().told().summary
     }
 
     #[test]
@@ -290,7 +350,7 @@ mod tests {
         let over = "CallSid=CA0123456789abcdef0123456789abcdef&CallStatus=completed";
         let incident = Sample::stream_died().form(over).incident();
         assert_eq!(incident.level(), "INFO");
-        let said = incident.summary(Telling::Whole);
+        let said = incident.told().summary;
         assert!(said.starts_with("harmless: POST /ended is the action of <Connect>"), "{said}");
         assert!(said.contains("; the call was over (completed); answered "), "{said}");
     }
@@ -370,14 +430,14 @@ mod tests {
     fn the_fallback_url_is_not_the_culprit() {
         let form = "CallSid=CA1&CallStatus=in-progress&ErrorCode=12100&ErrorUrl=https%3A%2F%2Fpbx.example.com%2Fended%3Fcaller%3D%252B15550104477";
         let incident = Sample::default().form(form).body(500, "text/html", "<h1>").incident();
-        let whole = incident.summary(Telling::Whole);
+        let whole = incident.told().summary;
         let part = "Twilio fell back because https://pbx.example.com/ended?caller=";
         assert!(
             whole.contains(part) && whole.contains("gave 12100; this URL is not the culprit"),
             "{whole}"
         );
         assert!(!whole.contains("15550104477"), "{whole}");
-        let bare = incident.summary(Telling::Bare);
+        let bare = incident.told().bare;
         assert!(bare.contains("because https://pbx.example.com/ended gave 12100"), "{bare}");
     }
 
@@ -429,7 +489,7 @@ mod tests {
             (incident.message(), incident.level(), incident.outcome()),
             ("stream failed", "WARN", "failed")
         );
-        let said = incident.summary(Telling::Whole);
+        let said = incident.told().summary;
         assert!(said.starts_with("11200 ahead: stream /ws/"), "{said}");
         assert!(said.contains(" is the url of <Stream> from POST /voice; "), "{said}");
         assert_eq!(said.matches("was refused with 400 instead of 101").count(), 1, "{said}");
@@ -454,14 +514,15 @@ mod tests {
     #[test]
     fn nothing_private_is_in_any_new_field() {
         let incident = private().incident();
-        let row = Row::of(&incident);
+        let row = Row::of(&incident.told());
         for field in [&row.role, &row.parent, &row.stream, &row.signature, &row.summary] {
             assert!(field.is_some(), "{row:?}");
         }
         let record = Record::of(&incident, row.clone(), crate::config::Capture::Full).into_masked();
         let fields = incident
+            .told()
             .fields(crate::telemetry::settings::LogBody::None, super::super::BodyShown::Itself);
-        let bare = incident.summary(Telling::Bare);
+        let bare = incident.told().bare;
         for told in
             [format!("{row:?}"), format!("{:?}", record.row), format!("{fields:?}"), bare.clone()]
         {
@@ -488,8 +549,8 @@ mod tests {
             }
         });
         let incident = sample.incident();
-        assert!(incident.summary(Telling::Whole).contains("KeyError"));
-        let bare = incident.summary(Telling::Bare);
+        assert!(incident.told().summary.contains("KeyError"));
+        let bare = incident.told().bare;
         assert!(
             bare.contains("closed 1011 by the backend") && !bare.contains("KeyError"),
             "{bare}"

@@ -16,8 +16,8 @@ use super::record::record;
 use super::scope;
 use super::sender::Sender;
 use crate::config::otlp::Batch;
-use crate::incidents::Incident;
 use crate::incidents::ending::{self, Ending};
+use crate::incidents::event::Told;
 use crate::incidents::outgoing::{Backoff, Failure};
 use crate::telemetry::metrics::{Exported, Metrics};
 use crate::telemetry::settings::LogBody;
@@ -80,7 +80,7 @@ impl Logs {
     }
 
     /// Offers an incident; while as many wait as may, it is dropped and counted.
-    pub(in crate::incidents) fn offer(&self, incident: &Incident, body: LogBody, outbreak: Uuid) {
+    pub(in crate::incidents) fn offer(&self, incident: &Told<'_>, body: LogBody, outbreak: Uuid) {
         let is_free = self.waiting.fetch_add(1, Ordering::Relaxed) < self.most;
         let make = || Item::Record(Box::new(record(incident, body, outbreak)));
         if !is_free || self.queue.try_send(make()).is_err() {

@@ -5,8 +5,7 @@ use uuid::Uuid;
 
 use super::proto::{AnyValue, KeyValue, LogRecord};
 use crate::clock;
-use crate::incidents::Incident;
-use crate::incidents::event::BodyShown;
+use crate::incidents::event::{BodyShown, Told};
 use crate::telemetry::fields;
 use crate::telemetry::settings::LogBody;
 
@@ -16,7 +15,7 @@ const INFO: i32 = 9;
 const WARN: i32 = 13;
 
 /// The record of an incident, with as much of the body as `body` says.
-pub(super) fn record(incident: &Incident, body: LogBody, outbreak: Uuid) -> LogRecord {
+pub(super) fn record(incident: &Told<'_>, body: LogBody, outbreak: Uuid) -> LogRecord {
     let own = incident.fields(body, BodyShown::Itself);
     let mut attributes: Vec<_> = own
         .iter()
@@ -117,7 +116,7 @@ mod tests {
         let page = "<h1>Oops</h1> Digits 778899 from +15550104477, token=s3cr3t-1";
         let sample = || Sample::default().form(form).header("set-cookie", "sid=s3cr3t-2");
         let incident = sample().body(500, "text/html", page).incident();
-        let record = record(&incident, LogBody::Full, Uuid::nil());
+        let record = record(&incident.told(), LogBody::Full, Uuid::nil());
         let text = |key: &str| {
             let found = record.attributes.iter().find(|own| own.key == key)?;
             match found.value.as_ref()?.value.as_ref()? {
@@ -135,7 +134,7 @@ mod tests {
         for secret in ["778899", "5550104477", "s3cr3t"] {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }
-        let bare = super::record(&incident, LogBody::None, Uuid::nil());
+        let bare = super::record(&incident.told(), LogBody::None, Uuid::nil());
         assert!(bare.attributes.iter().all(|own| own.key != fields::BACKEND_BODY));
     }
 }

@@ -16,7 +16,7 @@ use crate::config::Capture;
 use crate::guard::media::ContentType;
 use crate::guard::{Answer, Attempt, BodyEnd, Delivery, DeliveryKind, Finding, Outcome, charset};
 use crate::incidents::Incident;
-use crate::incidents::event::Telling;
+use crate::incidents::event::Told;
 use crate::incidents::redact::{Redaction, with_escapes};
 use crate::telemetry::visible::visible;
 
@@ -33,10 +33,10 @@ const MAX_TEXT: usize = 8 * 1024;
 
 impl Row {
     /// What every incident keeps.
-    pub fn of(incident: &Incident) -> Self {
+    pub(in crate::incidents) fn of(incident: &Told<'_>) -> Self {
         let request = &incident.exchange.request;
         let path = request.target.split('?').next().unwrap_or_default();
-        let shown = |sid: &str| short(&incident.redaction.text(sid));
+        let shown = |sid: &str| short(&incident.redaction.masked(sid));
         let sid = |name| request.params.get(name).filter(|sid| !sid.is_empty()).map(shown);
         Self {
             id: incident.id,
@@ -44,16 +44,16 @@ impl Row {
             route: incident.route.name.clone(),
             slot: incident.exchange.slot.name().to_owned(),
             method: short(request.method.as_str()),
-            path: cut(&incident.redaction.target(path), MAX_TARGET).into_owned(),
+            path: cut(&incident.redaction.masked_target(path), MAX_TARGET).into_owned(),
             call_sid: sid("CallSid"),
             message_sid: sid("MessageSid").or_else(|| sid("SmsSid")),
-            role: incident.role(),
-            parent: incident.parent(),
+            role: incident.role.clone(),
+            parent: incident.parent.clone(),
             belief: Some(incident.exchange.call.role.belief.name().to_owned()),
-            call_status: incident.call_status(),
-            stream: incident.stream(Telling::Whole),
-            signature: Some(incident.signature()),
-            summary: Some(incident.summary(Telling::Whole)),
+            call_status: incident.call_status.clone(),
+            stream: incident.stream.clone(),
+            signature: Some(incident.signature.clone()),
+            summary: Some(incident.summary.clone()),
             outcome: incident.outcome().to_owned(),
             observe: incident.judgement.withheld.is_some(),
             cause: incident.cause().to_owned(),

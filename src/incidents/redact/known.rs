@@ -41,8 +41,8 @@ pub(super) struct Known {
 
 impl Known {
     /// The guard's own credentials alone.
-    pub(super) fn own(secrets: &[String]) -> Self {
-        Self { own: secrets.to_vec(), ..Self::default() }
+    pub(super) fn own(secrets: Vec<String>) -> Self {
+        Self { own: secrets, ..Self::default() }
     }
 
     /// What these parameters and headers tell.
@@ -51,15 +51,14 @@ impl Known {
         params: &Params,
         headers: impl Iterator<Item = &'h HeaderMap>,
     ) -> Self {
-        let mut known = Self::own(&redaction.own);
+        let mut known = Self::own(redaction.own.own.clone());
         for (name, value) in params.iter() {
             if redaction.is_secret(name) {
                 add(&mut known.secrets, value, SHORTEST);
             } else if Redaction::is_private(name) {
                 add(&mut known.private, value, SHORTEST);
-            } else if let Some(digits) = telephone(value) {
-                let tail = digits.get(digits.len() - TAIL..).unwrap_or_default();
-                add(&mut known.tails, tail, TAIL);
+            } else if let Some(tail) = telephone(value) {
+                add(&mut known.tails, &tail, TAIL);
             } else if let Some(user) = sip_user(value) {
                 add(&mut known.private, user, SHORTEST);
             }
@@ -91,21 +90,22 @@ impl Known {
     /// The text with the values masked, however they are escaped; `None` where there are none.
     pub(super) fn mask_values(&self, text: &str, capture: Capture) -> Option<String> {
         let private = if capture == Capture::Full { &[] } else { self.private.as_slice() };
-        if self.own.is_empty() && self.secrets.is_empty() && private.is_empty() {
+        let values = || self.own.iter().chain(&self.secrets).chain(private);
+        // No reading is longer than this: each byte is a character of at most two bytes.
+        if values().all(|value| value.len() > 2 * text.len()) {
             return None;
         }
         if reads_as_it_stands(text) {
             // As in a reading, of which no place is asked for.
             let plain: Cow<'_, str> =
                 if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
-            let mut values = self.own.iter().chain(&self.secrets).chain(private);
-            if !values.any(|value| plain.contains(value.as_str())) {
+            if !values().any(|value| plain.contains(value.as_str())) {
                 return None;
             }
         }
         let mut spans = Vec::new();
         for plain in readings(text) {
-            for value in self.own.iter().chain(&self.secrets).chain(private) {
+            for value in values() {
                 let found = plain.text.match_indices(value.as_str());
                 spans.extend(found.filter_map(|(at, value)| plain.span(at, at + value.len())));
             }
@@ -121,8 +121,9 @@ impl Known {
             return None;
         }
         if reads_as_it_stands(text) && !text.contains('<') {
-            let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-            if !self.tails.iter().any(|tail| digits.contains(tail.as_str())) {
+            let mut alone = String::with_capacity(digits);
+            alone.extend(text.chars().filter(char::is_ascii_digit));
+            if !self.tails.iter().any(|tail| alone.contains(tail.as_str())) {
                 return None;
             }
         }
@@ -153,13 +154,23 @@ fn add(values: &mut Vec<String>, value: &str, shortest: usize) {
     }
 }
 
-/// The digits of a value that is a telephone's number, in any of Twilio's spellings.
+/// The last digits of a value that is a telephone's number, in any of Twilio's spellings.
 fn telephone(value: &str) -> Option<String> {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    // Most values are none, and have too few digits for one.
+    if value.bytes().filter(|byte| is_digit(byte)).count() < TAIL {
+        return None;
+    }
     let number = value.rsplit_once(':').map_or(value, |(_, number)| number);
     let number = number.split('@').next()?;
-    let fits = number.chars().all(|c| c.is_ascii_digit() || " +-.()".contains(c));
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    (fits && (TAIL..=15).contains(&digits.len())).then_some(digits)
+    let is_glue = |byte: u8| matches!(byte, b' ' | b'+' | b'-' | b'.' | b'(' | b')');
+    if !number.bytes().all(|byte| is_digit(&byte) || is_glue(byte)) {
+        return None;
+    }
+    let digits = number.bytes().filter(is_digit);
+    let count = digits.clone().count();
+    let tail = || digits.skip(count - TAIL).map(char::from).collect();
+    (TAIL..=15).contains(&count).then(tail)
 }
 
 /// The user of a SIP address.
@@ -170,7 +181,9 @@ fn sip_user(value: &str) -> Option<&str> {
 
 /// Whether a text has no other reading than itself: nothing in it is an escape or may be UTF-16.
 fn reads_as_it_stands(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii() && !matches!(byte, b'%' | b'&' | b'\\' | b'\0'))
+    // All bytes are looked at, which goes by many at a time.
+    let is_odd = |byte: u8| !byte.is_ascii() | matches!(byte, b'%' | b'&' | b'\\' | b'\0');
+    !text.bytes().fold(false, |odd, byte| odd | is_odd(byte))
 }
 
 /// The text as it is, and with escapes undone once and twice where that makes a difference.

@@ -26,8 +26,8 @@ pub struct Redaction {
     params: Arc<[String]>,
     capture: Capture,
     /// Credentials of the guard itself.
-    own: Arc<[String]>,
-    /// What one request told.
+    own: Arc<Known>,
+    /// These, and what one request told.
     known: Arc<Known>,
 }
 
@@ -40,8 +40,9 @@ impl Redaction {
     /// What this configuration masks: its parameters, and its auth tokens wherever they stand.
     pub fn of(config: &Config) -> Self {
         let tokens = config.signatures.keyring.of(None);
-        let own: Arc<[String]> = tokens.into_iter().map(|t| t.reveal().to_owned()).collect();
-        let known = Arc::new(Known::own(&own));
+        let own = tokens.into_iter().map(|t| t.reveal().to_owned()).collect();
+        let own = Arc::new(Known::own(own));
+        let known = Arc::clone(&own);
         Self { own, known, ..Self::new(config.incidents.mask.iter().cloned()) }
     }
 
@@ -74,7 +75,7 @@ impl Redaction {
             .iter()
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes());
-                (name.as_str().to_owned(), self.header(name.as_str(), &value))
+                (name.as_str().to_owned(), self.header(name.as_str(), &value).into_owned())
             })
             .collect()
     }
@@ -87,27 +88,28 @@ impl Redaction {
                 let (name, value) = odd.named().unwrap_or((&odd.line, &[]));
                 let name = String::from_utf8_lossy(name);
                 let value = String::from_utf8_lossy(value);
-                let value = self.header(&name.to_ascii_lowercase(), &value);
+                let value = self.header(&name.to_ascii_lowercase(), &value).into_owned();
                 (self.text(&name), value)
             })
             .collect()
     }
 
-    fn header(&self, name: &str, value: &str) -> String {
+    /// The value of a header with this name in lower case.
+    pub(super) fn header<'v>(&self, name: &str, value: &'v str) -> Cow<'v, str> {
         match name {
             "set-cookie" => {
                 let (cookie, attributes) =
                     value.split_once(';').map_or((value, ""), |(cookie, rest)| (cookie, rest));
                 let glue = if attributes.is_empty() { "" } else { ";" };
                 match cookie.split_once('=') {
-                    Some((name, _)) => format!("{name}={MASK}{glue}{attributes}"),
-                    None => format!("{MASK}{glue}{attributes}"),
+                    Some((name, _)) => format!("{name}={MASK}{glue}{attributes}").into(),
+                    None => format!("{MASK}{glue}{attributes}").into(),
                 }
             }
-            "content-length" => value.to_owned(),
-            "location" | "content-location" | "referer" => self.target(value),
-            name if is_secret_name(name) => MASK.to_owned(),
-            _ => self.text(value),
+            "content-length" => value.into(),
+            "location" | "content-location" | "referer" => self.masked_target(value),
+            name if is_secret_name(name) => MASK.into(),
+            _ => self.masked(value),
         }
     }
 
@@ -124,13 +126,18 @@ impl Redaction {
 
     /// The value of a webhook's parameter.
     pub fn param(&self, name: &str, value: &str) -> String {
+        self.masked_param(name, value).into_owned()
+    }
+
+    /// The same, borrowed where nothing is masked.
+    pub(super) fn masked_param<'v>(&self, name: &str, value: &'v str) -> Cow<'v, str> {
         if self.is_secret(name) || self.capture == Capture::Masked && Self::is_private(name) {
-            MASK.to_owned()
+            MASK.into()
         } else if PLAIN_PARAMS.contains(&name) {
             // A caller may have said just that word.
-            self.without_known().text(value)
+            self.masked_of(&self.own, value)
         } else {
-            self.text(value)
+            self.masked(value)
         }
     }
 
@@ -143,14 +150,15 @@ impl Redaction {
         if self.capture == Capture::Masked && is_value { MASK.to_owned() } else { self.text(name) }
     }
 
-    fn without_known(&self) -> Self {
-        Self { known: Arc::new(Known::own(&self.own)), ..self.clone() }
-    }
-
     /// A path and query, or a whole URL: values of the query as [`param`](Self::param), the rest as
     /// [`text`](Self::text).
     pub fn target(&self, target: &str) -> String {
-        let Some((path, query)) = target.split_once('?') else { return self.text(target) };
+        self.masked_target(target).into_owned()
+    }
+
+    /// The same, borrowed where nothing is masked and there is no query.
+    pub(super) fn masked_target<'t>(&self, target: &'t str) -> Cow<'t, str> {
+        let Some((path, query)) = target.split_once('?') else { return self.masked(target) };
         let pairs: Vec<String> = query
             .split('&')
             .map(|pair| match pair.split_once('=') {
@@ -170,20 +178,30 @@ impl Redaction {
                 }
             })
             .collect();
-        format!("{}?{}", self.text(path), pairs.join("&"))
+        format!("{}?{}", self.masked(path), pairs.join("&")).into()
     }
 
     /// Any text: secrets behind telling names masked, then every number that could be a
     /// telephone's, a card's or a code's but for its last four digits. Takes time linear in the
     /// text's length.
     pub fn text(&self, text: &str) -> String {
-        let known = self.known.mask_values(text, self.capture);
-        let text = known.as_deref().unwrap_or(text);
+        self.masked(text).into_owned()
+    }
+
+    /// The same, borrowed where nothing is masked.
+    pub(super) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.masked_of(&self.known, text)
+    }
+
+    /// The same where this is what is known.
+    fn masked_of<'t>(&self, known: &Known, text: &'t str) -> Cow<'t, str> {
+        let text = then(text.into(), |text| known.mask_values(text, self.capture).map(Cow::Owned));
         match self.capture {
-            Capture::Full => secrets::mask(text, false),
+            Capture::Full => then(text, |text| Some(secrets::mask(text, false))),
             Capture::Masked => {
-                let masked = numbers::mask(&secrets::mask(text, true));
-                self.known.mask_numbers(&masked).unwrap_or(masked)
+                let text = then(text, |text| Some(secrets::mask(text, true)));
+                let text = then(text, |text| Some(numbers::mask(text)));
+                then(text, |text| known.mask_numbers(text).map(Cow::Owned))
             }
         }
     }
@@ -209,6 +227,17 @@ impl Redaction {
     }
 }
 
+/// What a step makes of a text; `None` and what is borrowed: nothing.
+fn then<'t>(
+    text: Cow<'t, str>,
+    step: impl for<'s> FnOnce(&'s str) -> Option<Cow<'s, str>>,
+) -> Cow<'t, str> {
+    match step(&text) {
+        Some(Cow::Owned(changed)) => Cow::Owned(changed),
+        Some(Cow::Borrowed(_)) | None => text,
+    }
+}
+
 /// Names of headers, parameters and JSON fields whose values are nobody's business.
 fn is_secret_name(name: &str) -> bool {
     const PARTS: [&str; 14] = [
@@ -228,16 +257,40 @@ fn is_secret_name(name: &str) -> bool {
         "token",
     ];
     const WHOLE: [&str; 6] = ["auth", "cvc", "cvv", "otp", "pass", "pin"];
-    let plain: String =
-        name.chars().filter(|c| !matches!(c, '-' | '_')).map(|c| c.to_ascii_lowercase()).collect();
-    // Names are short, and most letters begin none of these.
-    let holds_part = |at: usize| {
-        let rest = plain.as_bytes().get(at..).unwrap_or_default();
-        PARTS.iter().any(|part| {
-            rest.first() == part.as_bytes().first() && rest.starts_with(part.as_bytes())
-        })
+    /// How parts begin: for each first letter the second ones, a bit each.
+    const SECOND: [u32; 256] = {
+        let mut second = [0; 256];
+        let mut at = 0;
+        while at < PARTS.len() {
+            let part = PARTS[at].as_bytes();
+            second[part[0] as usize] |= 1 << (part[1] & 31);
+            at += 1;
+        }
+        second
     };
-    WHOLE.contains(&plain.as_str()) || (0..plain.len()).any(holds_part)
+    // Names are short: no memory is asked for.
+    let (mut short, mut long) = ([0; 64], Vec::new());
+    let plain: &mut [u8] = if name.len() <= short.len() {
+        &mut short
+    } else {
+        long.resize(name.len(), 0);
+        &mut long
+    };
+    let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
+    let mut length = 0;
+    for (place, letter) in plain.iter_mut().zip(letters) {
+        *place = letter.to_ascii_lowercase();
+        length += 1;
+    }
+    let plain = plain.get(..length).unwrap_or_default();
+    // Most letters begin none of these.
+    let holds_part = |at: usize| match plain.get(at..).unwrap_or_default() {
+        rest @ [first, second, ..] if SECOND[usize::from(*first)] >> (second & 31) & 1 == 1 => {
+            PARTS.iter().any(|part| rest.starts_with(part.as_bytes()))
+        }
+        _ => false,
+    };
+    WHOLE.iter().any(|whole| whole.as_bytes() == plain) || (0..plain.len()).any(holds_part)
 }
 
 /// Parameters whose values a caller keyed in, spoke or wrote, or that tell who the caller is.

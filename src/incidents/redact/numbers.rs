@@ -1,5 +1,8 @@
 //! Numbers: telephones, cards, codes.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 /// Fewest digits of a number that is masked.
 const SHORTEST: usize = 7;
 /// Fewest digits of one that is glued to letters (`call15550104477`).
@@ -13,87 +16,149 @@ const CUT: char = '…';
 /// `+9725…4724`, `4111 1111 1111 1111` becomes `…1111`. Blanks, dashes, parentheses and dots may
 /// stand between the digits, which may be of any script. Dates, times, fractions, IP addresses,
 /// versions and the digits of hexadecimal words stay.
-pub(super) fn mask(text: &str) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let mut masked = String::with_capacity(text.len());
+pub(super) fn mask(text: &str) -> Cow<'_, str> {
+    // Next to a cut five digits are masked, elsewhere seven; fewer never are.
+    if digits_at_most(text) <= LEFT {
+        return Cow::Borrowed(text);
+    }
+    let masked = if text.is_ascii() {
+        masked(text.as_bytes())
+    } else {
+        masked(&text.chars().collect::<Vec<_>>())
+    };
+    masked.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// At least as many as there are digits of any script: those that are not ASCII are told by how
+/// they begin in UTF-8.
+fn digits_at_most(text: &str) -> usize {
+    let begins_one = |byte: &u8| matches!(byte, b'0'..=b'9' | 0xd9 | 0xdb | 0xe0 | 0xef);
+    text.bytes().filter(begins_one).count()
+}
+
+/// A character of a text: a byte where all of the text is ASCII.
+trait Unit: Copy {
+    fn char(self) -> char;
+}
+
+impl Unit for char {
+    fn char(self) -> char {
+        self
+    }
+}
+
+impl Unit for u8 {
+    fn char(self) -> char {
+        char::from(self)
+    }
+}
+
+/// What is to be masked of a text, read from its start; a text in which nothing is costs no memory.
+struct Masking<'t, U> {
+    units: &'t [U],
+    masked: String,
+    /// Up to where the text is in `masked`.
+    copied: usize,
+}
+
+impl<U: Unit> Masking<'_, U> {
+    /// Puts in what a run becomes, in place of the text from `at` to `end`.
+    fn replace(&mut self, at: usize, end: usize, with: impl FnOnce(&mut String)) {
+        self.copy(at);
+        with(&mut self.masked);
+        self.copied = end;
+    }
+
+    fn copy(&mut self, end: usize) {
+        let units = self.units.get(self.copied..end).unwrap_or_default();
+        self.masked.extend(units.iter().map(|unit| unit.char()));
+        self.copied = end;
+    }
+
+    fn done(mut self) -> Option<String> {
+        (self.copied > 0).then(|| {
+            self.copy(self.units.len());
+            self.masked
+        })
+    }
+}
+
+/// The text with its numbers masked; `None` where there are none.
+fn masked<U: Unit>(units: &[U]) -> Option<String> {
+    let mut masking = Masking { units, masked: String::new(), copied: 0 };
+    let unit = |at: usize| units.get(at).map(|unit| unit.char());
     // The word that is being read began at `word`.
     let (mut at, mut word) = (0, 0);
-    while let Some(&c) = chars.get(at) {
-        let plus = c == '+' && chars.get(at + 1).is_some_and(|&next| is_digit(next) || next == '(');
-        let taken = escape(chars.get(at..).unwrap_or_default());
-        if taken > 0 {
-            masked.extend(chars.get(at..at + taken).unwrap_or_default());
-            at += taken;
-            word = at;
-        } else if !plus && !is_digit(c) {
-            masked.push(c);
-            at += 1;
-            word = if c.is_ascii_alphanumeric() { word } else { at };
-        } else if !plus && is_date(&chars, at) {
-            masked.extend(chars.get(at..at + 10).unwrap_or_default());
+    while let Some(c) = unit(at) {
+        let plus = c == '+' && unit(at + 1).is_some_and(|next| is_digit(next) || next == '(');
+        if !plus && !is_digit(c) {
+            let taken = escape(units, at);
+            at += taken.max(1);
+            word = if taken == 0 && c.is_ascii_alphanumeric() { word } else { at };
+        } else if !plus && is_date(units, at) {
             at += 10;
             word = at;
         } else {
-            let run = Run::at(&chars, at + usize::from(plus), plus);
+            let run = Run::at(units, at + usize::from(plus), plus);
             let end = run.end.max(at + 1);
-            let cut = run.digits.len() > LEFT;
-            if cut && chars.get(end) == Some(&CUT) {
+            let cut = run.digits > LEFT;
+            if cut && unit(end) == Some(CUT) {
                 // Its last four are not known.
-                push_head(&mut masked, &run.digits, plus);
+                masking.replace(at, end, |masked| run.push_head(units, masked, plus));
                 word = end;
-            } else if cut && at.checked_sub(1).and_then(|before| chars.get(before)) == Some(&CUT) {
-                masked.extend(run.digits.get(run.digits.len() - LEFT..).unwrap_or_default());
+            } else if cut && at.checked_sub(1).and_then(unit) == Some(CUT) {
+                masking.replace(at, end, |masked| run.push_tail(units, masked));
                 word = end;
-            } else if is_number(&chars, word..at, &run, plus) {
-                push_masked(&mut masked, &run.digits, plus);
+            } else if is_number(units, word..at, &run, plus) {
+                masking.replace(at, end, |masked| {
+                    run.push_head(units, masked, plus);
+                    masked.push(CUT);
+                    run.push_tail(units, masked);
+                });
                 word = end;
             } else {
-                masked.extend(chars.get(at..end).unwrap_or_default());
                 word = if plus || !run.is_solid { end } else { word };
             }
             at = end;
         }
     }
-    masked
+    masking.done()
 }
 
-/// Characters of an escape at the start (`%2B`, `\xe9`, `\u002b`, `\n`), which is no part of the word
-/// behind it.
-fn escape(rest: &[char]) -> usize {
-    let hex = |range: std::ops::Range<usize>| {
-        rest.get(range).is_some_and(|digits| digits.iter().all(char::is_ascii_hexdigit))
+/// Characters of an escape at this place (`%2B`, `\xe9`, `\u002b`, `\n`), which is no part of the
+/// word behind it.
+fn escape<U: Unit>(units: &[U], at: usize) -> usize {
+    let unit = |at: usize| units.get(at).map(|unit| unit.char());
+    let hex = |from: usize, to: usize| {
+        let digits = units.get(at + from..at + to);
+        digits.is_some_and(|digits| digits.iter().all(|digit| digit.char().is_ascii_hexdigit()))
     };
-    match rest {
-        ['%', ..] if hex(1..3) => 3,
-        ['\\', 'x', ..] if hex(2..4) => 4,
-        ['\\', 'u', ..] if hex(2..6) => 6,
-        ['\\', 'n' | 'r' | 't', ..] => 2,
+    match unit(at) {
+        Some('%') if hex(1, 3) => 3,
+        Some('\\') => match unit(at + 1) {
+            Some('x') if hex(2, 4) => 4,
+            Some('u') if hex(2, 6) => 6,
+            Some('n' | 'r' | 't') => 2,
+            _ => 0,
+        },
         _ => 0,
     }
 }
 
-fn push_masked(masked: &mut String, digits: &[char], plus: bool) {
-    push_head(masked, digits, plus);
-    masked.push(CUT);
-    masked.extend(digits.get(digits.len() - LEFT..).unwrap_or_default());
-}
-
-/// What is kept before the masked digits.
-fn push_head(masked: &mut String, digits: &[char], plus: bool) {
-    let kept = if plus { 4.min(digits.len().saturating_sub(6)) } else { 0 };
-    if plus {
-        masked.push('+');
-    }
-    masked.extend(digits.get(..kept).unwrap_or_default());
-}
-
 /// Digits with what may stand between them.
 struct Run {
-    digits: Vec<char>,
+    /// How many they are.
+    digits: usize,
+    /// Where the first one is looked for.
+    start: usize,
     /// Just behind the last digit.
     end: usize,
-    /// Digits between dots, where there are dots and nothing else.
-    groups: Vec<usize>,
+    /// How many groups dots make of them, where there are dots and nothing else; the digits of the
+    /// first four.
+    groups: usize,
+    sizes: [usize; 4],
+    /// Whether the first one is an ASCII 0.
+    is_zero_first: bool,
     /// Whether nothing stands between the digits.
     is_solid: bool,
 }
@@ -101,32 +166,37 @@ struct Run {
 impl Run {
     /// The run whose first digit is at `start`. Behind a plus any separators may mix; else a
     /// dotted number has nothing but dots.
-    fn at(chars: &[char], start: usize, plus: bool) -> Self {
-        let mut run = Self { digits: Vec::new(), end: start, groups: vec![0], is_solid: true };
+    fn at<U: Unit>(units: &[U], start: usize, plus: bool) -> Self {
+        let mut run = Self {
+            digits: 0,
+            start,
+            end: start,
+            groups: 1,
+            sizes: [0; 4],
+            is_zero_first: false,
+            is_solid: true,
+        };
         let (mut at, mut dots, mut others) = (start, false, false);
-        while let Some(&c) = chars.get(at) {
+        while let Some(c) = units.get(at).map(|unit| unit.char()) {
             let gap = at - run.end;
             if is_digit(c) {
-                if gap > 0 && !run.digits.is_empty() {
+                if gap > 0 && run.digits > 0 {
                     run.is_solid = false;
-                    let dotted = chars.get(run.end) == Some(&'.');
+                    let dotted = units.get(run.end).is_some_and(|unit| unit.char() == '.');
                     dots |= dotted;
                     others |= !dotted;
-                    if dotted {
-                        run.groups.push(0);
-                    }
+                    run.groups += usize::from(dotted);
                 }
-                run.digits.push(c);
-                if let Some(last) = run.groups.last_mut() {
+                run.is_zero_first |= run.digits == 0 && c == '0';
+                run.digits += 1;
+                if let Some(last) = run.sizes.get_mut(run.groups - 1) {
                     *last += 1;
                 }
                 run.end = at + 1;
             } else {
                 let fits = match c {
-                    '.' => gap == 0 && (plus || !others) && !run.digits.is_empty(),
-                    c if is_blank(c) => {
-                        (plus || !dots) && gap < 3 && (plus || !run.digits.is_empty())
-                    }
+                    '.' => gap == 0 && (plus || !others) && run.digits > 0,
+                    c if is_blank(c) => (plus || !dots) && gap < 3 && (plus || run.digits > 0),
                     _ => false,
                 };
                 if !fits {
@@ -137,35 +207,54 @@ impl Run {
         }
         run
     }
+
+    fn values<'u, U: Unit>(&self, units: &'u [U]) -> impl Iterator<Item = char> + 'u {
+        let own = units.get(self.start..self.end).unwrap_or_default();
+        own.iter().map(|unit| unit.char()).filter(|c| is_digit(*c))
+    }
+
+    /// What is kept before the masked digits.
+    fn push_head<U: Unit>(&self, units: &[U], masked: &mut String, plus: bool) {
+        if plus {
+            masked.push('+');
+            masked.extend(self.values(units).take(4.min(self.digits.saturating_sub(6))));
+        }
+    }
+
+    /// What is kept behind them.
+    fn push_tail<U: Unit>(&self, units: &[U], masked: &mut String) {
+        masked.extend(self.values(units).skip(self.digits.saturating_sub(LEFT)));
+    }
 }
 
-fn is_number(chars: &[char], word: std::ops::Range<usize>, run: &Run, plus: bool) -> bool {
-    if run.digits.len() < SHORTEST {
+fn is_number<U: Unit>(units: &[U], word: Range<usize>, run: &Run, plus: bool) -> bool {
+    if run.digits < SHORTEST {
         return false;
     }
     if plus {
         return true;
     }
-    match run.groups.as_slice() {
-        [_] => {}
+    match (run.groups, run.sizes) {
+        (1, _) => {}
         // A telephone's number starts with 0; fractions with `0.` or another digit, or they are
         // those of a time's seconds.
-        [whole, _] => {
-            let seconds = word.start.checked_sub(1).and_then(|at| chars.get(at)) == Some(&':');
-            let telephone = *whole > 1 && run.digits.first() == Some(&'0') && !seconds;
-            if !telephone && *whole < 13 {
+        (2, [whole, ..]) => {
+            let before = word.start.checked_sub(1).and_then(|at| units.get(at));
+            let seconds = before.is_some_and(|unit| unit.char() == ':');
+            let telephone = whole > 1 && run.is_zero_first && !seconds;
+            if !telephone && whole < 13 {
                 return false;
             }
         }
-        [a, b, c] if matches!((a, b, c), (1..=2, 1..=2, 4) | (4, 1..=2, 1..=2)) => return false,
-        groups if groups.len() == 4 && groups.iter().all(|&digits| digits <= 3) => return false,
+        (3, [1..=2, 1..=2, 4, _] | [4, 1..=2, 1..=2, _]) => return false,
+        (4, sizes) if sizes.iter().all(|&digits| digits <= 3) => return false,
         _ => {}
     }
-    let letters_after = chars.get(run.end).is_some_and(char::is_ascii_alphabetic);
-    match (Glue::of(chars.get(word).unwrap_or_default()), letters_after) {
+    let letters_after = units.get(run.end).is_some_and(|unit| unit.char().is_ascii_alphabetic());
+    match (Glue::of(units.get(word).unwrap_or_default()), letters_after) {
         (Glue::None, false) => true,
         // `tel0501234567` is a number with a name before it, `SM0501…` and `be05012…` are words.
-        (Glue::Name, false) => run.digits.len() >= SHORTEST_GLUED,
+        (Glue::Name, false) => run.digits >= SHORTEST_GLUED,
         _ => false,
     }
 }
@@ -181,12 +270,12 @@ enum Glue {
 }
 
 impl Glue {
-    fn of(word: &[char]) -> Self {
+    fn of<U: Unit>(word: &[U]) -> Self {
         // A SID's prefix is two capitals.
-        let sid = word.len() == 2 && word.iter().all(char::is_ascii_uppercase);
+        let sid = word.len() == 2 && word.iter().all(|unit| unit.char().is_ascii_uppercase());
         if word.is_empty() {
             Self::None
-        } else if !sid && word.iter().any(|c| !c.is_ascii_hexdigit()) {
+        } else if !sid && word.iter().any(|unit| !unit.char().is_ascii_hexdigit()) {
             Self::Name
         } else {
             Self::Hex
@@ -195,17 +284,19 @@ impl Glue {
 }
 
 /// `2026-01-31`, with no digit behind.
-fn is_date(chars: &[char], start: usize) -> bool {
-    let Some(date) = chars.get(start..start + 10) else { return false };
-    let digits = |range: std::ops::Range<usize>| -> Option<u32> {
-        date.get(range)?.iter().try_fold(0, |sum, c| Some(sum * 10 + c.to_digit(10)?))
+fn is_date<U: Unit>(units: &[U], start: usize) -> bool {
+    let Some(date) = units.get(start..start + 10) else { return false };
+    let is_dash = |at: usize| date.get(at).is_some_and(|unit| unit.char() == '-');
+    let digits = |range: Range<usize>| -> Option<u32> {
+        let mut units = date.get(range)?.iter();
+        units.try_fold(0, |sum, unit| Some(sum * 10 + unit.char().to_digit(10)?))
     };
-    date.get(4) == Some(&'-')
-        && date.get(7) == Some(&'-')
+    is_dash(4)
+        && is_dash(7)
         && digits(0..4).is_some_and(|year| (1900..2200).contains(&year))
         && digits(5..7).is_some_and(|month| (1..=12).contains(&month))
         && digits(8..10).is_some_and(|day| (1..=31).contains(&day))
-        && !chars.get(start + 10).copied().is_some_and(is_digit)
+        && !units.get(start + 10).is_some_and(|unit| is_digit(unit.char()))
 }
 
 /// Decimal digits of the scripts in which numbers are written to callers.
@@ -223,7 +314,12 @@ fn is_blank(c: char) -> bool {
 }
 
 #[cfg(test)]
+mod plain;
+
+#[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -278,6 +374,24 @@ mod tests {
             "a+b",
         ] {
             assert_eq!(mask(same), same);
+        }
+    }
+
+    /// Pieces that numbers, and what only looks like one, are made of.
+    const PIECES: &str =
+        r"([0-9]{1,9}|[+(). -]{1,3}|[a-fA-Fx]{1,3}|[٠-٩…:\\u%n]|2026-01-31|[ -~]|.)";
+
+    proptest! {
+        #[test]
+        fn it_is_masked_as_the_plain_form_says(
+            pieces in prop::collection::vec(PIECES, 0..24),
+            is_ascii: bool,
+        ) {
+            let mut text = pieces.concat();
+            if is_ascii {
+                text.retain(|c| c.is_ascii());
+            }
+            prop_assert_eq!(mask(&text), plain::mask(&text));
         }
     }
 }

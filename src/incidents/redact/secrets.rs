@@ -1,5 +1,7 @@
 //! Secrets in running text: what stands behind a telling name, and what looks like a credential.
 
+use std::borrow::Cow;
+
 use super::MASK;
 
 /// Names whose values are masked, lower case; the name may go on (`token_id`) or have begun
@@ -38,31 +40,78 @@ const MAX_VALUE: usize = 4_096;
 /// Masks what follows `token=`, `"password": "`, `<td>SECRET</td><td>`, `Bearer ` and their kin,
 /// passwords in URLs, JSON Web Tokens and private keys; with `private` also what stands behind
 /// `Digits` and `SpeechResult`, and the users of SIP addresses.
-pub(super) fn mask(text: &str, private: bool) -> String {
+pub(super) fn mask(text: &str, private: bool) -> Cow<'_, str> {
+    let Some(first) = next_sign(text.as_bytes(), 0) else { return Cow::Borrowed(text) };
     let lower = text.to_ascii_lowercase();
-    let mut masked = String::with_capacity(text.len());
-    let (mut copied, mut at) = (0, 0);
-    while at < lower.len() {
-        let Some((start, end)) = secret_at(text, &lower, at, private) else {
-            at += 1;
-            continue;
-        };
-        masked.push_str(text.get(copied..start).unwrap_or_default());
-        masked.push_str(MASK);
-        copied = end;
-        at = end;
+    let mut masked = String::new();
+    let (mut copied, mut next) = (0, Some(first));
+    while let Some(at) = next {
+        let found = secret_at(text, &lower, at, private);
+        if let Some((start, end)) = found {
+            masked.push_str(text.get(copied..start).unwrap_or_default());
+            masked.push_str(MASK);
+            copied = end;
+        }
+        next = next_sign(text.as_bytes(), found.map_or(at + 1, |(_, end)| end));
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
     }
     masked.push_str(text.get(copied..).unwrap_or_default());
-    masked
+    Cow::Owned(masked)
+}
+
+/// What else a secret's sign may be, lower case.
+const SIGNS: [&str; 6] = ["://", "basic ", "bearer ", "eyj", "private key-----", "sip"];
+
+/// How signs begin: three bytes of each.
+const STARTS: [[u8; 3]; NAMES.len() + SPOKEN.len() + SIGNS.len()] = {
+    let mut starts = [[0; 3]; NAMES.len() + SPOKEN.len() + SIGNS.len()];
+    let lists: [&[&str]; 3] = [&NAMES, &SPOKEN, &SIGNS];
+    let (mut list, mut filled) = (0, 0);
+    while list < lists.len() {
+        let mut at = 0;
+        while at < lists[list].len() {
+            let sign = lists[list][at].as_bytes();
+            starts[filled] = [sign[0], sign[1], sign[2]];
+            filled += 1;
+            at += 1;
+        }
+        list += 1;
+    }
+    starts
+};
+
+/// For each byte that begins a sign, in either case: which bytes come second in one, a bit for the
+/// low five bits of each.
+const SECOND: [u32; 256] = {
+    let mut second = [0; 256];
+    let mut at = 0;
+    while at < STARTS.len() {
+        let [first, then, _] = STARTS[at];
+        second[first as usize] |= 1 << (then & 31);
+        second[first.to_ascii_uppercase() as usize] |= 1 << (then & 31);
+        at += 1;
+    }
+    second
+};
+
+/// The next place, from `at` on, where a sign may begin: most of a text is passed by.
+fn next_sign(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let is_one = |three: &[u8]| match *three {
+        [first, second, third] => {
+            SECOND[usize::from(first)] >> (second & 31) & 1 == 1
+                && STARTS.contains(&[first, second, third].map(|byte| byte.to_ascii_lowercase()))
+        }
+        _ => false,
+    };
+    rest.windows(3).position(is_one).map(|found| at + found)
 }
 
 /// The secret whose sign starts at byte `at`: from where to where it goes. Never empty.
 fn secret_at(text: &str, lower: &str, at: usize, private: bool) -> Option<(usize, usize)> {
-    // Signs start with one of these; everything else is passed by at once.
     let first = *lower.as_bytes().get(at)?;
-    if !matches!(first, b'a' | b'b' | b'c' | b'd' | b'e' | b'p' | b's' | b't' | b':') {
-        return None;
-    }
     let rest = lower.get(at..)?;
     let found = match first {
         b':' => user_info(rest),
@@ -239,7 +288,50 @@ fn prefix(text: &str, max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The plain form: every place is looked at.
+    fn plain(text: &str, private: bool) -> String {
+        let lower = text.to_ascii_lowercase();
+        let mut masked = String::with_capacity(text.len());
+        let (mut copied, mut at) = (0, 0);
+        while at < lower.len() {
+            let Some((start, end)) = secret_at(text, &lower, at, private) else {
+                at += 1;
+                continue;
+            };
+            masked.push_str(text.get(copied..start).unwrap_or_default());
+            masked.push_str(MASK);
+            copied = end;
+            at = end;
+        }
+        masked.push_str(text.get(copied..).unwrap_or_default());
+        masked
+    }
+
+    /// Pieces that secrets, and what only looks like one, are made of.
+    const PIECES: &str = "([Aa]uthorization|access[-_]?key|API[-_]?KEY|[Cc]ookie|credential|passphrase|passwd|pass|password|private[-_]?key|PWD|[Ss]ecret|sess(id|ion)|signature|[Tt]oken|num_?|[Dd]igits|SpeechResult|[Bb]earer |[Bb]asic |eyJ[a-z]{3}\\.|://|PRIVATE KEY-----|sips?:|sip%3[aA]|%40|[@:=<>,;&'\"/ \n-]|=>|value=|<td>|</td>|&quot;|[a-z]{1,9}|[ -~]|.)";
+
+    proptest! {
+        #[test]
+        fn it_is_masked_as_the_plain_form_says(
+            pieces in prop::collection::vec(PIECES, 0..16),
+            private: bool,
+        ) {
+            let text = pieces.concat();
+            prop_assert_eq!(mask(&text, private), plain(&text, private));
+        }
+    }
+
+    #[test]
+    fn every_sign_is_seen_in_either_case() {
+        let all = NAMES.iter().chain(&SPOKEN).chain(&SIGNS);
+        for sign in all.flat_map(|sign| [(*sign).to_owned(), sign.to_ascii_uppercase()]) {
+            assert_eq!(next_sign(format!("-- {sign}").as_bytes(), 0), Some(3), "{sign}");
+        }
+    }
 
     #[test]
     fn secrets_are_gone() {

@@ -33,7 +33,7 @@ fn incident(target: &str, form: &str, headers: &[(&str, &str)]) -> Incident {
 }
 
 fn record(incident: &Incident, capture: Capture) -> Record {
-    Record::of(incident, Row::of(incident), capture)
+    Record::of(incident, Row::of(&incident.told()), capture)
 }
 
 fn rebuilt(target: &str, form: &str, headers: &[(&str, &str)]) -> Request {
@@ -116,7 +116,8 @@ fn what_was_not_kept_is_not_made_up() {
 #[test]
 fn an_incident_is_fixed_when_its_cause_is_gone_and_no_other_came() {
     let of = |kind: &str, body: &str| Sample::default().body(200, kind, body).incident();
-    let verdict = |before: &Incident, after: &Incident| compare(&Row::of(before), &after.judgement);
+    let verdict =
+        |before: &Incident, after: &Incident| compare(&Row::of(&before.told()), &after.judgement);
     let good = of("text/xml", "<Response><Say>Hello</Say></Response>");
     let bare = of("text/xml", "<Response><Say>A & B</Say></Response>");
     let page = of("text/html", "<!DOCTYPE html><html><body>Error</body></html>");
@@ -136,7 +137,7 @@ fn in_observe_mode_a_fault_that_is_left_is_still_one() {
         || Sample::default().body(200, "text/xml", "<Response><Say>A & B</Say></Response>");
     let before = sample().incident();
     let after = sample().policy(|policy| policy.observe = true).incident();
-    assert_eq!(compare(&Row::of(&before), &after.judgement), Now::StillBroken);
+    assert_eq!(compare(&Row::of(&before.told()), &after.judgement), Now::StillBroken);
     let exchange: &Exchange = &after.exchange;
     assert!(judge(exchange, after.route.policy.configured()).withheld.is_some());
 }

@@ -21,11 +21,13 @@ pub(super) fn write(db: &Transaction<'_>, sid: &str, steps: &[Step]) -> Result<(
         let Ok(json) = serde_json::to_string(step) else { continue };
         insert.execute(params![sid, number(step.time_ms), json])?;
     }
+    // A limit that is bound would have the statement prepared anew each time.
+    const { assert!(MOST_STEPS == 100) };
     db.prepare_cached(
-        "DELETE FROM step WHERE sid = ?1 AND seq NOT IN
-            (SELECT seq FROM step WHERE sid = ?1 ORDER BY time_ms DESC, seq DESC LIMIT ?2)",
+        "DELETE FROM step WHERE sid = ?1 AND (time_ms, seq) <=
+            (SELECT time_ms, seq FROM step WHERE sid = ?1 ORDER BY time_ms DESC, seq DESC LIMIT 1 OFFSET 100)",
     )?
-    .execute(params![sid, MOST_STEPS])?;
+    .execute(params![sid])?;
     Ok(())
 }
 

@@ -35,7 +35,7 @@ fn incidents(count: u64, caller: u64) -> Vec<Item> {
     (0..count)
         .map(|n| {
             let incident = Sample::default().body(500, "text/html", "<h1>Oops</h1>").incident();
-            let row = Row { time_ms: clock::now_ms(), ..Row::of(&incident) };
+            let row = Row { time_ms: clock::now_ms(), ..Row::of(&incident.told()) };
             let seen = Seen {
                 route: &row.route,
                 cause: &row.cause,

@@ -17,7 +17,7 @@ const SID: &str = "CA0123456789abcdef0123456789abcdef";
 fn step(time_ms: u64, path: &str) -> Step {
     let incident = Sample::default().body(500, "text/html", "<h1>Oops</h1>").incident();
     let path = path.to_owned();
-    Step { time_ms, path, incident: None, ..Step::from(&Row::of(&incident)) }
+    Step { time_ms, path, incident: None, ..Step::from(&Row::of(&incident.told())) }
 }
 
 fn steps(folder: &Path, sid: &str) -> Vec<Step> {
@@ -29,7 +29,7 @@ fn role_and_state_of_the_call_come_back_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let (store, handle, _) = started(folder.path());
     let incident = Sample::stream_died().incident();
-    let row = Row::of(&incident);
+    let row = Row::of(&incident.told());
     let Some(Item::Incident(mut new)) = incidents(1, 7).pop() else { panic!("no incident") };
     new.row = Row { route: new.row.route.clone(), cause: new.row.cause.clone(), ..row.clone() };
     store.offer(Item::Incident(new.clone()));
