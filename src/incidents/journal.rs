@@ -94,6 +94,7 @@ impl Recording {
             body: config.log.body,
             capture: config.incidents.capture,
             identity,
+            hashed: Default::default(),
             state_dir: config.state_dir.clone(),
             has_key: false,
             outbreaks,
@@ -116,6 +117,7 @@ impl Recording {
             body: LogBody::None,
             capture: Capture::Masked,
             identity: Identity::passing(),
+            hashed: Default::default(),
             state_dir: None,
             has_key: false,
             outbreaks: Outbreaks::new(Duration::from_mins(10)),
@@ -153,6 +155,8 @@ pub(super) struct Journal {
     body: LogBody,
     capture: Capture,
     identity: Identity,
+    /// The latest number of each side, and its hash.
+    hashed: [(String, u64); 2],
     /// Where its key is kept.
     state_dir: Option<PathBuf>,
     /// Whether it was seen there.
@@ -166,7 +170,24 @@ pub(super) struct Journal {
     before: Duration,
 }
 
+/// Who called, and who was called.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    From,
+    To,
+}
+
 impl Journal {
+    /// The hash of a number, which is often that of the incident before.
+    fn hash(&mut self, side: Side, number: &str) -> u64 {
+        let (known, hash) = &mut self.hashed[side as usize];
+        if known != number {
+            *hash = self.identity.hash(number);
+            number.clone_into(known);
+        }
+        *hash
+    }
+
     fn now(&self) -> Duration {
         self.before + self.started.elapsed()
     }
@@ -174,15 +195,16 @@ impl Journal {
     /// Takes one incident.
     pub(super) fn note(&mut self, incident: &Told<'_>) {
         let params = &incident.exchange.request.params;
-        let hash = |name| params.get(name).filter(|v| !v.is_empty()).map(|v| self.identity.hash(v));
-        let (from, to) = (hash("From"), hash("To"));
+        let given = |name| params.get(name).filter(|value| !value.is_empty());
+        let from = given("From").map(|from| self.hash(Side::From, from));
+        let to = given("To").map(|to| self.hash(Side::To, to));
         let row = Row::of(incident);
         let seen = Seen {
             route: &row.route,
             cause: &row.cause,
             codes: &row.codes,
             time_ms: row.time_ms,
-            caller: from.or_else(|| hash("CallSid")),
+            caller: from.or_else(|| Some(self.identity.hash(given("CallSid")?))),
             observe: row.observe,
             answer: answer(incident),
             summary: &incident.bare,
@@ -238,6 +260,7 @@ impl Journal {
         }
         if let Ok(kept) = self.identity.keep(folder) {
             self.identity = kept;
+            self.hashed = Default::default();
             self.has_key = true;
         }
     }

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::bytes;
+
 /// Adds a value as JSON, just as its `Display` has it.
 pub(super) fn push(line: &mut String, value: &Value) {
     match value {
@@ -26,8 +28,7 @@ pub(super) fn push(line: &mut String, value: &Value) {
 /// Adds a text as a JSON string.
 pub(super) fn push_text(line: &mut String, text: &str) {
     line.push('"');
-    // All bytes are looked at, which goes by many at a time.
-    if text.bytes().fold(false, |found, byte| found | needs_escape(byte)) {
+    if bytes::any(text, |byte| needs_escape(byte)) {
         push_escaped(line, text);
     } else {
         line.push_str(text);
@@ -36,27 +37,28 @@ pub(super) fn push_text(line: &mut String, text: &str) {
 }
 
 fn push_escaped(line: &mut String, text: &str) {
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(needs_escape) {
-        let (before, odd) = rest.split_at(at);
-        line.push_str(before);
-        let mut after = odd.chars();
-        match after.next() {
-            Some('"') => line.push_str("\\\""),
-            Some('\\') => line.push_str("\\\\"),
-            Some('\u{8}') => line.push_str("\\b"),
-            Some('\u{c}') => line.push_str("\\f"),
-            Some('\n') => line.push_str("\\n"),
-            Some('\r') => line.push_str("\\r"),
-            Some('\t') => line.push_str("\\t"),
-            Some(control) => _ = write!(line, "\\u{:04x}", u32::from(control)),
-            None => {}
+    let mut copied = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if !needs_escape(byte) {
+            continue;
         }
-        rest = after.as_str();
+        line.push_str(text.get(copied..at).unwrap_or_default());
+        copied = at + 1;
+        match byte {
+            b'"' => line.push_str("\\\""),
+            b'\\' => line.push_str("\\\\"),
+            0x08 => line.push_str("\\b"),
+            0x0c => line.push_str("\\f"),
+            b'\n' => line.push_str("\\n"),
+            b'\r' => line.push_str("\\r"),
+            b'\t' => line.push_str("\\t"),
+            control => _ = write!(line, "\\u{control:04x}"),
+        }
     }
-    line.push_str(rest);
+    line.push_str(text.get(copied..).unwrap_or_default());
 }
 
+#[inline]
 const fn needs_escape(byte: u8) -> bool {
     byte < b' ' || byte == b'"' || byte == b'\\'
 }

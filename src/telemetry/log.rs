@@ -194,8 +194,7 @@ pub fn json_line(
     let mut line = String::with_capacity(4_096);
     for (name, text) in standard {
         line.push(if line.is_empty() { '{' } else { ',' });
-        json::push_text(&mut line, name);
-        line.push(':');
+        push_name(&mut line, name);
         json::push_text(&mut line, text);
     }
     line.push('}');
@@ -209,10 +208,16 @@ pub fn json_line(
 pub fn add_field(line: &mut String, name: &str, value: &serde_json::Value) {
     line.pop();
     line.push(',');
-    json::push_text(line, name);
-    line.push(':');
+    push_name(line, name);
     json::push(line, value);
     line.push('}');
+}
+
+/// Names stand in the code: none needs an escape.
+fn push_name(line: &mut String, name: &str) {
+    line.push('"');
+    line.push_str(name);
+    line.push_str("\":");
 }
 
 /// A level for people, in colour where that is wanted.

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::bytes;
+
 /// The text with every invisible character written as `<U+FEFF>`; line feeds as `\n`, carriage
 /// returns as `\r`, tabs as `\t`. Hebrew and other scripts stay as they are. The result is one
 /// line without control characters.
@@ -65,10 +67,9 @@ pub fn visible_bytes(bytes: &[u8], max: usize) -> String {
     shown
 }
 
-/// Whether all of a text is printable ASCII, as nearly all are; all bytes are looked at, which goes by
-/// many at a time.
+/// Whether all of a text is printable ASCII, as nearly all are.
 fn is_plain(text: &str) -> bool {
-    text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
+    !bytes::any(text, |byte| !matches!(byte, b' '..=b'~'))
 }
 
 fn is_invisible(c: char) -> bool {

@@ -2,12 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::line;
+use super::{line, lined};
 use crate::guard::call::Belief;
 use crate::twilio::Slot;
 
 /// Most bytes of the line.
 pub(in crate::incidents) const MAX: usize = 1_024;
+/// Between clauses.
+const GLUE: &str = "; ";
+/// Before what is to be fixed.
+const FIX: &str = "; fix: ";
 /// Most known routes that are named.
 const ROUTES: usize = 3;
 
@@ -55,104 +59,129 @@ pub(in crate::incidents) struct Blame {
 impl Blame {
     /// The line, visible and bounded; the fix is whole in any case.
     pub(in crate::incidents) fn sentence(&self) -> String {
-        let clauses = [
-            Some(self.backend()),
-            self.signature(),
-            self.stream(),
-            self.state(),
-            Some(self.sent.clone()),
-            self.known(),
+        let mut said = String::with_capacity(MAX);
+        self.lead(&mut said);
+        self.subject(&mut said);
+        let clauses: [&dyn Fn(&mut String); 6] = [
+            &|said| self.backend(said),
+            &|said| self.signature(said),
+            &|said| self.stream(said),
+            &|said| self.state(said),
+            &|said| said.push_str(&self.sent),
+            &|said| self.known(said),
         ];
-        let mut said = format!("{}: {}", self.lead(), self.subject());
-        for clause in clauses.into_iter().flatten().filter(|clause| !clause.is_empty()) {
-            said.push_str("; ");
-            said.push_str(&clause);
+        for clause in clauses {
+            let before = said.len();
+            said.push_str(GLUE);
+            clause(&mut said);
+            if said.len() == before + GLUE.len() {
+                said.truncate(before);
+            }
         }
         if self.fix.is_empty() {
-            return line(&said, MAX);
+            return line(said, MAX);
         }
-        let fix = format!("; fix: {}", line(&self.fix, MAX / 2));
-        line(&said, MAX.saturating_sub(fix.len())) + &fix
-    }
-
-    fn lead(&self) -> String {
-        let Some((code, is_inferred)) = self.code else { return self.outcome.to_owned() };
-        let probably = if is_inferred { "probably " } else { "" };
-        format!("{probably}{code} {}", if self.averted { "averted" } else { "ahead" })
-    }
-
-    /// Which URL, and as what Twilio asked for it.
-    fn subject(&self) -> String {
-        let request = line(&self.request, 240);
-        let slot = self.slot.unwrap_or(Slot::Voice);
-        let mut subject = match (&self.role, self.belief) {
-            (Some(role), Belief::Learnt) => {
-                format!("{request} is, as other calls show, the {}", line(role, 240))
-            }
-            (Some(role), _) => format!("{request} is the {}", line(role, 240)),
-            (None, Belief::Configured) => format!("{request} ({slot}, as configured)"),
-            (None, Belief::Inferred) if slot == Slot::Stream => {
-                format!("{request} (stream, by its handshake)")
-            }
-            (None, Belief::Inferred) => format!("{request} ({slot}, by its parameters)"),
-            (None, Belief::Assumed) => format!("{request} (taken for {slot})"),
-            (None, Belief::Learnt | Belief::ThisCall) => format!("{request} ({slot})"),
-        };
-        if let Some(other) = self.against {
-            // Writing to a String can't fail.
-            let _ = match self.role {
-                Some(_) => write!(subject, ", though a route says {other}"),
-                None => write!(subject, ", though handed out as {other}"),
-            };
-        }
-        if let Some((url, code)) = &self.fell_back {
-            subject.push_str("; ");
-            subject.push_str(&fell_back(url, code));
-        }
-        subject
-    }
-
-    fn backend(&self) -> String {
-        let mut said = match self.slot {
-            Some(Slot::Stream) if self.gave.is_empty() => line(&self.seen, 360),
-            _ if self.seen.is_empty() => format!("the backend {}", line(&self.gave, 120)),
-            _ => format!("the backend {} ({})", line(&self.gave, 120), line(&self.seen, 360)),
-        };
-        if self.needs_twiml {
-            said.push_str(", Twilio needs TwiML");
-        }
+        let fix = lined(&self.fix, MAX / 2);
+        let mut said = line(said, MAX.saturating_sub(FIX.len() + fix.len()));
+        push(&mut said, &[FIX, &fix]);
         said
     }
 
+    fn lead(&self, said: &mut String) {
+        match self.code {
+            None => said.push_str(self.outcome),
+            Some((code, is_inferred)) => {
+                let probably = if is_inferred { "probably " } else { "" };
+                let done = if self.averted { "averted" } else { "ahead" };
+                // Writing to a String can't fail.
+                let _ = write!(said, "{probably}{code} {done}");
+            }
+        }
+        said.push_str(": ");
+    }
+
+    /// Which URL, and as what Twilio asked for it.
+    fn subject(&self, said: &mut String) {
+        said.push_str(&lined(&self.request, 240));
+        let slot = self.slot.unwrap_or(Slot::Voice);
+        let name = slot.name();
+        match (&self.role, self.belief) {
+            (Some(role), Belief::Learnt) => {
+                push(said, &[" is, as other calls show, the ", &lined(role, 240)]);
+            }
+            (Some(role), _) => push(said, &[" is the ", &lined(role, 240)]),
+            (None, Belief::Configured) => push(said, &[" (", name, ", as configured)"]),
+            (None, Belief::Inferred) if slot == Slot::Stream => {
+                said.push_str(" (stream, by its handshake)");
+            }
+            (None, Belief::Inferred) => push(said, &[" (", name, ", by its parameters)"]),
+            (None, Belief::Assumed) => push(said, &[" (taken for ", name, ")"]),
+            (None, Belief::Learnt | Belief::ThisCall) => push(said, &[" (", name, ")"]),
+        }
+        if let Some(other) = self.against {
+            let how = if self.role.is_some() {
+                ", though a route says "
+            } else {
+                ", though handed out as "
+            };
+            push(said, &[how, other.name()]);
+        }
+        if let Some((url, code)) = &self.fell_back {
+            push(said, &[GLUE, &fell_back(url, code)]);
+        }
+    }
+
+    fn backend(&self, said: &mut String) {
+        let (gave, seen) = (lined(&self.gave, 120), lined(&self.seen, 360));
+        match self.slot {
+            Some(Slot::Stream) if self.gave.is_empty() => said.push_str(&seen),
+            _ if self.seen.is_empty() => push(said, &["the backend ", &gave]),
+            _ => push(said, &["the backend ", &gave, " (", &seen, ")"]),
+        }
+        if self.needs_twiml {
+            said.push_str(", Twilio needs TwiML");
+        }
+    }
+
     /// What is known of the signature, unless that is what was seen.
-    fn signature(&self) -> Option<String> {
-        self.signature.clone().filter(|_| !self.seen.contains("the signature is valid"))
+    fn signature(&self, said: &mut String) {
+        if let Some(words) = &self.signature
+            && !self.seen.contains("the signature is valid")
+        {
+            said.push_str(words);
+        }
     }
 
     /// What became of the stream, unless that is what was seen.
-    fn stream(&self) -> Option<String> {
-        let words = self.stream.as_ref().filter(|words| !self.seen.contains(words.as_str()))?;
-        let whose = if self.slot == Some(Slot::Stream) { "it" } else { "its stream" };
-        Some(format!("{whose} {words}"))
-    }
-
-    fn state(&self) -> Option<String> {
-        let (status, is_over) = self.state.as_ref()?;
-        let status = line(status, 40);
-        Some(match (is_over, status.as_str()) {
-            (true, _) => format!("the call was over ({status})"),
-            (false, "in-progress") => "the caller is still on the line".to_owned(),
-            (false, _) => format!("the call is {status}"),
-        })
-    }
-
-    fn known(&self) -> Option<String> {
-        if self.known.is_empty() {
-            return None;
+    fn stream(&self, said: &mut String) {
+        if let Some(words) = &self.stream
+            && !self.seen.contains(words.as_str())
+        {
+            let whose = if self.slot == Some(Slot::Stream) { "it " } else { "its stream " };
+            push(said, &[whose, words]);
         }
-        let shown: Vec<_> = self.known.iter().take(ROUTES).map(|route| line(route, 100)).collect();
-        Some(format!("known TwiML routes here: {}", shown.join(", ")))
     }
+
+    fn state(&self, said: &mut String) {
+        let Some((status, is_over)) = &self.state else { return };
+        let status = lined(status, 40);
+        match (is_over, &*status) {
+            (true, _) => push(said, &["the call was over (", &status, ")"]),
+            (false, "in-progress") => said.push_str("the caller is still on the line"),
+            (false, _) => push(said, &["the call is ", &status]),
+        }
+    }
+
+    fn known(&self, said: &mut String) {
+        for (at, route) in self.known.iter().take(ROUTES).enumerate() {
+            let glue = if at == 0 { "known TwiML routes here: " } else { ", " };
+            push(said, &[glue, &lined(route, 100)]);
+        }
+    }
+}
+
+fn push(said: &mut String, parts: &[&str]) {
+    parts.iter().for_each(|part| said.push_str(part));
 }
 
 /// Why Twilio asked for a fallback URL.

@@ -38,7 +38,7 @@ impl Told<'_> {
         own.extend(self.role_fields());
         own.extend(self.finding_fields());
         own.extend([
-            (fields::DELIVERY, json!(self.delivered())),
+            (fields::DELIVERY, self.delivered().into()),
             (fields::DELIVERY_STATUS, json!(self.judgement.delivery.status.as_u16())),
             (fields::OBSERVE, json!(self.judgement.withheld.is_some())),
             (fields::BACKEND_DURATION, json!(self.upstream_duration.as_millis())),
@@ -47,7 +47,7 @@ impl Told<'_> {
         own.extend(self.call_fields());
         let attempts = self.attempts();
         if !attempts.is_empty() {
-            own.push((fields::ATTEMPTS, json!(attempts)));
+            own.push((fields::ATTEMPTS, attempts.into()));
         }
         let whole = |own: &Own| json_line(self.level(), self.message(), TARGET, own);
         let line = match &self.exchange.outcome {
@@ -83,15 +83,15 @@ impl Told<'_> {
 
     fn request_fields(&self) -> Own {
         vec![
-            (fields::SUMMARY, json!(self.summary)),
-            (fields::INCIDENT, json!(self.id.to_string())),
-            (fields::METHOD, json!(line(self.exchange.request.method.as_str(), 20))),
-            (fields::PATH, json!(self.path)),
-            (fields::ROUTE, json!(line(&self.route.name, 256))),
-            (fields::SLOT, json!(self.exchange.slot.name())),
-            (fields::CAUSE, json!(self.cause())),
-            (fields::CAUSES, json!(self.causes())),
-            (fields::TWILIO_CODE, json!(self.codes())),
+            (fields::SUMMARY, self.summary.as_str().into()),
+            (fields::INCIDENT, self.id.to_string().into()),
+            (fields::METHOD, line(self.exchange.request.method.as_str(), 20).into()),
+            (fields::PATH, self.path.as_str().into()),
+            (fields::ROUTE, line(&self.route.name, 256).into()),
+            (fields::SLOT, self.exchange.slot.name().into()),
+            (fields::CAUSE, self.cause().into()),
+            (fields::CAUSES, self.causes().into()),
+            (fields::TWILIO_CODE, self.codes().into()),
         ]
     }
 
@@ -116,33 +116,34 @@ impl Told<'_> {
     fn finding_fields(&self) -> Own {
         let Some(finding) = self.judgement.findings.first() else { return Own::new() };
         let mut own = vec![
-            (fields::EXPLAIN, json!(finding.cause.explain)),
-            (fields::EVIDENCE, json!(self.evidence(finding))),
-            (fields::FIX, json!(finding.cause.remedy)),
+            (fields::EXPLAIN, finding.cause.explain.into()),
+            (fields::EVIDENCE, self.evidence(finding).into()),
+            (fields::FIX, finding.cause.remedy.into()),
         ];
         if let Some(place) = finding.place {
-            own.push((fields::PLACE, json!(place.to_string())));
+            own.push((fields::PLACE, place.to_string().into()));
         }
         let also = self.also();
         if !also.is_empty() {
-            own.push((fields::ALSO, json!(also)));
+            own.push((fields::ALSO, also.into()));
         }
         own
     }
 
     fn call_fields(&self) -> Own {
+        let sid = |sid: &Option<String>| sid.as_deref().map(|sid| line(sid, 96));
         let whole = |name| self.param(name).map(|value| line(self.redaction.masked(value), 96));
         let masked =
             |name| self.param(name).map(|value| line(self.redaction.masked_param(name, value), 96));
         [
-            (fields::CALL_SID, whole("CallSid")),
-            (fields::MESSAGE_SID, whole("MessageSid").or_else(|| whole("SmsSid"))),
+            (fields::CALL_SID, sid(&self.call_sid)),
+            (fields::MESSAGE_SID, sid(&self.message_sid)),
             (fields::ACCOUNT_SID, whole("AccountSid")),
             (fields::FROM, masked("From")),
             (fields::TO, masked("To")),
         ]
         .into_iter()
-        .filter_map(|(field, value)| Some((field, json!(value?))))
+        .filter_map(|(field, value)| Some((field, value?.into())))
         .collect()
     }
 }

@@ -7,6 +7,7 @@ mod json;
 mod told;
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use uuid::Uuid;
 
@@ -100,7 +101,12 @@ impl Incident {
 
     /// Twilio's codes, the most likely first.
     fn codes(&self) -> String {
-        self.judgement.codes().iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+        let mut codes = String::new();
+        for code in self.judgement.codes() {
+            // Writing to a String can't fail.
+            let _ = write!(codes, "{}{code}", if codes.is_empty() { "" } else { "," });
+        }
+        codes
     }
 
     /// The slugs of all findings, no doubles.
@@ -176,13 +182,20 @@ impl Incident {
 
 /// A text as one visible line of at most so many bytes, with `…` where it was cut.
 pub(super) fn line<'t>(text: impl Into<Cow<'t, str>>, max: usize) -> String {
-    let mut shown = bounded(text.into(), max).into_owned();
-    if shown.len() > max {
-        let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
-        shown.truncate(end.unwrap_or_default());
-        shown.push('…');
+    lined(text, max).into_owned()
+}
+
+/// The same, borrowed where it is one already.
+fn lined<'t>(text: impl Into<Cow<'t, str>>, max: usize) -> Cow<'t, str> {
+    let shown = bounded(text.into(), max);
+    if shown.len() <= max {
+        return shown;
     }
-    shown
+    let mut shown = shown.into_owned();
+    let end = (0..=max.saturating_sub(3)).rev().find(|&at| shown.is_char_boundary(at));
+    shown.truncate(end.unwrap_or_default());
+    shown.push('…');
+    shown.into()
 }
 
 /// As many of the lines as fit, in all, into `max` bytes.

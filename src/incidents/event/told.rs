@@ -39,6 +39,10 @@ pub(in crate::incidents) struct Told<'i> {
     pub(in crate::incidents) stream: Option<String>,
     /// What is known of the signature.
     pub(in crate::incidents) signature: String,
+    /// The call.
+    pub(in crate::incidents) call_sid: Option<String>,
+    /// The message.
+    pub(in crate::incidents) message_sid: Option<String>,
     /// CallStatus, or a message's status, as the request told it.
     pub(in crate::incidents) call_status: Option<String>,
     /// Routes that are known to take TwiML, but for this one.
@@ -64,6 +68,7 @@ impl<'i> Told<'i> {
         let known = incident.known(&path);
         let (role, parent) = incident.role();
         let stream = incident.stream(Telling::Whole);
+        let sid = |name| incident.param(name).map(|sid| incident.redaction.text(sid));
         let mut blame = incident.blame(&path, role.clone(), &known);
         let mut sentence = |telling, stream| {
             incident.tell(&mut blame, telling, stream);
@@ -73,6 +78,8 @@ impl<'i> Told<'i> {
             summary: sentence(Telling::Whole, stream.clone()),
             bare: sentence(Telling::Bare, incident.stream(Telling::Bare)),
             signature: incident.signature(),
+            call_sid: sid("CallSid"),
+            message_sid: sid("MessageSid").or_else(|| sid("SmsSid")),
             call_status: incident.call_status(),
             incident,
             path,

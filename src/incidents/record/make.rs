@@ -36,8 +36,6 @@ impl Row {
     pub(in crate::incidents) fn of(incident: &Told<'_>) -> Self {
         let request = &incident.exchange.request;
         let path = request.target.split('?').next().unwrap_or_default();
-        let shown = |sid: &str| short(&incident.redaction.masked(sid));
-        let sid = |name| request.params.get(name).filter(|sid| !sid.is_empty()).map(shown);
         Self {
             id: incident.id,
             time_ms: incident.time_ms,
@@ -45,8 +43,8 @@ impl Row {
             slot: incident.exchange.slot.name().to_owned(),
             method: short(request.method.as_str()),
             path: cut(&incident.redaction.masked_target(path), MAX_TARGET).into_owned(),
-            call_sid: sid("CallSid"),
-            message_sid: sid("MessageSid").or_else(|| sid("SmsSid")),
+            call_sid: incident.call_sid.as_deref().map(short),
+            message_sid: incident.message_sid.as_deref().map(short),
             role: incident.role.clone(),
             parent: incident.parent.clone(),
             belief: Some(incident.exchange.call.role.belief.name().to_owned()),

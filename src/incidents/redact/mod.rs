@@ -257,40 +257,54 @@ fn is_secret_name(name: &str) -> bool {
         "token",
     ];
     const WHOLE: [&str; 6] = ["auth", "cvc", "cvv", "otp", "pass", "pin"];
-    /// How parts begin: for each first letter the second ones, a bit each.
-    const SECOND: [u32; 256] = {
+    /// How parts begin: for each first letter, in either case, the second ones, a bit each.
+    static SECOND: [u32; 256] = {
         let mut second = [0; 256];
         let mut at = 0;
         while at < PARTS.len() {
             let part = PARTS[at].as_bytes();
-            second[part[0] as usize] |= 1 << (part[1] & 31);
+            let bit = 1 << (part[1] & 31);
+            second[part[0] as usize] |= bit;
+            second[part[0].to_ascii_uppercase() as usize] |= bit;
             at += 1;
         }
         second
     };
-    // Names are short: no memory is asked for.
-    let (mut short, mut long) = ([0; 64], Vec::new());
-    let plain: &mut [u8] = if name.len() <= short.len() {
-        &mut short
-    } else {
-        long.resize(name.len(), 0);
-        &mut long
+    let name = name.as_bytes();
+    // Most letters begin no part.
+    let begins = |&(at, letter): &(usize, &u8)| {
+        let seconds = SECOND[usize::from(*letter)];
+        let then = name.get(at + 1).copied().unwrap_or_default();
+        seconds != 0 && (is_glue(then) || seconds >> (then & 31) & 1 == 1)
     };
-    let letters = name.bytes().filter(|byte| !matches!(byte, b'-' | b'_'));
-    let mut length = 0;
-    for (place, letter) in plain.iter_mut().zip(letters) {
-        *place = letter.to_ascii_lowercase();
-        length += 1;
-    }
-    let plain = plain.get(..length).unwrap_or_default();
-    // Most letters begin none of these.
-    let holds_part = |at: usize| match plain.get(at..).unwrap_or_default() {
-        rest @ [first, second, ..] if SECOND[usize::from(*first)] >> (second & 31) & 1 == 1 => {
-            PARTS.iter().any(|part| rest.starts_with(part.as_bytes()))
+    let mut places = name.iter().enumerate().filter(begins);
+    let holds_part = places.any(|(at, _)| {
+        let rest = name.get(at..).unwrap_or_default();
+        PARTS.iter().any(|part| spells(rest, part).is_some())
+    });
+    holds_part || WHOLE.iter().any(|whole| spells(name, whole).is_some_and(|rest| rest.is_empty()))
+}
+
+/// What follows on a word that a name begins with, in any case and however it is hyphenated.
+fn spells<'n>(name: &'n [u8], word: &str) -> Option<&'n [u8]> {
+    let mut rest = name;
+    let mut next = || loop {
+        let (letter, after) = rest.split_first()?;
+        rest = after;
+        if !is_glue(*letter) {
+            return Some(letter.to_ascii_lowercase());
         }
-        _ => false,
     };
-    WHOLE.iter().any(|whole| whole.as_bytes() == plain) || (0..plain.len()).any(holds_part)
+    word.bytes().all(|letter| next() == Some(letter)).then_some(())?;
+    while let Some((_, after)) = rest.split_first().filter(|(letter, _)| is_glue(**letter)) {
+        rest = after;
+    }
+    Some(rest)
+}
+
+/// What may stand between the letters of a name.
+const fn is_glue(byte: u8) -> bool {
+    matches!(byte, b'-' | b'_')
 }
 
 /// Parameters whose values a caller keyed in, spoke or wrote, or that tell who the caller is.
@@ -480,7 +494,23 @@ mod tests {
         }
     }
 
+    /// The plain form: every part is looked for.
+    fn is_secret_name_plain(name: &str) -> bool {
+        let name = name.to_ascii_lowercase().replace(['-', '_'], "");
+        ["auth", "cvc", "cvv", "otp", "pass", "pin"].contains(&&*name)
+            || "accesskey apikey authorization cookie credential passphrase passwd password privatekey pwd secret session signature token"
+                .split(' ')
+                .any(|part| name.contains(part))
+    }
+
     proptest! {
+        #[test]
+        fn names_of_secrets_are_known(
+            name in "([Aa]-?_?ccess|ACCESS|[Kk]e-?y|api|Auth|orization|coo|kie|cred-|ential|pass|phrase|w-?d|word|private_|p-wd|se|cret|session|sig|nature|To|ken|cvc|CVV|OTP|Pin|[-_a-z]|א){0,4}",
+        ) {
+            prop_assert_eq!(is_secret_name(&name), is_secret_name_plain(&name), "{}", name);
+        }
+
         #[test]
         fn any_text_is_taken_and_letters_stay(hostile: String, hebrew in "[א-ת ]{0,40}") {
             Redaction::default().text(&hostile);

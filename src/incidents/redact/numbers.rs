@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::telemetry::bytes;
+
 /// Fewest digits of a number that is masked.
 const SHORTEST: usize = 7;
 /// Fewest digits of one that is glued to letters (`call15550104477`).
@@ -32,8 +34,7 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
 /// At least as many as there are digits of any script: those that are not ASCII are told by how
 /// they begin in UTF-8.
 fn digits_at_most(text: &str) -> usize {
-    let begins_one = |byte: &u8| matches!(byte, b'0'..=b'9' | 0xd9 | 0xdb | 0xe0 | 0xef);
-    text.bytes().filter(begins_one).count()
+    bytes::count(text, |byte| matches!(byte, b'0'..=b'9' | 0xd9 | 0xdb | 0xe0 | 0xef))
 }
 
 /// A character of a text: a byte where all of the text is ASCII.

@@ -65,7 +65,7 @@ pub(super) fn mask(text: &str, private: bool) -> Cow<'_, str> {
 const SIGNS: [&str; 6] = ["://", "basic ", "bearer ", "eyj", "private key-----", "sip"];
 
 /// How signs begin: three bytes of each.
-const STARTS: [[u8; 3]; NAMES.len() + SPOKEN.len() + SIGNS.len()] = {
+static STARTS: [[u8; 3]; NAMES.len() + SPOKEN.len() + SIGNS.len()] = {
     let mut starts = [[0; 3]; NAMES.len() + SPOKEN.len() + SIGNS.len()];
     let lists: [&[&str]; 3] = [&NAMES, &SPOKEN, &SIGNS];
     let (mut list, mut filled) = (0, 0);
@@ -84,7 +84,7 @@ const STARTS: [[u8; 3]; NAMES.len() + SPOKEN.len() + SIGNS.len()] = {
 
 /// For each byte that begins a sign, in either case: which bytes come second in one, a bit for the
 /// low five bits of each.
-const SECOND: [u32; 256] = {
+static SECOND: [u32; 256] = {
     let mut second = [0; 256];
     let mut at = 0;
     while at < STARTS.len() {
@@ -99,14 +99,16 @@ const SECOND: [u32; 256] = {
 /// The next place, from `at` on, where a sign may begin: most of a text is passed by.
 fn next_sign(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
-    let is_one = |three: &[u8]| match *three {
-        [first, second, third] => {
-            SECOND[usize::from(first)] >> (second & 31) & 1 == 1
-                && STARTS.contains(&[first, second, third].map(|byte| byte.to_ascii_lowercase()))
-        }
+    let may_be_one = |pair: &[u8]| match *pair {
+        [first, second] => SECOND[usize::from(first)] >> (second & 31) & 1 == 1,
         _ => false,
     };
-    rest.windows(3).position(is_one).map(|found| at + found)
+    let is_one = |at: usize| {
+        let three = rest.get(at..at + 3).unwrap_or_default();
+        STARTS.iter().any(|start| three.eq_ignore_ascii_case(start))
+    };
+    let mut places = rest.windows(2).enumerate().filter(|(_, pair)| may_be_one(pair));
+    places.find(|(place, _)| is_one(*place)).map(|(place, _)| at + place)
 }
 
 /// The secret whose sign starts at byte `at`: from where to where it goes. Never empty.

@@ -1,5 +1,6 @@
 //! Between Rust's types and SQLite's.
 
+use std::fmt::{Display, Write as _};
 use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
@@ -59,8 +60,13 @@ pub(super) fn blob_to_sid(blob: &[u8]) -> String {
 }
 
 /// `,12100,11200,`: one entry can be looked for with its commas.
-pub(super) fn list<T: ToString>(entries: &[T]) -> String {
-    entries.iter().fold(String::from(","), |list, entry| list + &entry.to_string() + ",")
+pub(super) fn list<T: Display>(entries: &[T]) -> String {
+    let mut list = String::from(",");
+    for entry in entries {
+        // Writing to a String can't fail.
+        let _ = write!(list, "{entry},");
+    }
+    list
 }
 
 /// The other way round.

@@ -8,6 +8,7 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{StoreError, schema};
@@ -109,6 +110,8 @@ pub(super) fn for_writing(path: &Path) -> Result<Writable, StoreError> {
     // Declared after `file`, and so closed before it, where something fails.
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY)?;
+    // Else a statement that is kept is prepared anew each time that other values are bound to it.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     schema::check(&db)?;
     schema::migrate(&mut db)?;
     db.pragma_update(None, "journal_mode", "WAL")?;

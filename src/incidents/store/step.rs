@@ -1,7 +1,10 @@
 //! Steps of calls and messages: kept by SID, in their order.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use rusqlite::types::Value;
-use rusqlite::{Transaction, params};
+use rusqlite::{ToSql, Transaction, params, params_from_iter};
 
 use super::convert::{blob_to_sid, number, sid_to_blob};
 use super::{Reader, StoreError};
@@ -12,22 +15,69 @@ pub const MOST_STEPS: i64 = 100;
 /// SIDs that a piece of one is looked up for.
 const MOST_SIDS: usize = 10;
 
-/// Adds steps of a call; the last ones stay.
-pub(super) fn write(db: &Transaction<'_>, sid: &str, steps: &[Step]) -> Result<(), StoreError> {
-    let sid = sid_to_blob(sid);
-    let mut insert = db.prepare_cached("INSERT INTO step(sid, time_ms, json) VALUES (?, ?, ?)")?;
-    for step in steps {
-        // A step that can't be written is no reason to lose the others.
-        let Ok(json) = serde_json::to_string(step) else { continue };
-        insert.execute(params![sid, number(step.time_ms), json])?;
+/// A row of a step.
+struct Row {
+    sid: Vec<u8>,
+    time_ms: i64,
+    json: String,
+}
+
+/// Adds steps of calls; the last ones of each stay.
+pub(super) fn write<'s>(
+    db: &Transaction<'_>,
+    calls: impl Iterator<Item = (&'s str, &'s [Step])>,
+) -> Result<(), StoreError> {
+    let (mut sids, mut rows) = (BTreeSet::new(), Vec::new());
+    for (sid, steps) in calls {
+        let sid = sid_to_blob(sid);
+        for step in steps {
+            // A step that can't be written is no reason to lose the others.
+            let Some(json) = json(step) else { continue };
+            rows.push(Row { sid: sid.clone(), time_ms: number(step.time_ms), json });
+        }
+        sids.insert(sid);
     }
-    // A limit that is bound would have the statement prepared anew each time.
-    const { assert!(MOST_STEPS == 100) };
-    db.prepare_cached(
-        "DELETE FROM step WHERE sid = ?1 AND (time_ms, seq) <=
-            (SELECT time_ms, seq FROM step WHERE sid = ?1 ORDER BY time_ms DESC, seq DESC LIMIT 1 OFFSET 100)",
-    )?
-    .execute(params![sid])?;
+    let mut many = rows.chunks_exact(AT_ONCE);
+    many.try_for_each(|rows| insert(db, &INSERT_MANY, rows))?;
+    many.remainder().chunks(1).try_for_each(|rows| insert(db, &INSERT_ONE, rows))?;
+    sids.iter().try_for_each(|sid| trim(db, sid))
+}
+
+fn json(step: &Step) -> Option<String> {
+    let mut json = Vec::with_capacity(512);
+    serde_json::to_writer(&mut json, step).ok()?;
+    String::from_utf8(json).ok()
+}
+
+/// Steps that one statement writes: it costs more than they do.
+const AT_ONCE: usize = 16;
+
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert_of(AT_ONCE));
+
+fn insert_of(rows: usize) -> String {
+    format!("INSERT INTO step(sid, time_ms, json) VALUES {}", vec!["(?, ?, ?)"; rows].join(", "))
+}
+
+fn insert(db: &Transaction<'_>, sql: &str, rows: &[Row]) -> Result<(), StoreError> {
+    let values =
+        rows.iter().flat_map(|row| -> [&dyn ToSql; 3] { [&row.sid, &row.time_ms, &row.json] });
+    db.prepare_cached(sql)?.execute(params_from_iter(values))?;
+    Ok(())
+}
+
+/// Deletes the steps of a call but for the last ones. Few calls have more: so much is only read.
+fn trim(db: &Transaction<'_>, sid: &[u8]) -> Result<(), StoreError> {
+    let has_more = db
+        .prepare_cached("SELECT 1 FROM step WHERE sid = ?1 LIMIT 1 OFFSET ?2")?
+        .exists(params![sid, MOST_STEPS])?;
+    if has_more {
+        db.prepare_cached(
+            "DELETE FROM step WHERE sid = ?1 AND seq NOT IN
+                (SELECT seq FROM step WHERE sid = ?1 ORDER BY time_ms DESC, seq DESC LIMIT ?2)",
+        )?
+        .execute(params![sid, MOST_STEPS])?;
+    }
     Ok(())
 }
 

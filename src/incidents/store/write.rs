@@ -20,6 +20,11 @@ pub(super) fn all<'i>(
 ) -> Result<(), StoreError> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let keys = outbreaks(&transaction, items.clone(), counted)?;
+    let calls = items.clone().filter_map(|item| match item {
+        Item::Steps(sid, steps) => Some((sid.as_str(), steps.as_slice())),
+        _ => None,
+    });
+    step::write(&transaction, calls)?;
     for item in items {
         match item {
             Item::Incident(new) => {
@@ -27,8 +32,7 @@ pub(super) fn all<'i>(
                     incident(&transaction, new, *key)?;
                 }
             }
-            Item::Outbreak(_) => {}
-            Item::Steps(sid, steps) => step::write(&transaction, sid, steps)?,
+            Item::Outbreak(_) | Item::Steps(..) => {}
             Item::Traffic(minutes) => {
                 for minute in minutes {
                     traffic(&transaction, minute)?;
