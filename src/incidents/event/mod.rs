@@ -7,7 +7,6 @@ mod json;
 mod told;
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use uuid::Uuid;
 
@@ -101,12 +100,7 @@ impl Incident {
 
     /// Twilio's codes, the most likely first.
     fn codes(&self) -> String {
-        let mut codes = String::new();
-        for code in self.judgement.codes() {
-            // Writing to a String can't fail.
-            let _ = write!(codes, "{}{code}", if codes.is_empty() { "" } else { "," });
-        }
-        codes
+        self.judgement.codes().iter().map(u32::to_string).collect::<Vec<_>>().join(",")
     }
 
     /// The slugs of all findings, no doubles.

@@ -20,6 +20,8 @@ const SHORTEST_COOKIE: usize = 6;
 const MOST: usize = 32;
 /// Digits at the end of a number by which it is known, with or without its country's code.
 const TAIL: usize = 7;
+/// Numbers of so many digits are below this.
+const TAIL_LIMIT: u32 = 10_000_000;
 /// Digits that are left of it.
 const LEFT: usize = 4;
 /// Most characters, tags counted as one, between two digits of a number.
@@ -38,6 +40,8 @@ pub(super) struct Known {
     private: Vec<String>,
     /// The last digits of telephones' numbers.
     tails: Vec<String>,
+    /// These as numbers.
+    tail_values: Vec<u32>,
 }
 
 impl Known {
@@ -75,6 +79,7 @@ impl Known {
                 _ => add(&mut known.secrets, value, SHORTEST_COOKIE),
             }
         }
+        known.tail_values = known.tails.iter().filter_map(|tail| tail.parse().ok()).collect();
         known
     }
 
@@ -136,10 +141,13 @@ impl Known {
             return None;
         }
         if reads_as_it_stands(text) && !text.contains('<') {
-            let mut alone = Vec::with_capacity(digits);
-            alone.extend(text.bytes().filter(u8::is_ascii_digit));
-            let alone = std::str::from_utf8(&alone).unwrap_or_default();
-            if !self.tails.iter().any(|tail| alone.contains(tail.as_str())) {
+            // The last seven digits up to each one.
+            let (mut last, mut is_there) = (0, false);
+            for (at, digit) in text.bytes().filter(u8::is_ascii_digit).enumerate() {
+                last = (last * 10 + u32::from(digit - b'0')) % TAIL_LIMIT;
+                is_there |= at + 1 >= TAIL && self.tail_values.contains(&last);
+            }
+            if !is_there {
                 return None;
             }
         }

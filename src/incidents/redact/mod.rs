@@ -271,35 +271,45 @@ fn is_secret_name(name: &str) -> bool {
         second
     };
     let name = name.as_bytes();
-    // Most letters begin no part.
-    let begins = |&(at, letter): &(usize, &u8)| {
-        let seconds = SECOND[usize::from(*letter)];
+    for (at, first) in name.iter().enumerate() {
+        // Most letters begin no part.
+        let seconds = SECOND[usize::from(*first)];
+        if seconds == 0 {
+            continue;
+        }
         let then = name.get(at + 1).copied().unwrap_or_default();
-        seconds != 0 && (is_glue(then) || seconds >> (then & 31) & 1 == 1)
-    };
-    let mut places = name.iter().enumerate().filter(begins);
-    let holds_part = places.any(|(at, _)| {
-        let rest = name.get(at..).unwrap_or_default();
-        PARTS.iter().any(|part| spells(rest, part).is_some())
-    });
-    holds_part || WHOLE.iter().any(|whole| spells(name, whole).is_some_and(|rest| rest.is_empty()))
+        if is_glue(then) || seconds >> (then & 31) & 1 == 1 {
+            let rest = name.get(at..).unwrap_or_default();
+            let is_here = |part: &&str| spells(rest, part).is_some();
+            if PARTS.iter().filter(|part| begins(part, *first)).any(is_here) {
+                return true;
+            }
+        }
+    }
+    let is_all =
+        |word: &&str| spells(name, word).is_some_and(|rest| rest.iter().all(|c| is_glue(*c)));
+    let first = name.iter().copied().find(|letter| !is_glue(*letter)).unwrap_or_default();
+    WHOLE.iter().filter(|whole| begins(whole, first)).any(is_all)
+}
+
+/// Whether a word begins with this letter.
+fn begins(word: &str, letter: u8) -> bool {
+    word.as_bytes().first() == Some(&letter.to_ascii_lowercase())
 }
 
 /// What follows on a word that a name begins with, in any case and however it is hyphenated.
 fn spells<'n>(name: &'n [u8], word: &str) -> Option<&'n [u8]> {
-    let mut rest = name;
-    let mut next = || loop {
-        let (letter, after) = rest.split_first()?;
-        rest = after;
-        if !is_glue(*letter) {
-            return Some(letter.to_ascii_lowercase());
+    let mut at = 0;
+    for letter in word.as_bytes() {
+        while name.get(at).copied().is_some_and(is_glue) {
+            at += 1;
         }
-    };
-    word.bytes().all(|letter| next() == Some(letter)).then_some(())?;
-    while let Some((_, after)) = rest.split_first().filter(|(letter, _)| is_glue(**letter)) {
-        rest = after;
+        if name.get(at)?.to_ascii_lowercase() != *letter {
+            return None;
+        }
+        at += 1;
     }
-    Some(rest)
+    name.get(at..)
 }
 
 /// What may stand between the letters of a name.

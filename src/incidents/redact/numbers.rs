@@ -40,17 +40,39 @@ fn digits_at_most(text: &str) -> usize {
 /// A character of a text: a byte where all of the text is ASCII.
 trait Unit: Copy {
     fn char(self) -> char;
+    fn is_digit(self) -> bool;
+    fn is_blank(self) -> bool;
 }
 
 impl Unit for char {
     fn char(self) -> char {
         self
     }
+
+    fn is_digit(self) -> bool {
+        is_digit(self)
+    }
+
+    fn is_blank(self) -> bool {
+        is_blank(self)
+    }
 }
 
+/// ASCII.
 impl Unit for u8 {
+    #[inline]
     fn char(self) -> char {
         char::from(self)
+    }
+
+    #[inline]
+    fn is_digit(self) -> bool {
+        self.is_ascii_digit()
+    }
+
+    #[inline]
+    fn is_blank(self) -> bool {
+        matches!(self, b' ' | b'-' | b'(' | b')')
     }
 }
 
@@ -90,10 +112,12 @@ fn masked<U: Unit>(units: &[U]) -> Option<String> {
     let unit = |at: usize| units.get(at).map(|unit| unit.char());
     // The word that is being read began at `word`.
     let (mut at, mut word) = (0, 0);
-    while let Some(c) = unit(at) {
-        let plus = c == '+' && unit(at + 1).is_some_and(|next| is_digit(next) || next == '(');
-        if !plus && !is_digit(c) {
-            let taken = escape(units, at);
+    while let Some(own) = units.get(at).copied() {
+        let c = own.char();
+        let starts = |next: &U| next.is_digit() || next.char() == '(';
+        let plus = c == '+' && units.get(at + 1).is_some_and(starts);
+        if !plus && !own.is_digit() {
+            let taken = if matches!(c, '%' | '\\') { escape(units, at) } else { 0 };
             at += taken.max(1);
             word = if taken == 0 && c.is_ascii_alphanumeric() { word } else { at };
         } else if !plus && is_date(units, at) {
@@ -178,9 +202,10 @@ impl Run {
             is_solid: true,
         };
         let (mut at, mut dots, mut others) = (start, false, false);
-        while let Some(c) = units.get(at).map(|unit| unit.char()) {
+        while let Some(unit) = units.get(at).copied() {
+            let c = unit.char();
             let gap = at - run.end;
-            if is_digit(c) {
+            if unit.is_digit() {
                 if gap > 0 && run.digits > 0 {
                     run.is_solid = false;
                     let dotted = units.get(run.end).is_some_and(|unit| unit.char() == '.');
@@ -197,7 +222,7 @@ impl Run {
             } else {
                 let fits = match c {
                     '.' => gap == 0 && (plus || !others) && run.digits > 0,
-                    c if is_blank(c) => (plus || !dots) && gap < 3 && (plus || run.digits > 0),
+                    _ if unit.is_blank() => (plus || !dots) && gap < 3 && (plus || run.digits > 0),
                     _ => false,
                 };
                 if !fits {
@@ -211,7 +236,7 @@ impl Run {
 
     fn values<'u, U: Unit>(&self, units: &'u [U]) -> impl Iterator<Item = char> + 'u {
         let own = units.get(self.start..self.end).unwrap_or_default();
-        own.iter().map(|unit| unit.char()).filter(|c| is_digit(*c))
+        own.iter().filter(|unit| unit.is_digit()).map(|unit| unit.char())
     }
 
     /// What is kept before the masked digits.
@@ -297,7 +322,7 @@ fn is_date<U: Unit>(units: &[U], start: usize) -> bool {
         && digits(0..4).is_some_and(|year| (1900..2200).contains(&year))
         && digits(5..7).is_some_and(|month| (1..=12).contains(&month))
         && digits(8..10).is_some_and(|day| (1..=31).contains(&day))
-        && !units.get(start + 10).is_some_and(|unit| is_digit(unit.char()))
+        && !units.get(start + 10).is_some_and(|unit| unit.is_digit())
 }
 
 /// Decimal digits of the scripts in which numbers are written to callers.

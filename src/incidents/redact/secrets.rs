@@ -99,16 +99,18 @@ static SECOND: [u32; 256] = {
 /// The next place, from `at` on, where a sign may begin: most of a text is passed by.
 fn next_sign(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
-    let may_be_one = |pair: &[u8]| match *pair {
-        [first, second] => SECOND[usize::from(first)] >> (second & 31) & 1 == 1,
-        _ => false,
-    };
-    let is_one = |at: usize| {
-        let three = rest.get(at..at + 3).unwrap_or_default();
-        STARTS.iter().any(|start| three.eq_ignore_ascii_case(start))
-    };
-    let mut places = rest.windows(2).enumerate().filter(|(_, pair)| may_be_one(pair));
-    places.find(|(place, _)| is_one(*place)).map(|(place, _)| at + place)
+    // Those that come second in a sign that the byte before begins.
+    let mut seconds = 0;
+    for (place, byte) in rest.iter().enumerate() {
+        if seconds >> (byte & 31) & 1 == 1 {
+            let three = rest.get(place - 1..place + 2).unwrap_or_default();
+            if STARTS.iter().any(|start| three.eq_ignore_ascii_case(start)) {
+                return Some(at + place - 1);
+            }
+        }
+        seconds = SECOND[usize::from(*byte)];
+    }
+    None
 }
 
 /// The secret whose sign starts at byte `at`: from where to where it goes. Never empty.

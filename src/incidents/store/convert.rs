@@ -1,6 +1,5 @@
 //! Between Rust's types and SQLite's.
 
-use std::fmt::{Display, Write as _};
 use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
@@ -60,11 +59,12 @@ pub(super) fn blob_to_sid(blob: &[u8]) -> String {
 }
 
 /// `,12100,11200,`: one entry can be looked for with its commas.
-pub(super) fn list<T: Display>(entries: &[T]) -> String {
-    let mut list = String::from(",");
+pub(super) fn list<T: ToString>(entries: &[T]) -> String {
+    let mut list = String::with_capacity(64);
+    list.push(',');
     for entry in entries {
-        // Writing to a String can't fail.
-        let _ = write!(list, "{entry},");
+        list.push_str(&entry.to_string());
+        list.push(',');
     }
     list
 }

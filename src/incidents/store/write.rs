@@ -1,6 +1,7 @@
 //! What is written, as statements.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use uuid::Uuid;
@@ -25,12 +26,11 @@ pub(super) fn all<'i>(
         _ => None,
     });
     step::write(&transaction, calls)?;
+    let mut new = Vec::new();
     for item in items {
         match item {
-            Item::Incident(new) => {
-                if let Some(key) = keys.get(&new.outbreak.id) {
-                    incident(&transaction, new, *key)?;
-                }
+            Item::Incident(one) => {
+                new.extend(keys.get(&one.outbreak.id).map(|key| (&**one, *key)));
             }
             Item::Outbreak(_) | Item::Steps(..) => {}
             Item::Traffic(minutes) => {
@@ -40,6 +40,7 @@ pub(super) fn all<'i>(
             }
         }
     }
+    incidents(&transaction, &new)?;
     transaction.commit()?;
     Ok(())
 }
@@ -67,29 +68,70 @@ fn outbreaks<'i>(
     latest.into_iter().map(|standing| Ok((standing.id, outbreak(db, standing, counted)?))).collect()
 }
 
-/// Writes one incident under the outbreak with this key.
-fn incident(db: &Transaction<'_>, new: &NewIncident, key: i64) -> Result<(), StoreError> {
-    if let Some(caller) = new.new_caller {
-        let added = db
-            .prepare_cached(
-                "INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)",
-            )?
-            .execute(params![key, signed(caller)])?;
-        if added == 0 {
-            // Another guard counted them.
-            db.prepare_cached("UPDATE outbreak SET callers = callers - 1 WHERE key = ?")?
-                .execute([key])?;
+/// Incidents that one statement writes: it costs more than they do.
+const AT_ONCE: usize = 8;
+/// The columns of an incident.
+const COLUMNS: &str = "id, time_ms, outbreak, slot, method, path, call, message, caller, callee,
+    outcome, observe, causes, codes, upstream_ms, budget_left_ms,
+    role, parent, belief, call_status, stream, signature, summary";
+
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
+static INSERT_MANY: LazyLock<String> = LazyLock::new(|| insert_of(AT_ONCE));
+
+fn insert_of(rows: usize) -> String {
+    let row = format!("({})", vec!["?"; COLUMNS.split(',').count()].join(", "));
+    let rows = vec![row; rows].join(", ");
+    format!("INSERT OR IGNORE INTO incident({COLUMNS}) VALUES {rows}")
+}
+
+/// An incident and its outbreak's key.
+type Keyed<'i> = (&'i NewIncident, i64);
+
+/// Writes incidents in their order, each under the outbreak with its key.
+fn incidents(db: &Transaction<'_>, all: &[Keyed<'_>]) -> Result<(), StoreError> {
+    for &(new, key) in all {
+        if let Some(caller) = new.new_caller {
+            new_caller(db, caller, key)?;
         }
     }
-    let row = &new.row;
-    let inserted = db
-        .prepare_cached(
-            "INSERT OR IGNORE INTO incident(id, time_ms, outbreak, slot, method, path, call, message, caller, callee,
-                outcome, observe, causes, codes, upstream_ms, budget_left_ms,
-                role, parent, belief, call_status, stream, signature, summary)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )?
-        .execute(params![
+    // One with a record is written by itself: the record goes by its number.
+    for some in all.chunk_by(|one, next| one.0.record.is_none() && next.0.record.is_none()) {
+        let mut many = some.chunks_exact(AT_ONCE);
+        for rows in many.by_ref() {
+            insert(db, &INSERT_MANY, rows)?;
+        }
+        for row in many.remainder() {
+            let inserted = insert(db, &INSERT_ONE, &[*row])?;
+            // A record that can't be written is no reason to lose the incident.
+            if let (Some(Ok(json)), 1) = (row.0.record.as_deref().map(pack), inserted) {
+                db.prepare_cached("INSERT INTO record(seq, json) VALUES (last_insert_rowid(), ?)")?
+                    .execute(params![json])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Notes a caller of an outbreak.
+fn new_caller(db: &Transaction<'_>, caller: u64, key: i64) -> Result<(), StoreError> {
+    let added = db
+        .prepare_cached("INSERT OR IGNORE INTO outbreak_caller(outbreak, caller) VALUES (?, ?)")?
+        .execute(params![key, signed(caller)])?;
+    if added == 0 {
+        // Another guard counted them.
+        db.prepare_cached("UPDATE outbreak SET callers = callers - 1 WHERE key = ?")?
+            .execute([key])?;
+    }
+    Ok(())
+}
+
+/// Writes the rows of incidents; gives how many are new.
+fn insert(db: &Transaction<'_>, sql: &str, all: &[Keyed<'_>]) -> Result<usize, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut at = 0;
+    for (new, key) in all {
+        let row = &new.row;
+        let values = params![
             row.id.as_bytes(),
             number(row.time_ms),
             key,
@@ -113,13 +155,13 @@ fn incident(db: &Transaction<'_>, new: &NewIncident, key: i64) -> Result<(), Sto
             row.stream,
             row.signature,
             row.summary,
-        ])?;
-    // A record that can't be written is no reason to lose the incident.
-    if let (Some(Ok(json)), 1) = (new.record.as_deref().map(pack), inserted) {
-        db.prepare_cached("INSERT INTO record(seq, json) VALUES (last_insert_rowid(), ?)")?
-            .execute(params![json])?;
+        ];
+        for value in values {
+            at += 1;
+            statement.raw_bind_parameter(at, value)?;
+        }
     }
-    Ok(())
+    Ok(statement.raw_execute()?)
 }
 
 /// Writes how an outbreak stands; gives its key. Counts grow by what is new, whoever else counts
