@@ -47,6 +47,18 @@ fn slots() -> impl Strategy<Value = Slot> {
     prop::sample::select(Slot::ALL.to_vec())
 }
 
+/// One document with what stands in these, in turn, so often.
+fn repeated(documents: &[&str], times: usize) -> String {
+    const END: &str = "</Response>";
+    let inner = |xml: &&str| {
+        let start = xml.find("<Response")?;
+        let start = start + xml.get(start..)?.find('>')? + 1;
+        xml.get(start..xml.rfind(END)?).map(str::to_owned)
+    };
+    let all: String = documents.iter().filter_map(inner).collect();
+    format!("<Response>{}{END}", all.repeat(times))
+}
+
 fn policies() -> impl Strategy<Value = Policy> {
     let bare = Policy { own_hosts: Vec::new(), public_origin: None, ..policy() };
     prop_oneof![3 => Just(policy()), 1 => Just(bare)]
@@ -64,6 +76,16 @@ proptest! {
         mutations in mutations(), policy in policies(),
     ) {
         same(&asked(slot, mutated(xml.into_bytes(), &mutations)), &policy)?;
+    }
+
+    #[test]
+    fn documents_that_repeat_themselves_are_judged_the_same(
+        (slot, xml, other) in slots().prop_flat_map(|slot| (Just(slot), document(slot), document(slot))),
+        times in 2..4usize, mutations in mutations(), policy in policies(),
+    ) {
+        let body = repeated(&[&xml, &other], times).into_bytes();
+        same(&asked(slot, body.clone()), &policy)?;
+        same(&asked(slot, mutated(body, &mutations)), &policy)?;
     }
 
     #[test]
@@ -183,6 +205,29 @@ fn forms_that_people_write_take_the_fast_path() {
         let exchange = asked(slot, xml.as_bytes().to_vec());
         assert_eq!(differing(&exchange, &policy()), None);
         assert!(fit(&exchange, &policy()).is_some(), "{name}: {xml}");
+    }
+}
+
+#[test]
+fn what_came_before_is_looked_at_where_it_stands() {
+    for (name, xml) in [
+        (
+            "too deep",
+            "<Response><Say>a</Say><Gather><Say>b</Say></Gather><Say><Say>c</Say></Say></Response>",
+        ),
+        (
+            "an empty one",
+            "<Response><Say language=\"en-US\">a</Say><Say language=\"en-US\"/></Response>",
+        ),
+        ("no host", "<Response><Play>https:///b</Play></Response>"),
+        (
+            "a socket",
+            "<Response><Play>https://cdn.example.net/a</Play><Play>wss://cdn.example.net/a</Play></Response>",
+        ),
+    ] {
+        let exchange = asked(Slot::Voice, xml.as_bytes().to_vec());
+        assert_eq!(differing(&exchange, &policy()), None, "{name}");
+        assert!(fit(&exchange, &policy()).is_none(), "{name}: {xml}");
     }
 }
 
