@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use twiml_guard::guard::{
-    BodyEnd, Exchange, Outcome, Policy, Verdict, fit, handed_out, handed_out_by, judge,
+    BodyEnd, Exchange, Outcome, Policy, Seen, Verdict, fit, handed_out, handed_out_by, judge,
     judge_in_full,
 };
 use twiml_guard::twilio::Slot;
@@ -86,6 +86,23 @@ proptest! {
         let body = repeated(&[&xml, &other], times).into_bytes();
         same(&asked(slot, body.clone()), &policy)?;
         same(&asked(slot, mutated(body, &mutations)), &policy)?;
+    }
+
+    #[test]
+    fn what_was_seen_before_is_taken_as_at_first(
+        documents in prop::collection::vec(slots().prop_flat_map(document), 1..4),
+        asked_for in prop::collection::vec(
+            (any::<prop::sample::Index>(), slots(), policies(), prop::sample::select(vec!["a.example.com", "pbx.example.com"])),
+            1..60,
+        ),
+    ) {
+        let mut seen = Seen::default();
+        for (at, slot, policy, host) in asked_for {
+            let mut exchange = asked(slot, at.get(&documents).clone().into_bytes());
+            Arc::make_mut(&mut exchange.request).host = Some(host.to_owned());
+            let expected = format!("{:?}", fit(&exchange, &policy));
+            prop_assert_eq!(format!("{:?}", seen.fit(&exchange, &policy)), expected);
+        }
     }
 
     #[test]

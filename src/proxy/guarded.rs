@@ -173,7 +173,9 @@ async fn judged(
     policy: &SharedPolicy,
     start: Instant,
 ) -> (Judgement, Exchange) {
-    if let Some(judgement) = judging::judge_fit(&worker.metrics, &mut exchange, policy) {
+    if let Some(judgement) =
+        judging::judge_fit(&worker.metrics, &worker.seen, &mut exchange, policy)
+    {
         let learn = || worker.calls.learn(&exchange, &judgement, policy);
         let _ = caught_now(&worker.metrics, "learning from an answer", learn);
         return (judgement, exchange);

@@ -9,8 +9,8 @@ use crate::guard::policy::Policy;
 /// What a URL is compared with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own<'a> {
-    configured: &'a [String],
-    asked: Option<&'a str>,
+    pub(super) configured: &'a [String],
+    pub(super) asked: Option<&'a str>,
     pub(super) is_public: bool,
 }
 
