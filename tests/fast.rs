@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use http::HeaderMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use twiml_guard::guard::{
-    BodyEnd, Exchange, Outcome, Policy, Verdict, fit, handed_out, handed_out_by, judge,
+    BodyEnd, Exchange, Outcome, Policy, Seen, Verdict, fit, handed_out, handed_out_by, judge,
     judge_in_full,
 };
 use twiml_guard::twilio::Slot;
@@ -47,6 +47,18 @@ fn slots() -> impl Strategy<Value = Slot> {
     prop::sample::select(Slot::ALL.to_vec())
 }
 
+/// One document with what stands in these, in turn, so often.
+fn repeated(documents: &[&str], times: usize) -> String {
+    const END: &str = "</Response>";
+    let inner = |xml: &&str| {
+        let start = xml.find("<Response")?;
+        let start = start + xml.get(start..)?.find('>')? + 1;
+        xml.get(start..xml.rfind(END)?).map(str::to_owned)
+    };
+    let all: String = documents.iter().filter_map(inner).collect();
+    format!("<Response>{}{END}", all.repeat(times))
+}
+
 fn policies() -> impl Strategy<Value = Policy> {
     let bare = Policy { own_hosts: Vec::new(), public_origin: None, ..policy() };
     prop_oneof![3 => Just(policy()), 1 => Just(bare)]
@@ -64,6 +76,33 @@ proptest! {
         mutations in mutations(), policy in policies(),
     ) {
         same(&asked(slot, mutated(xml.into_bytes(), &mutations)), &policy)?;
+    }
+
+    #[test]
+    fn documents_that_repeat_themselves_are_judged_the_same(
+        (slot, xml, other) in slots().prop_flat_map(|slot| (Just(slot), document(slot), document(slot))),
+        times in 2..4usize, mutations in mutations(), policy in policies(),
+    ) {
+        let body = repeated(&[&xml, &other], times).into_bytes();
+        same(&asked(slot, body.clone()), &policy)?;
+        same(&asked(slot, mutated(body, &mutations)), &policy)?;
+    }
+
+    #[test]
+    fn what_was_seen_before_is_taken_as_at_first(
+        documents in prop::collection::vec(slots().prop_flat_map(document), 1..4),
+        asked_for in prop::collection::vec(
+            (any::<prop::sample::Index>(), slots(), policies(), prop::sample::select(vec!["a.example.com", "pbx.example.com"])),
+            1..60,
+        ),
+    ) {
+        let mut seen = Seen::default();
+        for (at, slot, policy, host) in asked_for {
+            let mut exchange = asked(slot, at.get(&documents).clone().into_bytes());
+            Arc::make_mut(&mut exchange.request).host = Some(host.to_owned());
+            let expected = format!("{:?}", fit(&exchange, &policy));
+            prop_assert_eq!(format!("{:?}", seen.fit(&exchange, &policy)), expected);
+        }
     }
 
     #[test]
@@ -183,6 +222,29 @@ fn forms_that_people_write_take_the_fast_path() {
         let exchange = asked(slot, xml.as_bytes().to_vec());
         assert_eq!(differing(&exchange, &policy()), None);
         assert!(fit(&exchange, &policy()).is_some(), "{name}: {xml}");
+    }
+}
+
+#[test]
+fn what_came_before_is_looked_at_where_it_stands() {
+    for (name, xml) in [
+        (
+            "too deep",
+            "<Response><Say>a</Say><Gather><Say>b</Say></Gather><Say><Say>c</Say></Say></Response>",
+        ),
+        (
+            "an empty one",
+            "<Response><Say language=\"en-US\">a</Say><Say language=\"en-US\"/></Response>",
+        ),
+        ("no host", "<Response><Play>https:///b</Play></Response>"),
+        (
+            "a socket",
+            "<Response><Play>https://cdn.example.net/a</Play><Play>wss://cdn.example.net/a</Play></Response>",
+        ),
+    ] {
+        let exchange = asked(Slot::Voice, xml.as_bytes().to_vec());
+        assert_eq!(differing(&exchange, &policy()), None, "{name}");
+        assert!(fit(&exchange, &policy()).is_none(), "{name}: {xml}");
     }
 }
 

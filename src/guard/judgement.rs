@@ -1,5 +1,7 @@
 //! What comes out of a judgement.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
@@ -21,7 +23,7 @@ pub struct Judgement {
     /// The answer's body, content coding undone, as far as that was possible; for the record.
     pub decoded: Bytes,
     /// Where the URLs stand that the delivery hands out, where it was fit at the first look.
-    pub spans: Option<Spans>,
+    pub spans: Option<Arc<Spans>>,
 }
 
 impl Judgement {

@@ -63,7 +63,7 @@ pub use exchange::{
 };
 pub use fallback::{Fallback, Fallbacks};
 pub use finding::{Finding, Grade, Place};
-pub use fit::{Fit, fit};
+pub use fit::{Fit, Seen, fit};
 pub use follow_up::resign::{Rebuilt, rebuilt, resign};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
 pub use handed::{Handed, Spans, handed_out, handed_out_by, is_document};

@@ -46,6 +46,24 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// A request that has come whole; the error: it has not, or is to be looked at for its size.
+    pub(super) fn at_hand(worker: &Worker, mut inbound: Inbound) -> Result<Self, Box<Inbound>> {
+        let mut held = worker.room.share();
+        match &mut inbound.body {
+            InboundBody::Coming(body) => {
+                let Some(whole) = body.take_here() else { return Err(Box::new(inbound)) };
+                let fits = whole.len() <= worker.config.max_request_body;
+                if !fits || held.grow(whole.len()).is_err() {
+                    *body = Incoming::here(whole);
+                    return Err(Box::new(inbound));
+                }
+                let Inbound { parts, sender, start, check, .. } = inbound;
+                Ok(Self::new(parts, Ok(whole), Arc::new(held), sender, start, check))
+            }
+            InboundBody::Read(..) => Err(Box::new(inbound)),
+        }
+    }
+
     /// Reads the rest of a request; `None` when the client broke off.
     pub(super) async fn read(worker: &Worker, inbound: Inbound) -> Option<Self> {
         let Inbound { parts, body, sender, start, check } = inbound;

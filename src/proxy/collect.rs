@@ -32,7 +32,7 @@ pub(super) async fn collect<B>(
 where
     B: Body<Data = Bytes, Error: Error> + Unpin,
 {
-    let mut read = Collected::default();
+    let mut read = Collected { announced: announced(body), ..Collected::default() };
     let end = loop {
         tokio::select! {
             biased;
@@ -64,9 +64,19 @@ pub(super) async fn collect_unframed(
     (read.whole(), end)
 }
 
+/// Room for this much at most is made on a backend's word.
+const BELIEVED: u64 = 64 * 1024;
+
+/// How long a body says that it is, as far as that is believed.
+fn announced(body: &impl Body) -> usize {
+    let length = body.size_hint().exact().unwrap_or_default().min(BELIEVED);
+    usize::try_from(length).unwrap_or_default()
+}
+
 /// What was read of a body.
 #[derive(Debug, Default)]
 struct Collected {
+    announced: usize,
     first: Bytes,
     all: Option<BytesMut>,
 }
@@ -94,7 +104,7 @@ impl Collected {
             // The usual answer comes in one piece and is not copied.
             None if self.first.is_empty() => self.first = data,
             None => {
-                let len = (self.first.len() + data.len()).max(8 * 1024);
+                let len = (self.first.len() + data.len()).max(8 * 1024).max(self.announced);
                 let mut joined = BytesMut::with_capacity(len);
                 joined.extend_from_slice(&self.first);
                 joined.extend_from_slice(&data);

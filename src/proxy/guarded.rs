@@ -12,6 +12,7 @@ use super::attempts;
 use super::body::{RequestBody, ResponseBody};
 use super::caught::{caught, caught_now};
 use super::exchange::{Gathered, exchange};
+use super::refuse::Refusal;
 use super::service::Inbound;
 use super::spare::Spare;
 use super::tally::Open;
@@ -31,6 +32,9 @@ use crate::twilio::Slot;
 
 /// Beyond the budget an answer waits so long to be judged: Twilio's patience is not much longer.
 const LONGEST_QUEUE: Duration = Duration::from_secs(1);
+
+/// What a request is doing, for the log.
+const READING: &str = "reading a webhook";
 
 /// A guarded request, read whole, of which it is known what Twilio does with its answer.
 #[derive(Debug)]
@@ -57,19 +61,20 @@ pub(super) async fn answer(
     let open = worker.open.mark();
     let policy = Arc::clone(route.policy.current());
     let spare = Spare::of_head(route, &policy, &inbound.parts, fixed, inbound.start);
-    let known = caught(&worker.metrics, "reading a webhook", async {
-        let mut asked = Asked::read(worker, inbound).await?;
-        let signature = match asked.admit(worker) {
-            Ok(checked) => checked.authenticity,
-            Err(refusal) => return Some(Err(refusal)),
-        };
-        let question =
-            routing::question(&worker.config, route, &asked.parts, &asked.facts.params, fixed);
-        let (slot, role) = worker.calls.decide(&question)?;
-        let call = CallFacts { signature, ..worker.calls.facts(&asked.facts.params, role) };
-        Some(Ok((asked, slot, call)))
+    // Most requests have come whole.
+    let at_hand = caught_now(&worker.metrics, READING, || match Asked::at_hand(worker, inbound) {
+        Ok(asked) => Ok(known(worker, route, asked, fixed)),
+        Err(inbound) => Err(inbound),
     });
-    let (asked, slot, call) = match known.await {
+    let known = match at_hand {
+        Ok(Ok(known)) => Ok(known),
+        Ok(Err(inbound)) => {
+            let read = async { known(worker, route, Asked::read(worker, *inbound).await?, fixed) };
+            Box::pin(caught(&worker.metrics, READING, read)).await
+        }
+        Err(panic) => Err(panic),
+    };
+    let (asked, slot, call) = match known {
         Ok(known) => match known? {
             Ok(known) => known,
             Err(refusal) => return Some(refusal.into_response()),
@@ -89,6 +94,26 @@ pub(super) async fn answer(
     }
     let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
     Some(attempts::answer(worker, job).await.map(ResponseBody::full))
+}
+
+/// What Twilio does with a request's answer, and what is known of its call; the error: it goes no
+/// further. `None` where it is no webhook after all.
+#[allow(clippy::type_complexity)] // Taken apart at once.
+fn known(
+    worker: &Worker,
+    route: &Arc<Route>,
+    mut asked: Asked,
+    fixed: Option<Slot>,
+) -> Option<Result<(Asked, Slot, CallFacts), Refusal>> {
+    let signature = match asked.admit(worker) {
+        Ok(checked) => checked.authenticity,
+        Err(refusal) => return Some(Err(refusal)),
+    };
+    let params = &asked.facts.params;
+    let question = routing::question(&worker.config, route, &asked.parts, params, fixed);
+    let (slot, role) = worker.calls.decide(&question)?;
+    let call = CallFacts { signature, ..worker.calls.facts(params, role) };
+    Some(Ok((asked, slot, call)))
 }
 
 impl Job {
@@ -173,7 +198,9 @@ async fn judged(
     policy: &SharedPolicy,
     start: Instant,
 ) -> (Judgement, Exchange) {
-    if let Some(judgement) = judging::judge_fit(&worker.metrics, &mut exchange, policy) {
+    if let Some(judgement) =
+        judging::judge_fit(&worker.metrics, &worker.seen, &mut exchange, policy)
+    {
         let learn = || worker.calls.learn(&exchange, &judgement, policy);
         let _ = caught_now(&worker.metrics, "learning from an answer", learn);
         return (judgement, exchange);

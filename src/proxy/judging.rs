@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 use std::time::Instant;
 
@@ -16,7 +17,7 @@ use tokio::time::timeout_at;
 use super::caught::caught_now;
 use crate::guard::policy::OnFault;
 use crate::guard::{
-    Delivery, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Verdict, fit,
+    Delivery, DeliveryKind, Exchange, Failure, Judgement, Outcome, Policy, Seen, Verdict,
 };
 use crate::telemetry::metrics::Metrics;
 use crate::twilio::Slot;
@@ -85,10 +86,14 @@ pub(super) fn is_long(outcome: &Outcome) -> bool {
 /// moved into the judgement. `None` for any other, which is left as it was.
 pub(super) fn judge_fit(
     metrics: &Metrics,
+    seen: &Mutex<Seen>,
     exchange: &mut Exchange,
     policy: &Policy,
 ) -> Option<Judgement> {
-    let fit = caught_now(metrics, "judging an answer", || fit(exchange, policy)).ok()??;
+    let fit = caught_now(metrics, "judging an answer", || {
+        seen.lock().unwrap_or_else(PoisonError::into_inner).fit(exchange, policy)
+    });
+    let fit = fit.ok()??;
     match &mut exchange.outcome {
         Outcome::Answered(answer) => Some(fit.take_from(answer)),
         Outcome::Failed(_) => None,
@@ -240,12 +245,13 @@ mod tests {
     #[test]
     fn a_fit_answer_is_judged_at_once_and_any_other_left_as_it_was() {
         let mut odd = exchange(Slot::Voice);
-        assert!(judge_fit(&metrics(), &mut odd, &Policy::default()).is_none());
+        assert!(judge_fit(&metrics(), &Mutex::default(), &mut odd, &Policy::default()).is_none());
         let mut fit = exchange(Slot::Voice);
         let Outcome::Answered(answer) = &mut fit.outcome else { panic!() };
         answer.body = Bytes::from_static(b"<Response/>");
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-        let judgement = judge_fit(&metrics(), &mut fit, &Policy::default()).unwrap();
+        let judgement =
+            judge_fit(&metrics(), &Mutex::default(), &mut fit, &Policy::default()).unwrap();
         assert_eq!(judgement.verdict, Verdict::Untouched);
         assert_eq!(judgement.delivery.headers[CONTENT_TYPE], "text/xml");
     }

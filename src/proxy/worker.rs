@@ -25,6 +25,7 @@ use super::upstream::{Client, Resolver};
 use crate::calls::Calls;
 use crate::calls::queue::Queue;
 use crate::config::Config;
+use crate::guard::Seen;
 use crate::incidents::recorder::Recorder;
 use crate::incidents::redact::Redaction;
 use crate::telemetry::metrics::Metrics;
@@ -120,6 +121,8 @@ pub(super) struct Worker {
     pub(super) closing: Closing,
     pub(super) client: Client,
     pub(super) alarms: Alarms,
+    /// Answers that were fit a moment ago; no other worker waits for it.
+    pub(super) seen: Mutex<Seen>,
     pub(super) face: PublicFace,
     /// What is masked in records, and in the steps that are noted.
     pub(super) redaction: Arc<Redaction>,
@@ -160,6 +163,7 @@ impl Worker {
                 config.connect_timeout,
             ),
             alarms: Alarms::default(),
+            seen: Mutex::default(),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Arc::new(Redaction::of(&config)),
             tracker: TaskTracker::new(),
@@ -195,6 +199,7 @@ impl Worker {
         Self {
             client: self.client.anew(resolver.clone(), tls, limit),
             alarms: self.alarms.clone(),
+            seen: Mutex::default(),
             face: PublicFace::new(config.public_url.as_deref(), &config.signatures.trusted_proxies),
             redaction: Arc::new(Redaction::of(&config)),
             enforced: Enforced::of(&config),

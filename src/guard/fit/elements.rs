@@ -51,6 +51,28 @@ struct Values {
     has_action: bool,
 }
 
+/// A start tag that was read.
+#[derive(Debug)]
+struct Tag {
+    open: Open,
+    is_empty: bool,
+    /// Where it ends.
+    end: usize,
+}
+
+/// Tags that are remembered.
+pub(super) const SEEN: usize = 4;
+
+/// A tag that was read, without a URL in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen<'a> {
+    text: &'a [u8],
+    /// What it stands in: that decides with its text what it comes to.
+    around: u8,
+    open: Open,
+    is_empty: bool,
+}
+
 impl Open {
     pub(super) fn element(&self, tables: &'static Tables) -> Option<&'static Element> {
         tables.at(self.index)
@@ -68,10 +90,53 @@ impl Method {
     }
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     /// Reads a start tag, and where it closes itself what that asks; gives what follows.
     pub(super) fn start_tag(&mut self, at: usize) -> Option<usize> {
-        let (key, mut at) = self.byte(at).filter(|b| *b == b'<').map(|_| self.name(at + 1))?;
+        let Tag { open, is_empty, end } = match self.seen_before(at) {
+            Some(tag) => tag,
+            None => self.new_tag(at)?,
+        };
+        let element = open.element(self.tables)?;
+        let Values { is_auto, is_default, is_transcribed, is_long, has_action } = open.asked;
+        if is_auto && is_default || is_transcribed && is_long {
+            return None;
+        }
+        match element.what {
+            What::Gather if !has_action => self.spans.note_gather(element.method.of(open.gets)),
+            What::Say | What::Message => self.said = Said::default(),
+            _ => {}
+        }
+        if is_empty {
+            self.close(element, &open)?;
+        } else {
+            *self.open.get_mut(self.depth)? = open;
+            self.depth += 1;
+        }
+        Some(end)
+    }
+
+    /// The tag that stands there, if one like it stood in an element like this one: long documents
+    /// repeat themselves.
+    fn seen_before(&mut self, at: usize) -> Option<Tag> {
+        let around = self.here()?.index;
+        let rest = self.bytes.get(at..)?;
+        let is_it = |seen: &&Seen<'_>| {
+            let last = seen.text.len().checked_sub(1);
+            seen.around == around
+                && last.and_then(|last| rest.get(last)) == Some(&b'>')
+                && rest.starts_with(seen.text)
+        };
+        let Seen { text, open, is_empty, .. } = *self.seen.iter().find(is_it)?;
+        self.enter(open.index, open.element(self.tables)?)?;
+        Some(Tag { open, is_empty, end: at + text.len() })
+    }
+
+    /// Reads a start tag as one that was never seen before.
+    fn new_tag(&mut self, start: usize) -> Option<Tag> {
+        let around = self.here().map(|here| here.index);
+        let (key, mut at) =
+            self.byte(start).filter(|b| *b == b'<').map(|_| self.name(start + 1))?;
         let name = self.bytes.get(at - key.len..at)?;
         let (index, element) = self.tables.element(key, name)?;
         let inside = self.enter(index, element)?;
@@ -92,26 +157,19 @@ impl Scan<'_> {
                 _ => at = self.attribute(after, element, inside, &mut open)?,
             }
         };
-        self.spans.set_methods(first_span, |attribute| {
-            let attribute = self.tables.attribute_at(attribute);
-            attribute.and_then(|attribute| attribute.url).is_some_and(|method| method.of(open.gets))
-        });
-        let Values { is_auto, is_default, is_transcribed, is_long, has_action } = open.asked;
-        if is_auto && is_default || is_transcribed && is_long {
-            return None;
+        if self.spans.len() > first_span {
+            self.spans.set_methods(first_span, |attribute| {
+                let attribute = self.tables.attribute_at(attribute);
+                let url = attribute.and_then(|attribute| attribute.url);
+                url.is_some_and(|method| method.of(open.gets))
+            });
+        } else if let (Some(around), Some(text)) = (around, self.bytes.get(start..at)) {
+            // Nothing in it has a place of its own.
+            let oldest = self.seen.get_mut(self.next_seen % SEEN)?;
+            *oldest = Seen { text, around, open, is_empty };
+            self.next_seen += 1;
         }
-        match element.what {
-            What::Gather if !has_action => self.spans.note_gather(element.method.of(open.gets)),
-            What::Say | What::Message => self.said = Said::default(),
-            _ => {}
-        }
-        if is_empty {
-            self.close(element, &open)?;
-        } else {
-            *self.open.get_mut(self.depth)? = open;
-            self.depth += 1;
-        }
-        Some(at)
+        Some(Tag { open, is_empty, end: at })
     }
 
     /// Whether an element may stand where it does; gives what it stands in.
@@ -188,7 +246,7 @@ impl Scan<'_> {
             let loose = has_loose_ends(value);
             let written = if loose { value.trim() } else { value };
             if !written.is_empty() {
-                if !url::is_fit(written, attribute.place, self.own) {
+                if !url::is_fit(written, attribute.place, self.own, &mut self.authorities) {
                     return None;
                 }
                 let start = if loose { end - value.trim_start().len() } else { start };

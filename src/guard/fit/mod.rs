@@ -8,14 +8,17 @@
 mod elements;
 mod prose;
 mod scan;
+mod seen;
 mod survey;
 mod tables;
 mod url;
 
 use std::mem::take;
+use std::sync::Arc;
 
 use http::header::{self, HeaderMap, HeaderValue};
 
+pub use self::seen::Seen;
 pub(in crate::guard) use self::tables::names;
 
 use super::charset::is_utf8;
@@ -30,13 +33,22 @@ use crate::twilio::limits;
 /// An answer that leaves as it is, without a finding.
 #[derive(Debug)]
 pub struct Fit {
-    spans: Spans,
+    spans: Arc<Spans>,
 }
 
 /// Whether nothing can be found in an answer, for certain; `None` says nothing about it.
 ///
 /// Bounded: one pass over at most 64 kB, some tens of microseconds.
 pub fn fit(exchange: &Exchange, policy: &Policy) -> Option<Fit> {
+    let answer = plain(exchange, policy)?;
+    let survey = survey::survey(&answer.body)?;
+    let own = url::Own::of(policy, &exchange.request);
+    let spans = scan::scan(survey, exchange.slot, &own)?;
+    Some(Fit { spans: Arc::new(spans) })
+}
+
+/// The answer, if nothing can be found in what is around its body.
+fn plain<'e>(exchange: &'e Exchange, policy: &Policy) -> Option<&'e Answer> {
     let Outcome::Answered(answer) = &exchange.outcome else { return None };
     let is_first = match exchange.attempts.as_slice() {
         [] => true,
@@ -51,12 +63,7 @@ pub fn fit(exchange: &Exchange, policy: &Policy) -> Option<Fit> {
         && answer.body.len() <= limits::MAX_TWIML_BYTES
         && answer.odd == Oddities::default()
         && has_plain_head(&answer.headers);
-    if !is_plain {
-        return None;
-    }
-    let survey = survey::survey(&answer.body)?;
-    let own = url::Own::of(policy, &exchange.request);
-    Some(Fit { spans: scan::scan(survey, exchange.slot, &own)? })
+    is_plain.then_some(answer)
 }
 
 /// Whether no header stands in the way: a type that is TwiML's, no coding, no cookie that Twilio

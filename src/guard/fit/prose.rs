@@ -18,6 +18,9 @@ const STEP: usize = 3;
 /// Begin what the filter does not know: `{{`, `{%`, `${`, `#{`, `#!/`, `%s`, JSON.
 const SIGNS: [u8; 3] = [b'{', b'%', b'#'];
 
+/// As many bytes are looked at together.
+const CHUNK: usize = 16;
+
 /// Letters, the most common first, as English has them.
 const COMMON: &[u8] = b" etaoinsrhldcumfpgwybvkxjqz";
 
@@ -154,13 +157,45 @@ impl Pieces {
 /// `may_fold`: whether it may hold a character that is not ASCII, but becomes so in lower case.
 /// No `<` stands in it, nor `>`.
 pub(super) fn is_plain(text: &str, may_fold: bool) -> bool {
-    let bytes = text.as_bytes();
-    let [first, second, third] = SIGNS;
+    let met = Met::of(text.as_bytes());
     let is_certain = !may_fold
-        && memchr::memchr3(first, second, third, bytes).is_none()
-        && has_sound_marks(text)
-        && PIECES.are_absent(bytes);
+        && !met.signs
+        && has_sound_ends(text)
+        && (!met.marks || has_sound_marks(text))
+        && PIECES.are_absent(text.as_bytes());
     is_certain || is_plain_in_full(text)
+}
+
+/// Which bytes stand in a text.
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    /// One of [`SIGNS`].
+    signs: bool,
+    /// A full stop, a colon or the end of a line.
+    marks: bool,
+}
+
+impl Met {
+    // Without a branch, so that many bytes are looked at together.
+    #[allow(clippy::needless_bitwise_bool)]
+    fn of(text: &[u8]) -> Self {
+        let [first, second, third] = SIGNS;
+        let is_sign = |b: u8| u8::from((b == first) | (b == second) | (b == third));
+        let is_mark = |b: u8| u8::from((b == b'.') | (b == b':') | (b == b'\n'));
+        let (mut signs, mut marks) = (0, 0);
+        let mut chunks = text.chunks_exact(CHUNK);
+        for chunk in &mut chunks {
+            for &b in chunk {
+                signs |= is_sign(b);
+                marks |= is_mark(b);
+            }
+        }
+        for &b in chunks.remainder() {
+            signs |= is_sign(b);
+            marks |= is_mark(b);
+        }
+        Self { signs: signs != 0, marks: marks != 0 }
+    }
 }
 
 fn is_plain_in_full(text: &str) -> bool {
@@ -186,7 +221,12 @@ fn has_sound_marks(text: &str) -> bool {
             _ => !ends_as_exception(before),
         }
     };
-    !begins_as_error(text) && !ends_as_exception(text.as_bytes()) && marks.all(is_sound)
+    marks.all(is_sound)
+}
+
+/// Whether a text neither begins nor ends like an exception.
+fn has_sound_ends(text: &str) -> bool {
+    !begins_as_error(text) && !ends_as_exception(text.as_bytes())
 }
 
 /// Whether a text begins with `ERROR`, behind whatever is blank.
@@ -206,7 +246,9 @@ fn ends_as_exception(text: &[u8]) -> bool {
             text.get(..end).unwrap_or_default()
         }
     };
-    EXCEPTIONS.iter().any(|end| word.ends_with(end.as_bytes()))
+    // The last letter tells most words apart at once.
+    let is_it = |end: &&str| end.as_bytes().last() == word.last() && word.ends_with(end.as_bytes());
+    EXCEPTIONS.iter().any(|end| is_it(&end))
 }
 
 #[cfg(test)]
@@ -219,6 +261,7 @@ mod tests {
     fn passes(text: &str) -> bool {
         let bytes = text.as_bytes();
         !bytes.iter().any(|b| SIGNS.contains(b))
+            && has_sound_ends(text)
             && has_sound_marks(text)
             && PIECES.are_absent(bytes)
     }

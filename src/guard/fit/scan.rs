@@ -3,11 +3,11 @@
 //! What it takes is a part of what the strict reader takes, and it asks what the causes of grammar
 //! and links ask. Where both could differ it gives up.
 
-use super::elements::Open;
+use super::elements::{Open, SEEN, Seen};
 use super::prose;
 use super::survey::Survey;
 use super::tables::{Element, Key, TABLES, Tables, What};
-use super::url::{self, Own};
+use super::url::{self, Authorities, Own};
 use crate::guard::causes::grammar::placeholder_unfilled::{MISSING, has_gap};
 use crate::guard::handed::Spans;
 use crate::guard::twiml::chars::{Reference, reference};
@@ -32,6 +32,10 @@ pub(super) struct Scan<'a> {
     /// What the `<Say>` or `<Message>` that is open has said.
     pub(super) said: Said,
     pub(super) spans: Spans,
+    /// Tags that may come again, and how many were put there.
+    pub(super) seen: [Seen<'a>; SEEN],
+    pub(super) next_seen: usize,
+    pub(super) authorities: Authorities<'a>,
 }
 
 /// What one `<Say>` or `<Message>` says.
@@ -59,6 +63,9 @@ pub(super) fn scan(survey: Survey<'_>, slot: Slot, own: &Own<'_>) -> Option<Span
         replies: 0,
         said: Said::default(),
         spans: Spans::default(),
+        seen: [Seen::default(); SEEN],
+        next_seen: 0,
+        authorities: Authorities::default(),
     };
     scan.document()?;
     Some(scan.spans)
@@ -226,7 +233,8 @@ impl<'a> Scan<'a> {
         if let Some(place) = element.url {
             let written = text.trim();
             let start = start + (text.len() - text.trim_start().len());
-            if !is_first || !written.is_empty() && !url::is_fit(written, place, self.own) {
+            let known = &mut self.authorities;
+            if !is_first || !written.is_empty() && !url::is_fit(written, place, self.own, known) {
                 return None;
             }
             if !written.is_empty() && place != url::Place::Media {

@@ -9,10 +9,13 @@ use crate::guard::policy::Policy;
 /// What a URL is compared with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Own<'a> {
-    configured: &'a [String],
-    asked: Option<&'a str>,
+    pub(super) configured: &'a [String],
+    pub(super) asked: Option<&'a str>,
     pub(super) is_public: bool,
 }
+
+/// Of each place the authority that was found fit last: long documents name the same hosts.
+pub(super) type Authorities<'a> = [&'a str; 4];
 
 /// Where a URL stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +48,12 @@ impl<'a> Own<'a> {
 }
 
 /// Whether nothing is found in a URL for certain; `url` has no blanks at its ends.
-pub(super) fn is_fit(url: &str, place: Place, own: &Own<'_>) -> bool {
+pub(super) fn is_fit<'u>(
+    url: &'u str,
+    place: Place,
+    own: &Own<'_>,
+    known: &mut Authorities<'u>,
+) -> bool {
     let mut is_odd = false;
     let mut may_gap = false;
     for b in url.bytes() {
@@ -56,7 +64,7 @@ pub(super) fn is_fit(url: &str, place: Place, own: &Own<'_>) -> bool {
         return false;
     }
     if url.starts_with('/') {
-        return !path_of(url).contains("//");
+        return !has_double_slash(path_of(url));
     }
     let Some(colon) = memchr::memchr(b':', url.as_bytes()) else {
         return is_fit_relative(url, own);
@@ -72,9 +80,20 @@ pub(super) fn is_fit(url: &str, place: Place, own: &Own<'_>) -> bool {
         _ if !is_socket && !matches!(scheme, "https" | "http") => return false,
         _ => {}
     }
-    let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(path);
-    is_fit_authority(authority, place, own) && !path_of(path).contains("//")
+    let path = rest.bytes().position(|b| matches!(b, b'/' | b'?' | b'#'));
+    let (authority, path) = rest.split_at(path.unwrap_or(rest.len()));
+    let Some(known) = known.get_mut(place as usize) else { return false };
+    if authority.is_empty() || *known != authority {
+        if !is_fit_authority(authority, place, own) {
+            return false;
+        }
+        *known = authority;
+    }
+    !has_double_slash(path_of(path))
+}
+
+fn has_double_slash(path: &str) -> bool {
+    path.as_bytes().windows(2).any(|two| two == b"//")
 }
 
 /// Without a scheme and not from the root: neither a host nor a printed value.
@@ -99,5 +118,6 @@ fn is_fit_authority(authority: &str, place: Place, own: &Own<'_>) -> bool {
 }
 
 fn path_of(rest: &str) -> &str {
-    rest.get(..rest.find(['?', '#']).unwrap_or(rest.len())).unwrap_or_default()
+    let end = rest.bytes().position(|b| matches!(b, b'?' | b'#'));
+    rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }

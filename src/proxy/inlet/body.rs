@@ -23,8 +23,16 @@ enum Kind {
 
 impl Incoming {
     /// A body that is there.
-    pub(super) fn here(body: Bytes) -> Self {
+    pub(crate) fn here(body: Bytes) -> Self {
         Self(Kind::Here(body))
+    }
+
+    /// The whole body, where all of it is there; nothing is left of it then.
+    pub(crate) fn take_here(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Kind::Here(body) => Some(std::mem::take(body)),
+            Kind::Coming(_) => None,
+        }
     }
 
     /// A body that is read from its connection.

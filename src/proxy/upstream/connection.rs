@@ -113,8 +113,12 @@ impl Connection {
 
     /// Reads more of a body; at its end, nothing. `most`: so much is wanted at most.
     pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, most: u64) -> Poll<io::Result<Bytes>> {
-        let most = usize::try_from(most).unwrap_or(LARGEST_READ);
-        ready!(self.poll_fill(cx, most.clamp(SMALL_READ, self.stride)))?;
+        // Room for all of it, where it is known how much that is; what is not written to costs nothing.
+        let wanted = match usize::try_from(most) {
+            Ok(most) if most <= LARGEST_READ => most.max(SMALL_READ),
+            _ => self.stride,
+        };
+        ready!(self.poll_fill(cx, wanted))?;
         if self.room.len() == self.room.capacity() {
             self.stride = LARGEST_READ.min(4 * self.stride);
         }

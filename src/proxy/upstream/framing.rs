@@ -14,6 +14,9 @@ const MAX_EXTENSIONS: usize = 16 * 1024;
 /// Most bytes of trailers.
 const MAX_TRAILERS: usize = 16 * 1024;
 
+/// From what is left of a chunk on it counts as large.
+const LARGE: u64 = 4 * 1024;
+
 /// What comes next of a body.
 #[derive(Debug)]
 pub(super) enum Piece {
@@ -90,6 +93,8 @@ impl Framing {
     pub(super) fn wanted(&self) -> u64 {
         match self {
             Self::Length(left) => *left,
+            // Behind a large chunk comes another one.
+            Self::Chunked(chunks) if chunks.at == At::Data && chunks.size >= LARGE => u64::MAX,
             Self::Chunked(chunks) if chunks.at == At::Data => chunks.size.saturating_add(64),
             Self::Chunked(_) => 0,
             Self::Close | Self::Over => u64::MAX,
@@ -143,21 +148,45 @@ impl Chunks {
             return Err(fault);
         }
         self.advance(came)?;
-        if self.at == At::Data && !came.is_empty() {
-            let data = split(came, self.size);
-            self.size -= data.len() as u64;
-            if self.size == 0 {
-                self.at = At::DataReturn;
-            }
-            // What follows is read at once where it is here: the end is known with the last piece.
-            self.fault = self.advance(came).err();
-            return Ok(Some(Piece::Data(data)));
+        if self.has_data(came) {
+            let data = self.next(came);
+            return Ok(Some(Piece::Data(self.with_next(data, came))));
         }
         if self.at == At::End && !self.trailers.is_empty() {
             let lines = self.trailers.split();
             return trailers(&lines).map(|all| Some(Piece::Trailers(all)));
         }
         Ok(None)
+    }
+
+    /// A piece with the data of the chunks that are here behind it, so that all of it leaves at once:
+    /// to copy it costs less than to write it in pieces.
+    fn with_next(&mut self, data: Bytes, came: &mut Bytes) -> Bytes {
+        if !self.has_data(came) {
+            return data;
+        }
+        let mut all = BytesMut::with_capacity(data.len() + came.len());
+        all.extend_from_slice(&data);
+        while self.has_data(came) {
+            all.extend_from_slice(&self.next(came));
+        }
+        all.freeze()
+    }
+
+    fn has_data(&self, came: &Bytes) -> bool {
+        self.at == At::Data && !came.is_empty() && self.fault.is_none()
+    }
+
+    /// The next piece of a chunk that is here.
+    fn next(&mut self, came: &mut Bytes) -> Bytes {
+        let data = split(came, self.size);
+        self.size -= data.len() as u64;
+        if self.size == 0 {
+            self.at = At::DataReturn;
+        }
+        // What follows is read at once where it is here: the end is known with the last piece.
+        self.fault = self.advance(came).err();
+        data
     }
 
     /// Reads what stands between two pieces of data.
@@ -236,4 +265,37 @@ fn trailers(lines: &[u8]) -> Result<HeaderMap, &'static str> {
         all.append(name, value);
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(piece: Option<Piece>) -> Bytes {
+        match piece {
+            Some(Piece::Data(data)) => data,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn chunks_that_came_together_are_one_piece() {
+        let mut framing = Framing::of(head::Framing::Chunked, false);
+        let mut came = Bytes::from_static(b"3\r\nabc\r\n2;x=y\r\nde\r\n5\r\nfg");
+        assert_eq!(data(framing.take(&mut came).unwrap()), "abcdefg");
+        assert!(framing.take(&mut came).unwrap().is_none());
+        // Of a chunk that is not whole, room for the rest of it is wanted, and what follows it.
+        assert_eq!(framing.wanted(), 3 + 64);
+        let mut came = Bytes::from_static(b"hij\r\n0\r\n\r\n");
+        assert_eq!(data(framing.take(&mut came).unwrap()), "hij");
+        assert!(framing.is_over());
+    }
+
+    #[test]
+    fn what_came_before_a_fault_is_given_first() {
+        let mut framing = Framing::of(head::Framing::Chunked, false);
+        let mut came = Bytes::from_static(b"3\r\nabc\r\n2\r\nde\r\nx");
+        assert_eq!(data(framing.take(&mut came).unwrap()), "abcde");
+        assert!(framing.take(&mut came).is_err());
+    }
 }

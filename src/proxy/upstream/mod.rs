@@ -159,7 +159,8 @@ impl Client {
         loop {
             let (mut lease, is_new) = match pool.take(reuse) {
                 Some(lease) => (lease, false),
-                None => (self.open(upstream, &pool).await?, true),
+                // Boxed: the way to a new connection is long, and most requests need none.
+                None => (Box::pin(self.open(upstream, &pool)).await?, true),
             };
             progress.connected.get_or_init(Instant::now);
             match exchange(&mut lease.connection, request, odd_heads).await {
