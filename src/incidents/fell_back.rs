@@ -59,14 +59,14 @@ impl FellBack {
     /// The event of the first such request.
     pub(super) fn event(&self) -> Event {
         let redaction = self.redaction.knowing(&self.params, std::iter::empty());
-        let path = line(&redaction.target(&self.target), 256);
-        let code = line(&redaction.text(&self.code), 16);
+        let path = line(redaction.target(&self.target), 256);
+        let code = line(redaction.text(&self.code), 16);
         let why = fell_back(&redaction.target(&self.url), &code);
         let summary = why.replacen("fell back", &format!("fell back to {} {path}", self.method), 1);
         let mut event = self.with_url(&redaction);
         event.fields.insert(0, (fields::SUMMARY, json!(summary)));
         if let Some(sid) = self.params.get("CallSid").or_else(|| self.params.get("MessageSid")) {
-            event.fields.push((fields::CALL_SID, json!(line(&redaction.text(sid), 96))));
+            event.fields.push((fields::CALL_SID, json!(line(redaction.text(sid), 96))));
         }
         event
     }
@@ -79,8 +79,8 @@ impl FellBack {
 
     fn with_url(&self, redaction: &Redaction) -> Event {
         let fields = vec![
-            (fields::FAILED_URL, json!(line(&redaction.target(self.path_of_url()), 256))),
-            (fields::TWILIO_CODE, json!(line(&redaction.text(&self.code), 16))),
+            (fields::FAILED_URL, json!(line(redaction.target(self.path_of_url()), 256))),
+            (fields::TWILIO_CODE, json!(line(redaction.text(&self.code), 16))),
         ];
         Event { level: "WARN", message: MESSAGE, fields }
     }

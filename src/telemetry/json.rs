@@ -28,7 +28,7 @@ pub(super) fn push(line: &mut String, value: &Value) {
 /// Adds a text as a JSON string.
 pub(super) fn push_text(line: &mut String, text: &str) {
     line.push('"');
-    if bytes::any(text, |byte| needs_escape(byte)) {
+    if bytes::any(text, needs_escape) {
         push_escaped(line, text);
     } else {
         line.push_str(text);

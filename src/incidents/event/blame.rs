@@ -181,7 +181,9 @@ impl Blame {
 }
 
 fn push(said: &mut String, parts: &[&str]) {
-    parts.iter().for_each(|part| said.push_str(part));
+    for part in parts {
+        said.push_str(part);
+    }
 }
 
 /// Why Twilio asked for a fallback URL.

@@ -83,7 +83,7 @@ impl Told<'_> {
 
     fn identity(&self) -> String {
         let message = self.param("MessageSid").or_else(|| self.param("SmsSid"));
-        let sid = |value: &str| line(&redact::short_sid(value), 20);
+        let sid = |value: &str| line(redact::short_sid(value), 20);
         let parts = [
             Some(format!("incident={}", self.id)),
             self.param("CallSid").map(|value| format!("call={}", sid(&self.redaction.text(value)))),

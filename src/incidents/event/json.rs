@@ -117,7 +117,7 @@ impl Told<'_> {
         let Some(finding) = self.judgement.findings.first() else { return Own::new() };
         let mut own = vec![
             (fields::EXPLAIN, finding.cause.explain.into()),
-            (fields::EVIDENCE, self.evidence(finding).into()),
+            (fields::EVIDENCE, line(&self.seen, 400).into()),
             (fields::FIX, finding.cause.remedy.into()),
         ];
         if let Some(place) = finding.place {

@@ -98,11 +98,6 @@ impl Incident {
         line(self.redaction.masked_target(path), 512)
     }
 
-    /// Twilio's codes, the most likely first.
-    fn codes(&self) -> String {
-        self.judgement.codes().iter().map(u32::to_string).collect::<Vec<_>>().join(",")
-    }
-
     /// The slugs of all findings, no doubles.
     pub(super) fn causes(&self) -> Vec<&'static str> {
         let mut slugs = Vec::new();

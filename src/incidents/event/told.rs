@@ -5,7 +5,7 @@ use std::ops::Deref;
 use http::StatusCode;
 
 use super::blame::Blame;
-use super::{Incident, line};
+use super::{Incident, line, lined};
 use crate::guard::call::StreamState;
 use crate::guard::causes::{Cause, Evidence, Level, headers};
 use crate::guard::media::ContentType;
@@ -45,6 +45,10 @@ pub(in crate::incidents) struct Told<'i> {
     pub(in crate::incidents) message_sid: Option<String>,
     /// CallStatus, or a message's status, as the request told it.
     pub(in crate::incidents) call_status: Option<String>,
+    /// Twilio's codes, the most likely first.
+    pub(in crate::incidents) codes: Vec<u32>,
+    /// What was seen, as the first finding has it.
+    pub(super) seen: String,
     /// Routes that are known to take TwiML, but for this one.
     pub(super) known: Vec<String>,
     /// The one line that names the exchange to blame.
@@ -62,6 +66,11 @@ impl Deref for Told<'_> {
 }
 
 impl<'i> Told<'i> {
+    /// Twilio's codes, the most likely first, in one text.
+    pub(super) fn codes(&self) -> String {
+        self.codes.iter().map(u32::to_string).collect::<Vec<_>>().join(",")
+    }
+
     /// What is told of an incident.
     pub(in crate::incidents) fn of(incident: &'i Incident) -> Self {
         let path = incident.path();
@@ -69,9 +78,13 @@ impl<'i> Told<'i> {
         let (role, parent) = incident.role();
         let stream = incident.stream(Telling::Whole);
         let sid = |name| incident.param(name).map(|sid| incident.redaction.text(sid));
-        let mut blame = incident.blame(&path, role.clone(), &known);
+        let codes = incident.judgement.codes();
+        let first = incident.judgement.findings.first();
+        let seen = first.map(|finding| incident.redaction.text(&finding.evidence));
+        let seen = seen.unwrap_or_default();
+        let mut blame = incident.blame(&path, role.clone(), &known, codes.first().copied());
         let mut sentence = |telling, stream| {
-            incident.tell(&mut blame, telling, stream);
+            incident.tell(&mut blame, telling, stream, &seen);
             blame.sentence()
         };
         Self {
@@ -86,6 +99,8 @@ impl<'i> Told<'i> {
             role,
             parent,
             stream,
+            codes,
+            seen,
             known,
         }
     }
@@ -98,14 +113,20 @@ impl Incident {
     }
 
     /// The line but for what depends on how much may be told.
-    fn blame(&self, path: &str, role: Option<String>, known: &[String]) -> Blame {
+    fn blame(
+        &self,
+        path: &str,
+        role: Option<String>,
+        known: &[String],
+        code: Option<u32>,
+    ) -> Blame {
         let (exchange, judgement) = (&self.exchange, &self.judgement);
         let first = judgement.findings.first();
         let slot = exchange.slot;
         let is_stream = slot == Slot::Stream;
-        let code = judgement.codes().first().filter(|_| !self.is_harmless()).map(|code| {
-            let source = judgement.findings.iter().find(|f| f.cause.codes.contains(code));
-            (*code, source.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
+        let code = code.filter(|_| !self.is_harmless()).map(|code| {
+            let source = judgement.findings.iter().find(|f| f.cause.codes.contains(&code));
+            (code, source.is_some_and(|finding| finding.cause.evidence == Evidence::Inferred))
         });
         let method = line(exchange.request.method.as_str(), 20);
         let place = &exchange.call.role;
@@ -134,12 +155,12 @@ impl Incident {
     }
 
     /// Puts in what depends on how much may be told.
-    fn tell(&self, blame: &mut Blame, telling: Telling, stream: Option<String>) {
+    fn tell(&self, blame: &mut Blame, telling: Telling, stream: Option<String>, seen: &str) {
         let slot = self.exchange.slot;
         let first = self.judgement.findings.first();
         blame.fell_back = self.fell_back(telling);
         blame.gave = if slot == Slot::Stream { String::new() } else { self.gave(telling) };
-        blame.seen = first.map(|finding| self.seen(finding, telling)).unwrap_or_default();
+        blame.seen = first.map(|finding| self.seen(finding, telling, seen)).unwrap_or_default();
         blame.signature = self.refused_signature(telling);
         blame.stream = stream.filter(|_| matters(slot));
     }
@@ -192,7 +213,7 @@ impl Incident {
     }
 
     /// What the first finding says, unless the status does.
-    fn seen(&self, finding: &Finding, telling: Telling) -> String {
+    fn seen(&self, finding: &Finding, telling: Telling, seen: &str) -> String {
         let status = match &self.exchange.outcome {
             Outcome::Answered(answer) => answer.status.as_u16().to_string(),
             Outcome::Failed(_) => String::new(),
@@ -202,8 +223,8 @@ impl Incident {
             return String::new();
         }
         let evidence = match telling {
-            Telling::Whole => line(self.redaction.masked(&finding.evidence), 200),
-            Telling::Bare => String::new(),
+            Telling::Whole => lined(seen, 200),
+            Telling::Bare => "".into(),
         };
         if evidence.is_empty() || evidence == *explain {
             (*explain).to_owned()

@@ -56,7 +56,7 @@ impl Row {
             observe: incident.judgement.withheld.is_some(),
             cause: incident.cause().to_owned(),
             causes: incident.causes().into_iter().map(str::to_owned).collect(),
-            codes: incident.judgement.codes(),
+            codes: incident.codes.clone(),
             upstream_ms: millis(incident.upstream_duration),
             budget_left_ms: millis(incident.budget_left),
         }

@@ -145,7 +145,9 @@ impl Known {
             let (mut last, mut is_there) = (0, false);
             for (at, digit) in text.bytes().filter(u8::is_ascii_digit).enumerate() {
                 last = (last * 10 + u32::from(digit - b'0')) % TAIL_LIMIT;
-                is_there |= at + 1 >= TAIL && self.tail_values.contains(&last);
+                for tail in &self.tail_values {
+                    is_there |= *tail == last && at + 1 >= TAIL;
+                }
             }
             if !is_there {
                 return None;
@@ -197,7 +199,11 @@ fn telephone(value: &str) -> Option<String> {
     }
     let digits = number.bytes().filter(u8::is_ascii_digit);
     let count = digits.clone().count();
-    let tail = || digits.skip(count - TAIL).map(char::from).collect();
+    let tail = || {
+        let mut tail = String::with_capacity(TAIL);
+        digits.skip(count - TAIL).for_each(|digit| tail.push(char::from(digit)));
+        tail
+    };
     (TAIL..=15).contains(&count).then(tail)
 }
 

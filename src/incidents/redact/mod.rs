@@ -238,63 +238,80 @@ fn then<'t>(
     }
 }
 
-/// Names of headers, parameters and JSON fields whose values are nobody's business.
-fn is_secret_name(name: &str) -> bool {
-    const PARTS: [&str; 14] = [
-        "accesskey",
-        "apikey",
-        "authorization",
-        "cookie",
-        "credential",
-        "passphrase",
-        "passwd",
-        "password",
-        "privatekey",
-        "pwd",
-        "secret",
-        "session",
-        "signature",
-        "token",
-    ];
-    const WHOLE: [&str; 6] = ["auth", "cvc", "cvv", "otp", "pass", "pin"];
-    /// How parts begin: for each first letter, in either case, the second ones, a bit each.
-    static SECOND: [u32; 256] = {
-        let mut second = [0; 256];
+/// Parts of the names of headers, parameters and JSON fields whose values are nobody's business, by
+/// the letter that they begin with.
+const fn parts(letter: u8) -> &'static [&'static str] {
+    match letter {
+        b'a' | b'A' => &["accesskey", "apikey", "authorization"],
+        b'c' | b'C' => &["cookie", "credential"],
+        b'p' | b'P' => &["passphrase", "passwd", "password", "privatekey", "pwd"],
+        b's' | b'S' => &["secret", "session", "signature"],
+        b't' | b'T' => &["token"],
+        _ => &[],
+    }
+}
+
+/// Such names that are no part of a longer one.
+const fn wholes(letter: u8) -> &'static [&'static str] {
+    match letter {
+        b'a' | b'A' => &["auth"],
+        b'c' | b'C' => &["cvc", "cvv"],
+        b'o' | b'O' => &["otp"],
+        b'p' | b'P' => &["pass", "pin"],
+        _ => &[],
+    }
+}
+
+/// The second and third letters of parts by the first, a bit for the low five bits of each.
+static NEXT: [(u32, u32); 256] = {
+    let mut next = [(0, 0); 256];
+    let mut letter = 0;
+    while letter < 256 {
+        #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+        let parts = parts(letter as u8);
         let mut at = 0;
-        while at < PARTS.len() {
-            let part = PARTS[at].as_bytes();
-            let bit = 1 << (part[1] & 31);
-            second[part[0] as usize] |= bit;
-            second[part[0].to_ascii_uppercase() as usize] |= bit;
+        while at < parts.len() {
+            let part = parts[at].as_bytes();
+            next[letter].0 |= 1 << (part[1] & 31);
+            next[letter].1 |= 1 << (part[2] & 31);
             at += 1;
         }
-        second
-    };
+        letter += 1;
+    }
+    next
+};
+
+/// Whether a letter and what follows may begin a part: most do not.
+fn may_begin(letter: u8, rest: &[u8]) -> bool {
+    let (second, third) = NEXT[usize::from(letter)];
+    match *rest {
+        _ if second == 0 => false,
+        [b'-' | b'_', ..] | [_, b'-' | b'_', ..] => true,
+        [then, after, ..] => second >> (then & 31) & third >> (after & 31) & 1 == 1,
+        _ => false,
+    }
+}
+
+/// Whether what goes by this name is nobody's business.
+fn is_secret_name(name: &str) -> bool {
     let name = name.as_bytes();
-    for (at, first) in name.iter().enumerate() {
-        // Most letters begin no part.
-        let seconds = SECOND[usize::from(*first)];
-        if seconds == 0 {
+    let mut at = 0;
+    while let Some(letter) = name.get(at) {
+        at += 1;
+        if !may_begin(*letter, name.get(at..).unwrap_or_default()) {
             continue;
         }
-        let then = name.get(at + 1).copied().unwrap_or_default();
-        if is_glue(then) || seconds >> (then & 31) & 1 == 1 {
-            let rest = name.get(at..).unwrap_or_default();
-            let is_here = |part: &&str| spells(rest, part).is_some();
-            if PARTS.iter().filter(|part| begins(part, *first)).any(is_here) {
+        for part in parts(*letter) {
+            if spells(name.get(at - 1..).unwrap_or_default(), part).is_some() {
                 return true;
             }
         }
     }
-    let is_all =
-        |word: &&str| spells(name, word).is_some_and(|rest| rest.iter().all(|c| is_glue(*c)));
-    let first = name.iter().copied().find(|letter| !is_glue(*letter)).unwrap_or_default();
-    WHOLE.iter().filter(|whole| begins(whole, first)).any(is_all)
-}
-
-/// Whether a word begins with this letter.
-fn begins(word: &str, letter: u8) -> bool {
-    word.as_bytes().first() == Some(&letter.to_ascii_lowercase())
+    let is_all = |whole: &&str| {
+        spells(name, whole).is_some_and(|rest| rest.iter().all(|byte| is_glue(*byte)))
+    };
+    let first = name.iter().copied().find(|byte| !is_glue(*byte)).unwrap_or_default();
+    wholes(first).iter().any(is_all)
 }
 
 /// What follows on a word that a name begins with, in any case and however it is hyphenated.

@@ -261,7 +261,6 @@ fn is_number<U: Unit>(units: &[U], word: Range<usize>, run: &Run, plus: bool) ->
         return true;
     }
     match (run.groups, run.sizes) {
-        (1, _) => {}
         // A telephone's number starts with 0; fractions with `0.` or another digit, or they are
         // those of a time's seconds.
         (2, [whole, ..]) => {

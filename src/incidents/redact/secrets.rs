@@ -96,13 +96,27 @@ static SECOND: [u32; 256] = {
     second
 };
 
+/// For the low five bits of each byte that comes second in a sign: which bytes come third, a bit
+/// each.
+static THIRD: [u32; 32] = {
+    let mut third = [0; 32];
+    let mut at = 0;
+    while at < STARTS.len() {
+        let [_, second, then] = STARTS[at];
+        third[(second & 31) as usize] |= 1 << (then & 31);
+        at += 1;
+    }
+    third
+};
+
 /// The next place, from `at` on, where a sign may begin: most of a text is passed by.
 fn next_sign(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     // Those that come second in a sign that the byte before begins.
     let mut seconds = 0;
     for (place, byte) in rest.iter().enumerate() {
-        if seconds >> (byte & 31) & 1 == 1 {
+        let third = rest.get(place + 1).copied().unwrap_or_default();
+        if seconds >> (byte & 31) & THIRD[usize::from(byte & 31)] >> (third & 31) & 1 == 1 {
             let three = rest.get(place - 1..place + 2).unwrap_or_default();
             if STARTS.iter().any(|start| three.eq_ignore_ascii_case(start)) {
                 return Some(at + place - 1);
