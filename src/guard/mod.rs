@@ -32,6 +32,7 @@ pub mod link;
 mod links;
 mod literals;
 mod locate;
+mod marks;
 pub mod media;
 mod mend;
 mod notices;

@@ -1,10 +1,12 @@
 //! Naming the program or service that made an answer, by its wording and its headers.
 
 use std::fmt::Write;
+use std::sync::LazyLock;
 
 use http::HeaderMap;
 
 use super::foreign::Foreign;
+use super::marks::Marks;
 
 /// The program or service that made an answer, where it gives itself away.
 pub fn origin(foreign: &Foreign<'_>) -> Option<&'static str> {
@@ -13,21 +15,40 @@ pub fn origin(foreign: &Foreign<'_>) -> Option<&'static str> {
 
 /// The program or service that an answer's text and headers give away, with the marks that do.
 pub fn named(text: &str, headers: &HeaderMap) -> Option<(&'static str, &'static [&'static str])> {
-    let text = super::pages::head(text);
+    let in_text = IN_TEXT.in_text(&super::pages::head(text));
     let mut lines = String::new();
     for (name, value) in headers.iter().take(100) {
         let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
         let _ = writeln!(lines, "{name}: {value}");
     }
-    let is_there = |mark: &&str| match mark.strip_prefix('~') {
-        Some(mark) => lines.contains(mark),
-        None => text.contains(mark),
-    };
-    ORIGINS.iter().find_map(|(name, groups)| {
-        let marks = groups.iter().find(|marks| marks.iter().all(is_there))?;
-        Some((*name, *marks))
-    })
+    let in_headers = IN_HEADERS.in_text(&lines);
+    let mut at = 0;
+    for (name, groups) in ORIGINS {
+        for marks in *groups {
+            // Both number all marks in their order.
+            if (at..at + marks.len()).all(|at| in_text.has(at) || in_headers.has(at)) {
+                return Some((*name, *marks));
+            }
+            at += marks.len();
+        }
+    }
+    None
 }
+
+static IN_TEXT: LazyLock<Marks> = LazyLock::new(|| of_origins(|mark| !mark.starts_with('~')));
+
+static IN_HEADERS: LazyLock<Marks> = LazyLock::new(|| of_origins(|mark| mark.starts_with('~')));
+
+/// Every mark in its order; what `is_meant` does not take stands there as what is never found.
+fn of_origins(is_meant: fn(&str) -> bool) -> Marks {
+    let all = ORIGINS.iter().flat_map(|(_, groups)| groups.iter().copied().flatten().copied());
+    Marks::new(
+        all.map(|mark| if is_meant(mark) { mark.strip_prefix('~').unwrap_or(mark) } else { NEVER }),
+    )
+}
+
+/// Texts are in lower case.
+const NEVER: &str = "NEVER FOUND";
 
 /// Whether an answer shows that something between guard and backend made it: its pages are built
 /// like single-page apps, too.

@@ -1,6 +1,9 @@
 //! Telling prose from acknowledgements, JSON and the output of programs.
 
+use std::sync::LazyLock;
+
 use super::foreign::Foreign;
+use super::marks::Marks;
 use crate::twilio::Slot;
 
 /// The first line that says something, at most 200 characters.
@@ -97,7 +100,7 @@ pub fn smells_of_a_program(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let lower_marks = lines.find(|line| {
         let lower = line.to_lowercase();
-        MARKS.iter().any(|mark| lower.contains(mark))
+        PROGRAMS.is_any_in(&lower)
             || has_file_and_line(line)
             || formatted_gap(line)
             || names_an_exception(line)
@@ -175,6 +178,8 @@ pub fn packed(text: &str) -> Option<&str> {
         |word: &&str| word.len() > LONGEST_WORD && word.is_ascii() && !word.contains("://");
     text.split_whitespace().find(packed).and_then(|word| word.get(..LONGEST_WORD))
 }
+
+static PROGRAMS: LazyLock<Marks> = LazyLock::new(|| Marks::new(MARKS));
 
 /// In lower case; each is found in no sentence that one would speak to a caller.
 pub(super) const MARKS: [&str; 62] = [
@@ -258,10 +263,12 @@ pub(super) const EXCEPTIONS: [&str; 4] = ["Error", "Exception", "Fault", "ERROR"
 
 /// `file.py:12`, `File "x.py", line 3`, `x.php on line 7`.
 fn has_file_and_line(line: &str) -> bool {
-    ENDINGS.iter().any(|ending| {
-        line.match_indices(ending)
-            .any(|(at, _)| is_number_of_line(line.get(at + ending.len()..).unwrap_or_default()))
-    })
+    // Most lines have no full stop amid them.
+    line.contains('.')
+        && ENDINGS.iter().any(|ending| {
+            line.match_indices(ending)
+                .any(|(at, _)| is_number_of_line(line.get(at + ending.len()..).unwrap_or_default()))
+        })
 }
 
 /// Whether the number of a line stands behind a file's name.

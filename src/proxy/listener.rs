@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::deadlines::Deadlines;
 use super::headers::Peer;
+use super::seats::Seat;
 use super::socket::Bare;
 use crate::config::Listen;
 use crate::unix_socket::{SocketError, SocketFile, UnixSocket};
@@ -208,6 +209,24 @@ impl Outage {
     }
 }
 
+/// What a connection holds as long as it is open: its part of what may be open, and its seat.
+#[derive(Debug)]
+pub(super) struct Permit {
+    _open: OwnedSemaphorePermit,
+    seat: Option<Seat>,
+}
+
+impl Permit {
+    pub(super) fn new(open: OwnedSemaphorePermit) -> Self {
+        Self { _open: open, seat: None }
+    }
+
+    /// Takes this seat, and gives the one before free.
+    pub(super) fn sits(&mut self, seat: Seat) {
+        self.seat = Some(seat);
+    }
+}
+
 /// Accepts connections, never more than its share, and rests when the system has no more to give.
 #[derive(Debug)]
 pub(super) struct Acceptor {
@@ -236,21 +255,21 @@ impl Acceptor {
         })
     }
 
-    async fn permit(&self) -> Option<OwnedSemaphorePermit> {
+    async fn permit(&self) -> Option<Permit> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Some(permit);
+            return Some(Permit::new(permit));
         }
         loop {
             self.deadlines.make_room();
             let permit = Arc::clone(&self.permits).acquire_owned();
             if let Ok(permit) = timeout(ASK_AGAIN, permit).await {
-                return permit.ok();
+                return permit.ok().map(Permit::new);
             }
         }
     }
 
     /// The next connection, whom it is from, and the permit to be held while it is open.
-    pub(super) async fn accept(&mut self) -> (Bare, Peer, OwnedSemaphorePermit) {
+    pub(super) async fn accept(&mut self) -> (Bare, Peer, Permit) {
         loop {
             let Some(permit) = self.permit().await else {
                 // Nobody closes the semaphore.

@@ -45,6 +45,7 @@ mod refuse;
 mod resigning;
 mod room;
 mod routing;
+mod seats;
 mod service;
 mod serving;
 mod socket;
@@ -67,6 +68,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::watch;
 
 use self::listener::{Bound, Failed, Outage};
+use self::seats::Seats;
 use self::serving::Door;
 use self::worker::Shared;
 use crate::calls::Calls;
@@ -161,11 +163,12 @@ impl Proxy {
         let beats = Beats::of(config.workers.max(1));
         let workers = beats
             .each()
-            .map(|beat| {
+            .zip(Seats::of(config.workers.max(1)))
+            .map(|(beat, seats)| {
                 let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
                 let listener = listener.try_clone()?;
                 let (tls, outage, beat) = (tls.clone(), Arc::clone(&outage), beat.clone());
-                Ok((runtime, Door { listener, tls, outage, beat }))
+                Ok((runtime, Door { listener, tls, outage, beat, seats }))
             })
             .collect::<io::Result<_>>()
             .map_err(BindError::Worker)?;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::activity::{Activity, Ended};
+use super::listener::Permit;
 use super::socket::Socket;
 
 /// What a client is told whose head took too long.
@@ -23,15 +23,11 @@ pub(super) struct Paced {
     activity: Arc<Activity>,
     /// Whether what waits for the client waits below this, in TLS.
     flushes: bool,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
 }
 
 impl Paced {
-    pub(super) fn new(
-        stream: Socket,
-        activity: Arc<Activity>,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(stream: Socket, activity: Arc<Activity>, permit: Permit) -> Self {
         Self { stream, activity, flushes: false, _permit: permit }
     }
 

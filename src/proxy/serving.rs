@@ -1,5 +1,6 @@
 //! One serving thread: a current-thread runtime, its connections and its way to the backends.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use http::Response;
 use tokio::runtime::Runtime;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::activity::{Activity, Busy, TICK};
@@ -23,9 +24,10 @@ use super::inlet::connection::{Asked, Service};
 use super::inlet::date::Date;
 use super::inlet::fault::Fault;
 use super::inlet::head::Limits;
-use super::listener::{self, Acceptor, Listener, Outage};
+use super::listener::{self, Acceptor, Listener, Outage, Permit};
 use super::paced::Paced;
 use super::refuse::Refusal;
+use super::seats::Seats;
 use super::service;
 use super::socket::{Bare, Socket};
 use super::tls_in::TlsIn;
@@ -44,6 +46,7 @@ pub(super) struct Door {
     pub(super) tls: Option<TlsIn>,
     pub(super) outage: Arc<Outage>,
     pub(super) beat: Beat,
+    pub(super) seats: Seats,
 }
 
 /// What a worker's connections have in common.
@@ -65,7 +68,7 @@ pub(super) fn run(
 ) {
     let current = Arc::new(ArcSwap::from_pointee(Worker::new(shared)));
     let worker = current.load_full();
-    let Door { listener, tls, outage, beat } = door;
+    let Door { listener, tls, outage, beat, mut seats } = door;
     runtime.block_on(async {
         let clients = &worker.config.clients;
         let connections =
@@ -77,7 +80,9 @@ pub(super) fn run(
                 let (current, shutdown) = (Arc::clone(&current), shutdown.clone());
                 let (deadlines, date) = (Arc::clone(&deadlines), Date::default());
                 let serving = Serving { current, deadlines, tls, shutdown, date };
-                serve(&Arc::new(serving), acceptor, configs).await;
+                let serving = Arc::new(serving);
+                serve(&serving, acceptor, &mut seats, configs).await;
+                seats.last().for_each(|sent| begin(&serving, sent));
             }
             Err(error) => {
                 tracing::error!(%error, "the listener can't be used; this worker serves nobody");
@@ -114,9 +119,27 @@ async fn ticking(deadlines: Arc<Deadlines>, beat: Beat) {
     }
 }
 
+/// Begins to serve a connection; the error: there is none after all.
+fn begin(serving: &Arc<Serving>, taken: io::Result<(Bare, Peer, Permit)>) {
+    let (stream, peer, permit) = match taken {
+        Ok(taken) => taken,
+        Err(error) => {
+            tracing::warn!(%error, "a connection could not be handed to another worker");
+            return;
+        }
+    };
+    let worker = serving.current.load_full();
+    let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
+    worker.tracker.spawn(async move {
+        let served = connection(serving, stream, peer, permit);
+        let _ = caught(&metrics, "serving a connection", served).await;
+    });
+}
+
 async fn serve(
     serving: &Arc<Serving>,
     mut acceptor: Acceptor,
+    seats: &mut Seats,
     mut configs: watch::Receiver<Arc<Config>>,
 ) {
     let current = &serving.current;
@@ -134,13 +157,11 @@ async fn serve(
                 current.store(Arc::new(next));
             }
             (stream, peer, permit) = acceptor.accept() => {
-                let worker = current.load_full();
-                let (serving, metrics) = (Arc::clone(serving), worker.metrics.clone());
-                worker.tracker.spawn(async move {
-                    let served = connection(serving, stream, peer, permit);
-                    let _ = caught(&metrics, "serving a connection", served).await;
-                });
+                if let Some(taken) = seats.seat(stream, peer, permit).transpose() {
+                    begin(serving, taken);
+                }
             }
+            sent = seats.next() => begin(serving, sent),
             _ = sweep.tick() => {
                 let worker = current.load_full();
                 let _ = caught_now(&worker.metrics, "tidying up", || {
@@ -164,7 +185,7 @@ async fn redeliver(current: &Current) {
 
 /// Serves one connection to its end: the client's, or that of its last request once the guard
 /// drains. What takes too long is ended by the deadlines, through the socket.
-async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: OwnedSemaphorePermit) {
+async fn connection(serving: Arc<Serving>, stream: Bare, peer: Peer, permit: Permit) {
     let Serving { current, deadlines, tls, shutdown, date } = &*serving;
     let activity = deadlines.watch(tls.is_some());
     let stream = match tls {

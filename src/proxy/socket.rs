@@ -29,7 +29,32 @@ pub(super) enum Socket {
     Outbound(Box<client::TlsStream<Bare>>),
 }
 
+/// A connection that no runtime waits for, on its way to another one.
+#[derive(Debug)]
+pub(super) enum Moving {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Moving {
+    /// It is where it was to go: needs the runtime that waits for it from now on.
+    pub(super) fn arrived(self) -> io::Result<Bare> {
+        match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream).map(Bare::Tcp),
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Bare::Unix),
+        }
+    }
+}
+
 impl Bare {
+    /// Takes it away from its runtime.
+    pub(super) fn into_moving(self) -> io::Result<Moving> {
+        match self {
+            Self::Tcp(stream) => stream.into_std().map(Moving::Tcp),
+            Self::Unix(stream) => stream.into_std().map(Moving::Unix),
+        }
+    }
+
     fn as_ref(&self) -> SockRef<'_> {
         match self {
             Self::Tcp(stream) => SockRef::from(stream),

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 
 use super::super::activity::Activity;
+use super::super::listener::Permit;
 use super::super::paced::Paced;
 use super::super::socket::{Bare, Socket};
 use super::connection::{Asked, Service, serve as serve_connection};
@@ -89,7 +90,7 @@ fn served(bytes: &[u8], step: usize) -> (Vec<Seen>, Vec<u8>) {
 
 async fn serve(server: UnixStream, all: Arc<Mutex<Vec<Seen>>>) {
     let refusals = Refusals::new(instruments().unwrap());
-    let permit = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+    let permit = Permit::new(Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap());
     let activity = Arc::new(Activity::new(Arc::default(), false));
     let server = Paced::new(Socket::Bare(Bare::Unix(server)), activity, permit);
     let _ =
