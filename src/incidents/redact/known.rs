@@ -331,6 +331,14 @@ mod tests {
     }
 
     #[test]
+    fn a_value_is_found_in_a_text_that_is_no_longer() {
+        let none: [&HeaderMap; 0] = [];
+        let form = b"SpeechResult=%D7%A9%D7%9C%D7%95%D7%9D";
+        let redaction = Redaction::default().knowing(&Params::from_form(form), none);
+        assert_eq!(redaction.text("שלום"), "***");
+    }
+
+    #[test]
     fn credentials_are_found_where_they_have_no_name() {
         let text = "YWxpY2U6czNjcjN0 s3cr3t s3cr3t-sid c2lnbmF0dXJl f+oo abcdefgh dark";
         for capture in [Capture::Masked, Capture::Full] {
@@ -394,7 +402,7 @@ mod tests {
         }
 
         #[test]
-        fn a_telephone_is_known_by_its_last_digits(value in "[a-z]{0,3}:?[0-9 +.()@-]{0,24}|.{0,12}") {
+        fn a_telephone_is_known_by_its_last_digits(value in "[a-z]{0,3}:?[0-9 +.()@-]{0,24}|[+]?[0-9]{6,8}|[+]?[0-9]{14,16}|.{0,12}") {
             let number = value.rsplit_once(':').map_or(&*value, |(_, number)| number);
             let number = number.split('@').next().unwrap();
             let digits: String = number.chars().filter(char::is_ascii_digit).collect();

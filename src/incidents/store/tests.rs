@@ -109,6 +109,43 @@ fn what_was_offered_is_read_while_it_is_written() {
 }
 
 #[test]
+fn what_goes_in_together_keeps_its_order_and_its_records() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, handle, _) = started(folder.path());
+    let mut items = incidents(40, 7);
+    for (at, item) in items.iter_mut().enumerate() {
+        if let Item::Incident(new) = item
+            && at % 19 != 11
+        {
+            new.record = None;
+        } else if let Item::Incident(new) = item {
+            let incident = Sample::default().incident();
+            let record = Record::of(&incident, new.row.clone(), crate::config::Capture::Masked);
+            new.record = Some(Box::new(record));
+        }
+    }
+    let row = |item: &Item| match item {
+        Item::Incident(new) => new.row.clone(),
+        _ => panic!("no incident"),
+    };
+    let rows: Vec<Row> = items.iter().map(row).collect();
+    offer(&store, items.clone());
+    // Offered again, each is there once all the same.
+    offer(&store, items);
+    finish(handle);
+    let reader = Reader::open(&folder.path().join(FILE)).unwrap();
+    let mut stored =
+        reader.incidents(&Filter::default(), Page { limit: 200, before: None }).unwrap();
+    stored.reverse();
+    assert_eq!(stored.iter().map(|stored| stored.row.clone()).collect::<Vec<_>>(), rows);
+    let whole: Vec<_> = stored.iter().filter(|stored| stored.whole).collect();
+    assert_eq!(whole.len(), 2);
+    for stored in whole {
+        assert_eq!(reader.record(stored.seq).unwrap().unwrap().row, stored.row);
+    }
+}
+
+#[test]
 fn filters_take_what_they_say() {
     let folder = tempfile::tempdir().unwrap();
     let (store, handle, _) = started(folder.path());
