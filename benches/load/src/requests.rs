@@ -28,16 +28,18 @@ impl Requests {
             paths.parse().map_err(|_| format!("{path}#{paths}: no number"))?
         };
         let connection = if closing { "Connection: close\r\n" } else { "" };
-        // No token is ever used twice, in other runs either: the guard answers a repeated request from what it remembers.
+        // No token and no call comes twice, in other runs either: the guard answers a repeated request from what it remembers, and
+        // keeps for good what follows in a call that had a fault.
         let run = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_nanos() & 0xffff_ffff_ffff);
+        let calls = format!("{run:012x}");
         let run = format!("{:08x}-{:04x}", run >> 16, run & 0xffff);
         let make = |call: usize| {
             if path.starts_with("/media/") {
                 return format!("GET {path} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: TwilioProxy/1.1\r\nAccept: */*\r\n{connection}\r\n").into_bytes();
             }
-            let body = form(call % CALLS);
+            let body = form(&calls, call % CALLS);
             let path =
                 if paths > 0 { format!("{path}{:05}", call % paths) } else { path.to_owned() };
             format!(
@@ -68,9 +70,9 @@ impl Requests {
     }
 }
 
-fn form(call: usize) -> String {
+fn form(calls: &str, call: usize) -> String {
     format!(
-        "AccountSid=AC{:032x}&ApiVersion=2010-04-01&CallSid=CA{call:032x}&CallStatus=ringing&CallerCountry=US&CallerCity=&CallerState=&Called=%2B15005550006&CalledCountry=US&Caller=%2B15005550001&Direction=inbound&From=%2B15005550001&FromCountry=US&To=%2B15005550006&ToCountry=US&StirVerstat=TN-Validation-Passed-A",
+        "AccountSid=AC{:032x}&ApiVersion=2010-04-01&CallSid=CA{calls}{call:020x}&CallStatus=ringing&CallerCountry=US&CallerCity=&CallerState=&Called=%2B15005550006&CalledCountry=US&Caller=%2B15005550001&Direction=inbound&From=%2B15005550001&FromCountry=US&To=%2B15005550006&ToCountry=US&StirVerstat=TN-Validation-Passed-A",
         1,
     )
 }

@@ -90,7 +90,7 @@ impl Method {
     }
 }
 
-impl<'a> Scan<'a> {
+impl Scan<'_> {
     /// Reads a start tag, and where it closes itself what that asks; gives what follows.
     pub(super) fn start_tag(&mut self, at: usize) -> Option<usize> {
         let Tag { open, is_empty, end } = match self.seen_before(at) {

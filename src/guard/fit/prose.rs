@@ -247,8 +247,8 @@ fn ends_as_exception(text: &[u8]) -> bool {
         }
     };
     // The last letter tells most words apart at once.
-    let is_it = |end: &&str| end.as_bytes().last() == word.last() && word.ends_with(end.as_bytes());
-    EXCEPTIONS.iter().any(|end| is_it(&end))
+    let mut ends = EXCEPTIONS.iter().map(|end| end.as_bytes());
+    ends.any(|end| end.last() == word.last() && word.ends_with(end))
 }
 
 #[cfg(test)]
