@@ -123,6 +123,10 @@ impl Window {
         self.start = self.text.len();
         self.text.push_str(&shown(here));
         self.end = self.text.len();
+        if line.is_empty() {
+            // Something to mark: an empty line at the end is taken for the end of the one before.
+            self.text.push(' ');
+        }
         let before = self.columns_before().min(REACH);
         self.text.push_str(&clipped_end(after, 2 * REACH - before));
     }
@@ -255,6 +259,17 @@ mod tests {
                 prop_assert!(columns(line) <= COLUMNS, "{}", line);
             }
         }
+    }
+
+    #[test]
+    fn an_empty_last_line_is_marked_itself() {
+        let cause = crate::guard::causes::by_slug("text-before").unwrap();
+        let found = Finding::new(cause, "seen").at(b"one\n\n", 4);
+        let drawn = finding(&found, b"one\n\n", &[], "fix");
+        let plain = anstream::adapter::strip_str(&drawn).to_string();
+        let mut below = plain.lines().skip_while(|line| !line.starts_with("2 |"));
+        let mark = below.nth(1).unwrap_or_default();
+        assert_eq!(mark.trim_start_matches([' ', '|']), "^ seen", "{plain}");
     }
 
     #[test]
