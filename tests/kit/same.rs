@@ -26,7 +26,7 @@ pub fn differing(exchange: &Exchange, policy: &Policy) -> Option<String> {
         handed_out_by(&exchange.request, exchange.slot, judgement, policy, "POST /voice")
     };
     let read = handed_out(&exchange.request, exchange.slot, &full.delivery, policy, "POST /voice");
-    if hands(&own) != read || hands(&full) != read {
+    if *hands(&own) != *read || *hands(&full) != *read {
         return Some(format!("hands out {:?}\nin full {read:?}", hands(&own)));
     }
     None

@@ -1,6 +1,9 @@
 //! What a document that is delivered hands to Twilio on the own host.
 
+mod last;
 mod spans;
+
+use std::sync::Arc;
 
 use memchr::memmem;
 
@@ -84,19 +87,22 @@ pub fn handed_out(
     written.chain(own_actions(&reading, parent)).take(MAX_LINKS).collect()
 }
 
-/// What [`handed_out`] gives for a judgement's delivery; without a second look at what was fit.
+/// What [`handed_out`] gives for a judgement's delivery; without a second look at what was fit, and
+/// for the same document the same list as long as nothing else is asked.
 pub fn handed_out_by(
     request: &RequestFacts,
     slot: Slot,
     judgement: &Judgement,
     policy: &Policy,
     parent: &str,
-) -> Vec<Handed> {
+) -> Arc<[Handed]> {
     let delivery = &judgement.delivery;
-    match &judgement.spans {
-        Some(spans) => of_spans(spans, request, slot, delivery, policy, parent).unwrap_or_default(),
-        None => handed_out(request, slot, delivery, policy, parent),
-    }
+    let Some(spans) = &judgement.spans else {
+        return handed_out(request, slot, delivery, policy, parent).into();
+    };
+    spans.last.or(request, slot, policy, parent, || {
+        of_spans(spans, request, slot, delivery, policy, parent).unwrap_or_default()
+    })
 }
 
 /// `None` where the spans are another document's.

@@ -2,12 +2,16 @@
 
 use std::ops::Range;
 
+use super::last::Last;
+
 /// Where a document's URLs stand that are called, as [`fit`](crate::guard::fit) saw them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Spans {
     noted: Vec<Span>,
     /// Each `<Gather>` without an action: whether it asks with GET.
     gathers: Vec<bool>,
+    /// What they came to the last time.
+    pub(super) last: Last,
 }
 
 /// One URL.
