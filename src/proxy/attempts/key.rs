@@ -1,8 +1,9 @@
 //! What makes two requests attempts of one.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use http::HeaderValue;
 use http::header::{AUTHORIZATION, HOST, HeaderName};
-use sha2::{Digest as _, Sha256};
 
 use crate::proxy::asked::Asked;
 
@@ -11,52 +12,52 @@ const TOKEN: HeaderName = HeaderName::from_static("i-twilio-idempotency-token");
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
-/// Everything that must be the same, its length before each part; of what is longer than
-/// [`LONGEST`], its SHA-256, which is shorter than any text of all parts.
-pub(super) type Key = Vec<u8>;
+/// Stands for everything that must be the same. Who does not know what [`Keys`] were drawn cannot
+/// find two requests of one key; by chance, one pair in 2^128 has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key(u64, u64);
 
-/// Longest key that is kept as it is. A form of Twilio's has about 500 bytes, its head 200.
-const LONGEST: usize = 2 * 1024;
-
-/// The key of a request; `None` where nothing marks its attempts.
-///
-/// Beside token, method, target and body it holds the credentials: a request that was refused
-/// without them and comes again with them is another one, and so is one with another signature.
-pub(super) fn of(asked: &Asked) -> Option<Key> {
-    let headers = &asked.parts.headers;
-    let token = headers.get(TOKEN).filter(|token| !token.is_empty())?;
-    let body = asked.body.as_ref().ok()?;
-    let target = asked.parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    let header = |name: HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
-    let method = asked.parts.method.as_str();
-    let (host, authorization, signature) = (header(HOST), header(AUTHORIZATION), header(SIGNATURE));
-    Some(joined([
-        token.as_bytes(),
-        method.as_bytes(),
-        target.as_bytes(),
-        body,
-        host,
-        authorization,
-        signature,
-    ]))
+/// What keys are made with, drawn anew by every process.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Keys {
+    sip: RandomState,
+    fold: foldhash::quality::RandomState,
 }
 
-fn joined<const N: usize>(parts: [&[u8]; N]) -> Key {
-    let length = parts.iter().map(|part| size_of::<usize>() + part.len()).sum();
-    if length > LONGEST {
-        let mut hasher = Sha256::new();
-        for part in parts {
-            hasher.update(part.len().to_be_bytes());
-            hasher.update(part);
-        }
-        return hasher.finalize().to_vec();
+impl Keys {
+    /// The key of a request; `None` where nothing marks its attempts.
+    ///
+    /// Beside token, method, target and body it holds the credentials: a request that was refused
+    /// without them and comes again with them is another one, and so is one with another signature.
+    pub(super) fn of(&self, asked: &Asked) -> Option<Key> {
+        let headers = &asked.parts.headers;
+        let token = headers.get(TOKEN).filter(|token| !token.is_empty())?;
+        let body = asked.body.as_ref().ok()?;
+        let target = asked.parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let header = |name: HeaderName| headers.get(name).map_or(&[][..], HeaderValue::as_bytes);
+        let method = asked.parts.method.as_str();
+        let (host, authorization) = (header(HOST), header(AUTHORIZATION));
+        Some(self.joined(&[
+            token.as_bytes(),
+            method.as_bytes(),
+            target.as_bytes(),
+            body,
+            host,
+            authorization,
+            header(SIGNATURE),
+        ]))
     }
-    let mut key = Vec::with_capacity(length);
-    for part in parts {
-        key.extend_from_slice(&part.len().to_be_bytes());
-        key.extend_from_slice(part);
+
+    /// The lengths are hashed with the parts.
+    fn joined(&self, parts: &[&[u8]]) -> Key {
+        Key(self.sip.hash_one(parts), self.fold.hash_one(parts))
     }
-    key
+
+    /// The key of a number.
+    #[cfg(test)]
+    pub(super) fn numbered(&self, n: usize) -> Key {
+        self.joined(&[&n.to_be_bytes()])
+    }
 }
 
 #[cfg(test)]
@@ -88,12 +89,11 @@ mod tests {
         let request = |method, target: &str, token| {
             Request::builder().method(method).uri(target).header(TOKEN, token)
         };
-        for length in [0, LONGEST] {
+        let keys = Keys::default();
+        for length in [0, 4096] {
             let body = |end| format!("a={}{end}", "x".repeat(length));
-            let base = of(&asked(request("POST", "/a?x=1", "t"), body(1))).unwrap();
-            assert!(base.len() <= LONGEST);
-            let same = of(&asked(request("POST", "/a?x=1", "t"), body(1)));
-            assert_eq!(same.as_ref(), Some(&base));
+            let base = keys.of(&asked(request("POST", "/a?x=1", "t"), body(1))).unwrap();
+            assert_eq!(keys.of(&asked(request("POST", "/a?x=1", "t"), body(1))), Some(base));
             let others = [
                 asked(request("GET", "/a?x=1", "t"), body(1)),
                 asked(request("POST", "/a?x=2", "t"), body(1)),
@@ -107,14 +107,17 @@ mod tests {
                 asked(request("POST", "/a?x=", "t"), format!("1{}", body(1))),
             ];
             for other in others {
-                assert_ne!(of(&other).unwrap(), base, "{other:?}");
+                let other = keys.of(&other).unwrap();
+                // Neither half alone would do.
+                assert!(other.0 != base.0 && other.1 != base.1, "{other:?}");
             }
         }
     }
 
     #[test]
     fn without_a_token_nothing_is_an_attempt_of_another() {
-        assert_eq!(of(&asked(Request::post("/a"), "b=1")), None);
-        assert_eq!(of(&asked(Request::post("/a").header(TOKEN, ""), "b=1")), None);
+        let keys = Keys::default();
+        assert_eq!(keys.of(&asked(Request::post("/a"), "b=1")), None);
+        assert_eq!(keys.of(&asked(Request::post("/a").header(TOKEN, ""), "b=1")), None);
     }
 }

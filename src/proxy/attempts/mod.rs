@@ -1,6 +1,7 @@
 //! Twilio's attempts: a request that Twilio sends again gets the answer of the first time, and the
 //! backend is asked once.
 
+mod kept;
 mod key;
 mod rest;
 mod store;
@@ -34,7 +35,7 @@ const ANSWERING: &str = "answering a webhook";
 /// What is shared is done to its end: the client of a first attempt may leave, the answer is
 /// another one's too. Observe mode shares nothing: the backend sees what it would see.
 pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
-    let key = if job.policy.observe { None } else { key::of(&job.asked) };
+    let key = if job.policy.observe { None } else { worker.attempts.keys.of(&job.asked) };
     let spare = Spare::of(&job);
     let reply = match key.map(|key| worker.attempts.claim(key, Instant::now())) {
         Some(Claim::First(reply)) => reply,
@@ -141,8 +142,8 @@ mod tests {
     async fn a_panic_before_the_reply_is_answered_with_the_slots_fallback() {
         for slot in [Slot::Voice, Slot::Whisper, Slot::Messaging] {
             let (worker, spare) = standing_in(slot);
-            let key = vec![7; 32];
-            let Claim::First(reply) = worker.attempts.claim(key.clone(), Instant::now()) else {
+            let key = worker.attempts.keys.numbered(7);
+            let Claim::First(reply) = worker.attempts.claim(key, Instant::now()) else {
                 panic!("nobody came before")
             };
             let answer = shared(&worker, spare, reply, async |_reply| panic!("on the way")).await;

@@ -1,15 +1,15 @@
 //! Which attempts are being answered, and which were a moment ago.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
 use tokio::sync::Notify;
 
-use super::key::Key;
+use super::kept::Kept;
+use super::key::{Key, Keys};
 
 /// How long an answer is given again. Twilio gives a request 15 s in all, retries included
 /// (Twilio docs, connection overrides): twice that.
@@ -21,44 +21,29 @@ const MAX_ATTEMPTS: usize = 10_000;
 /// Bytes of answers that are kept.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// What an answer takes beside its body and its key, about.
-const HEAD_BYTES: usize = 1024;
+/// What an answer takes beside itself, about: its key twice, and its place by age.
+const BESIDE_BYTES: usize = 256;
 
 /// A request that is answered once, however often it is sent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Once {
-    key: Key,
-    /// Of the key, which is hashed once.
-    hash: u64,
     /// The answer, once there is one; `None` where its attempt broke down.
-    answer: OnceLock<Option<Response<Bytes>>>,
+    answer: OnceLock<Option<Kept>>,
+    /// The same as it was given, for the first who takes it.
+    given: Mutex<Option<Response<Bytes>>>,
     is_over: Notify,
 }
 
 impl Once {
-    fn new(key: Key, hash: u64) -> Arc<Self> {
-        Arc::new(Self { key, hash, answer: OnceLock::new(), is_over: Notify::new() })
-    }
-
     /// The first to say so says how it ended.
-    fn end(&self, answer: Option<Response<Bytes>>) {
+    fn end(&self, answer: Option<Kept>) {
         if self.answer.set(answer).is_ok() {
             self.is_over.notify_waiters();
         }
     }
-}
 
-impl PartialEq for Once {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash && self.key == other.key
-    }
-}
-
-impl Eq for Once {}
-
-impl Hash for Once {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+    fn given(&self) -> MutexGuard<'_, Option<Response<Bytes>>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,7 +54,9 @@ pub(super) struct Pending(Arc<Once>);
 impl Pending {
     /// The answer, if there is one yet.
     pub(super) fn now(&self) -> Option<Response<Bytes>> {
-        self.0.answer.get().cloned().flatten()
+        let kept = self.0.answer.get()?.as_ref()?;
+        let given = self.0.given().take();
+        given.or_else(|| Some(kept.answer()))
     }
 
     /// The answer, once it is there; `None` if there will be none.
@@ -86,15 +73,15 @@ impl Pending {
 /// The attempts that all workers know.
 #[derive(Debug, Default)]
 pub(in crate::proxy) struct Attempts {
-    hasher: RandomState,
+    pub(super) keys: Keys,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    known: HashSet<Arc<Once>>,
+    known: HashMap<Key, Arc<Once>, foldhash::fast::RandomState>,
     /// Those that have their answer, by its age, with its size.
-    answered: VecDeque<(Instant, Arc<Once>, usize)>,
+    answered: VecDeque<(Instant, Key, usize)>,
     bytes: usize,
 }
 
@@ -110,19 +97,18 @@ pub(super) enum Claim {
 impl Attempts {
     /// Takes a request for the first of its kind, or joins it to the first.
     pub(super) fn claim(self: &Arc<Self>, key: Key, now: Instant) -> Claim {
-        let hash = self.hasher.hash_one(&key);
-        let once = Once::new(key, hash);
         self.sweep(now);
         let mut state = self.lock();
-        if let Some(known) = state.known.get(&once) {
+        if let Some(known) = state.known.get(&key) {
             return Claim::Again(Pending(Arc::clone(known)));
         }
+        let once = Arc::<Once>::default();
         if state.known.len() >= MAX_ATTEMPTS && state.forget_oldest().is_none() {
             // All of them still run: this one goes without.
             return Claim::First(Reply { once, shared: None });
         }
-        state.known.insert(Arc::clone(&once));
-        Claim::First(Reply { once, shared: Some(Arc::clone(self)) })
+        state.known.insert(key, Arc::clone(&once));
+        Claim::First(Reply { once, shared: Some((Arc::clone(self), key)) })
     }
 
     /// Forgets the answers that are too old.
@@ -132,15 +118,15 @@ impl Attempts {
         drop(forgotten);
     }
 
-    fn answered(&self, once: &Arc<Once>, body: usize, now: Instant) {
-        let size = body.saturating_add(once.key.len()).saturating_add(HEAD_BYTES);
+    fn answered(&self, key: Key, answer: usize, now: Instant) {
+        let size = answer.saturating_add(BESIDE_BYTES);
         let mut state = self.lock();
         state.bytes = state.bytes.saturating_add(size);
-        state.answered.push_back((now, Arc::clone(once), size));
+        state.answered.push_back((now, key, size));
         while state.bytes > MAX_BYTES && state.forget_oldest().is_some() {}
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,10 +145,9 @@ impl State {
 
     /// `None`: none has its answer.
     fn forget_oldest(&mut self) -> Option<Arc<Once>> {
-        let (_, once, size) = self.answered.pop_front()?;
-        self.known.remove(&once);
+        let (_, key, size) = self.answered.pop_front()?;
         self.bytes = self.bytes.saturating_sub(size);
-        Some(once)
+        self.known.remove(&key)
     }
 }
 
@@ -171,13 +156,13 @@ impl State {
 pub(in crate::proxy) struct Reply {
     once: Arc<Once>,
     /// Where others may join it.
-    shared: Option<Arc<Attempts>>,
+    shared: Option<(Arc<Attempts>, Key)>,
 }
 
 impl Reply {
     /// For a request that no other is joined to.
     pub(super) fn unshared() -> Self {
-        Self { once: Once::new(Key::new(), 0), shared: None }
+        Self { once: Arc::default(), shared: None }
     }
 
     /// Where the answer appears.
@@ -187,17 +172,19 @@ impl Reply {
 
     /// Gives the answer to all who wait, and to those who come within 30 s.
     pub(in crate::proxy) fn give(mut self, answer: Response<Bytes>) {
-        if let Some(attempts) = self.shared.take() {
-            attempts.answered(&self.once, answer.body().len(), Instant::now());
+        let kept = Kept::of(&answer);
+        if let Some((attempts, key)) = self.shared.take() {
+            attempts.answered(key, kept.size(), Instant::now());
         }
-        self.once.end(Some(answer));
+        *self.once.given() = Some(answer);
+        self.once.end(Some(kept));
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
-        if let Some(attempts) = self.shared.take() {
-            attempts.lock().known.remove(&self.once);
+        if let Some((attempts, key)) = self.shared.take() {
+            attempts.lock().known.remove(&key);
         }
         self.once.end(None);
     }
@@ -206,10 +193,6 @@ impl Drop for Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn key(n: usize) -> Key {
-        n.to_be_bytes().to_vec()
-    }
 
     fn first(claim: Claim) -> Reply {
         match claim {
@@ -232,44 +215,47 @@ mod tests {
     #[test]
     fn a_retry_joins_the_first_and_gets_its_answer_for_30_s() {
         let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
-        let reply = first(attempts.claim(key(1), now));
-        let waiting = again(attempts.claim(key(1), now));
+        let reply = first(attempts.claim(attempts.keys.numbered(1), now));
+        let waiting = again(attempts.claim(attempts.keys.numbered(1), now));
         assert_eq!(body(&waiting), None);
         reply.give(Response::new(Bytes::from_static(b"hello")));
         assert_eq!(body(&waiting).unwrap(), "hello");
         let later = Instant::now() + Duration::from_secs(29);
-        assert_eq!(body(&again(attempts.claim(key(1), later))).unwrap(), "hello");
-        drop(first(attempts.claim(key(2), later)));
+        assert_eq!(
+            body(&again(attempts.claim(attempts.keys.numbered(1), later))).unwrap(),
+            "hello"
+        );
+        drop(first(attempts.claim(attempts.keys.numbered(2), later)));
         let too_late = Instant::now() + Duration::from_secs(31);
-        drop(first(attempts.claim(key(1), too_late)));
+        drop(first(attempts.claim(attempts.keys.numbered(1), too_late)));
         assert_eq!(attempts.lock().bytes, 0);
     }
 
     #[test]
     fn an_attempt_that_runs_is_known_however_long_it_takes() {
         let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
-        let _reply = first(attempts.claim(key(1), now));
+        let _reply = first(attempts.claim(attempts.keys.numbered(1), now));
         let later = now + Duration::from_hours(1);
         attempts.sweep(later);
-        again(attempts.claim(key(1), later));
+        again(attempts.claim(attempts.keys.numbered(1), later));
     }
 
     #[test]
     fn one_that_breaks_down_tells_its_waiters_and_is_forgotten() {
         let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
-        let reply = first(attempts.claim(key(1), now));
-        let waiting = again(attempts.claim(key(1), now));
+        let reply = first(attempts.claim(attempts.keys.numbered(1), now));
+        let waiting = again(attempts.claim(attempts.keys.numbered(1), now));
         drop(reply);
         assert!(matches!(waiting.0.answer.get(), Some(None)));
-        drop(first(attempts.claim(key(1), now)));
+        drop(first(attempts.claim(attempts.keys.numbered(1), now)));
     }
 
     #[tokio::test]
     async fn who_waits_is_told_how_it_ended() {
         let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
         for answer in [None, Some("hello")] {
-            let reply = first(attempts.claim(key(1), now));
-            let waiting = [(); 2].map(|()| again(attempts.claim(key(1), now)));
+            let reply = first(attempts.claim(attempts.keys.numbered(1), now));
+            let waiting = [(); 2].map(|()| again(attempts.claim(attempts.keys.numbered(1), now)));
             let ended = async {
                 tokio::task::yield_now().await;
                 match answer {
@@ -286,21 +272,14 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::mutable_key_type)] // What is hashed and compared never changes.
-    fn requests_of_one_hash_are_told_apart() {
-        let mut known = HashSet::new();
-        assert!(known.insert(Once::new(key(1), 7)) && known.insert(Once::new(key(2), 7)));
-        assert!(!known.insert(Once::new(key(1), 7)));
-    }
-
-    #[test]
     fn the_number_is_bounded_and_running_ones_stay() {
         let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
-        first(attempts.claim(key(0), now)).give(Response::default());
-        let running: Vec<_> = (1..=MAX_ATTEMPTS).map(|n| attempts.claim(key(n), now)).collect();
+        first(attempts.claim(attempts.keys.numbered(0), now)).give(Response::default());
+        let running: Vec<_> =
+            (1..=MAX_ATTEMPTS).map(|n| attempts.claim(attempts.keys.numbered(n), now)).collect();
         assert_eq!(attempts.lock().known.len(), MAX_ATTEMPTS);
         // The one that was answered made room; now there is none.
-        assert!(first(attempts.claim(key(0), now)).shared.is_none());
+        assert!(first(attempts.claim(attempts.keys.numbered(0), now)).shared.is_none());
         assert_eq!(attempts.lock().known.len(), MAX_ATTEMPTS);
         drop(running);
         assert!(attempts.lock().known.is_empty());
@@ -311,10 +290,11 @@ mod tests {
         let (attempts, now) = (Arc::<Attempts>::default(), Instant::now());
         let large = Bytes::from(vec![0; MAX_BYTES / 4]);
         for n in 0..10 {
-            first(attempts.claim(key(n), now)).give(Response::new(large.clone()));
+            first(attempts.claim(attempts.keys.numbered(n), now))
+                .give(Response::new(large.clone()));
             assert!(attempts.lock().bytes <= MAX_BYTES);
         }
-        again(attempts.claim(key(9), now));
-        drop(first(attempts.claim(key(0), now)));
+        again(attempts.claim(attempts.keys.numbered(9), now));
+        drop(first(attempts.claim(attempts.keys.numbered(0), now)));
     }
 }

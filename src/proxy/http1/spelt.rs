@@ -49,19 +49,26 @@ pub(super) fn write(buf: &mut Vec<u8>, name: &HeaderName, at: usize, spelt: Opti
 }
 
 fn is_title_case(name: &[u8]) -> bool {
-    let mut before = b'-';
-    name.iter().all(|&byte| {
-        let is_first = std::mem::replace(&mut before, byte) == b'-';
-        if is_first { !byte.is_ascii_lowercase() } else { !byte.is_ascii_uppercase() }
-    })
+    let Some(first) = name.first() else { return true };
+    let behind = name.get(1..).unwrap_or_default();
+    // Without a branch, so that it is done for many bytes at once.
+    let is_odd = |odd: bool, (&before, byte): (&u8, &u8)| {
+        let is_first = before == b'-';
+        odd | (is_first & byte.is_ascii_lowercase()) | (!is_first & byte.is_ascii_uppercase())
+    };
+    !name.iter().zip(behind).fold(first.is_ascii_lowercase(), is_odd)
 }
 
 fn write_title_case(buf: &mut Vec<u8>, name: &[u8]) {
-    let mut before = b'-';
-    buf.extend(name.iter().map(|&byte| {
-        let is_first = std::mem::replace(&mut before, byte) == b'-';
-        if is_first { byte.to_ascii_uppercase() } else { byte }
-    }));
+    let from = buf.len();
+    buf.extend_from_slice(name);
+    let mut is_first = true;
+    for byte in buf.iter_mut().skip(from) {
+        if is_first {
+            byte.make_ascii_uppercase();
+        }
+        is_first = *byte == b'-';
+    }
 }
 
 #[cfg(test)]
