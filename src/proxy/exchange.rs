@@ -55,12 +55,13 @@ impl Gathered {
             exchange: Exchange {
                 slot,
                 request,
-                attempts: Vec::new(),
+                // Most requests need one.
+                attempts: Vec::with_capacity(1),
                 outcome: Outcome::Failed(failure),
                 elapsed: Duration::ZERO,
                 call,
             },
-            sent: Vec::new(),
+            sent: Vec::with_capacity(1),
             upstream: Duration::ZERO,
             spelling: Extensions::new(),
             held: None,

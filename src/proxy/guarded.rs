@@ -61,22 +61,23 @@ pub(super) async fn answer(
     let open = worker.open.mark();
     let policy = Arc::clone(route.policy.current());
     let spare = Spare::of_head(route, &policy, &inbound.parts, fixed, inbound.start);
+    let job = |asked, open| known(worker, route, policy, asked, fixed, open);
     // Most requests have come whole.
     let at_hand = caught_now(&worker.metrics, READING, || match Asked::at_hand(worker, inbound) {
-        Ok(asked) => Ok(known(worker, route, asked, fixed)),
-        Err(inbound) => Err(inbound),
+        Ok(asked) => Ok(job(asked, open)),
+        Err(inbound) => Err((inbound, open, job)),
     });
     let known = match at_hand {
         Ok(Ok(known)) => Ok(known),
-        Ok(Err(inbound)) => {
-            let read = async { known(worker, route, Asked::read(worker, *inbound).await?, fixed) };
+        Ok(Err((inbound, open, job))) => {
+            let read = async { job(Asked::read(worker, *inbound).await?, open) };
             Box::pin(caught(&worker.metrics, READING, read)).await
         }
         Err(panic) => Err(panic),
     };
-    let (asked, slot, call) = match known {
+    let job = match known {
         Ok(known) => match known? {
-            Ok(known) => known,
+            Ok(job) => job,
             Err(refusal) => return Some(refusal.into_response()),
         },
         Err(panic) => {
@@ -86,25 +87,26 @@ pub(super) async fn answer(
             return Some(stood_in.map(ResponseBody::full));
         }
     };
-    if slot == Slot::Callback && route.callbacks == Callbacks::Pass && asked.body.is_ok() {
-        let Asked { parts, body, sender, .. } = asked;
+    drop(spare);
+    if job.slot == Slot::Callback && route.callbacks == Callbacks::Pass && job.asked.body.is_ok() {
+        let Asked { parts, body, sender, .. } = job.asked;
         let body = RequestBody::full(body.unwrap_or_default());
         let passed = pass::answer(worker, route, parts, body, sender, None);
         return Some(Box::pin(passed).await);
     }
-    let job = Job { route: Arc::clone(route), policy, asked, slot, call, open };
     Some(attempts::answer(worker, job).await.map(ResponseBody::full))
 }
 
-/// What Twilio does with a request's answer, and what is known of its call; the error: it goes no
-/// further. `None` where it is no webhook after all.
-#[allow(clippy::type_complexity)] // Taken apart at once.
+/// A request with what Twilio does with its answer, and what is known of its call; the error: it
+/// goes no further. `None` where it is no webhook after all.
 fn known(
     worker: &Worker,
     route: &Arc<Route>,
+    policy: SharedPolicy,
     mut asked: Asked,
     fixed: Option<Slot>,
-) -> Option<Result<(Asked, Slot, CallFacts), Refusal>> {
+    open: Open,
+) -> Option<Result<Box<Job>, Refusal>> {
     let signature = match asked.admit(worker) {
         Ok(checked) => checked.authenticity,
         Err(refusal) => return Some(Err(refusal)),
@@ -113,14 +115,16 @@ fn known(
     let question = routing::question(&worker.config, route, &asked.parts, params, fixed);
     let (slot, role) = worker.calls.decide(&question)?;
     let call = CallFacts { signature, ..worker.calls.facts(params, role) };
-    Some(Ok((asked, slot, call)))
+    let route = Arc::clone(route);
+    // Boxed: it goes through many hands.
+    Some(Ok(Box::new(Job { route, policy, asked, slot, call, open })))
 }
 
 impl Job {
     /// Asks the backend within the budget, judges and records.
-    pub(super) async fn conclude(self, worker: &Worker) -> Response<Bytes> {
+    pub(super) async fn conclude(self: Box<Self>, worker: &Worker) -> Response<Bytes> {
         let start = self.asked.start;
-        let Self { route, policy, asked, slot, call, open: _open } = self;
+        let Self { route, policy, asked, slot, call, open: _open } = *self;
         let limit = worker.config.budget;
         let gathered = exchange(worker, &route, &policy, asked, slot, call, limit).await;
         Done { route, policy, start, gathered, id: None }.settle(worker).await

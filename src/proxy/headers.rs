@@ -11,6 +11,7 @@ use http::header::{
 };
 use http::{HeaderMap, Version};
 
+use super::http1::encode;
 use crate::config::Network;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -252,11 +253,20 @@ pub(super) fn is_alias(name: &[u8]) -> bool {
 /// An address as a header's value.
 fn written(ip: IpAddr) -> Option<HeaderValue> {
     // The longest has 39 characters.
-    let mut buffer = [0; 64];
-    let mut left = buffer.as_mut_slice();
-    write!(left, "{ip}").ok()?;
-    let unused = left.len();
-    HeaderValue::from_bytes(buffer.get(..buffer.len() - unused)?).ok()
+    let mut text = Vec::with_capacity(40);
+    match ip {
+        // Nearly every one, and the formatter takes its time.
+        IpAddr::V4(ip) => {
+            for (at, octet) in ip.octets().into_iter().enumerate() {
+                if at > 0 {
+                    text.push(b'.');
+                }
+                encode::decimal(&mut text, octet.into());
+            }
+        }
+        IpAddr::V6(ip) => write!(text, "{ip}").ok()?,
+    }
+    HeaderValue::from_maybe_shared(Bytes::from(text)).ok()
 }
 
 fn append_to_list(headers: &mut HeaderMap, name: HeaderName, item: Option<HeaderValue>) {

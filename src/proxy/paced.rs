@@ -36,6 +36,11 @@ impl Paced {
         self.stream.end_by_reset();
     }
 
+    /// Whether the client speaks TLS.
+    pub(super) fn is_tls(&self) -> bool {
+        !matches!(self.stream, Socket::Bare(_))
+    }
+
     /// The last read of a connection that was ended.
     fn last_read(
         &mut self,

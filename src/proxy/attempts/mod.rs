@@ -34,7 +34,7 @@ const ANSWERING: &str = "answering a webhook";
 ///
 /// What is shared is done to its end: the client of a first attempt may leave, the answer is
 /// another one's too. Observe mode shares nothing: the backend sees what it would see.
-pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
+pub(super) async fn answer(worker: &Arc<Worker>, job: Box<Job>) -> Response<Bytes> {
     let key = if job.policy.observe { None } else { worker.attempts.keys.of(&job.asked) };
     let spare = Spare::of(&job);
     let reply = match key.map(|key| worker.attempts.claim(key, Instant::now())) {
@@ -54,7 +54,7 @@ pub(super) async fn answer(worker: &Arc<Worker>, job: Job) -> Response<Bytes> {
     let task_worker = Arc::clone(worker);
     shared(worker, spare, reply, async move |reply| {
         if callback::is_ours(&job) {
-            Box::pin(callback::answer(&task_worker, job, reply)).await;
+            Box::pin(callback::answer(&task_worker, *job, reply)).await;
         } else {
             reply.give(job.conclude(&task_worker).await);
         }

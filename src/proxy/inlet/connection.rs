@@ -188,8 +188,15 @@ fn body(wire: &Shared, head: Head, parts: &http::request::Parts) -> Incoming {
 
 /// Ends the connection; where the client may still be sending, what comes is thrown away for a while.
 async fn close(wire: &Shared) -> io::Result<()> {
-    poll_fn(|cx| Pin::new(&mut wire.lock().stream).poll_shutdown(cx)).await?;
-    if !wire.lock().is_amid() {
+    let (is_amid, is_tls) = {
+        let own = wire.lock();
+        (own.is_amid(), own.stream.is_tls())
+    };
+    // Where nothing more comes, to close a bare connection tells its end as well.
+    if is_amid || is_tls {
+        poll_fn(|cx| Pin::new(&mut wire.lock().stream).poll_shutdown(cx)).await?;
+    }
+    if !is_amid {
         return Ok(());
     }
     let mut until = Box::pin(sleep(LINGER));
