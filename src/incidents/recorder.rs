@@ -21,6 +21,7 @@ use super::store::MOST_STEPS;
 use super::traffic::{Board, Counted};
 use super::{Incident, Recording};
 use crate::guard::{Exchange, Outcome};
+use crate::telemetry::batched::Batched;
 use crate::telemetry::fields;
 use crate::telemetry::log::Log;
 use crate::telemetry::metrics::Metrics;
@@ -241,8 +242,9 @@ struct Writer {
 impl Writer {
     fn run(mut self, items: &Receiver<Item>) {
         let (mut said, mut ticked) = (Instant::now(), Instant::now());
+        let mut items = Batched::new(items);
         loop {
-            match items.recv_timeout(journal::TICK) {
+            match items.next(journal::TICK) {
                 Ok(Item::Incident(mut incident)) => {
                     self.taken(weight(&incident));
                     incident.know();

@@ -1,6 +1,7 @@
 //! Logs, metrics and their names.
 
 mod answers;
+pub mod batched;
 pub mod bytes;
 pub mod clients;
 pub mod fields;
