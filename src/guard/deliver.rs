@@ -1,5 +1,7 @@
 //! From an assessment to what leaves: verdict, status, headers, body.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,6 +32,10 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         Outcome::Answered(answer) => Some(answer),
         Outcome::Failed(_) => None,
     };
+    let spans = match &outcome {
+        Verdictless::Bared(_, spans) if !policy.observe => Some(Arc::clone(spans)),
+        _ => None,
+    };
     let (verdict, enforced) = match (outcome, answer) {
         (Verdictless::Accepted, Some(answer)) => (Verdict::Untouched, original(answer)),
         (Verdictless::AcceptedLater, Some(answer)) => (
@@ -37,7 +43,7 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
             repaired(answer, answer.body.clone(), answer.headers.get(header::CONTENT_TYPE)),
         ),
         (Verdictless::Cleaned, Some(answer)) => (Verdict::Repaired, cleaned(answer)),
-        (Verdictless::Document(body), Some(answer)) => {
+        (Verdictless::Document(body) | Verdictless::Bared(body, _), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, Some(&TWIML_TYPE)))
         }
         (Verdictless::Prose(body), Some(answer)) => {
@@ -63,7 +69,7 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         let withheld = Some(enforced);
         return Judgement { verdict, findings, delivery: shown, withheld, decoded, spans: None };
     }
-    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded, spans: None }
+    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded, spans }
 }
 
 /// Faults that nothing removed first, then those that a repair removed, then warnings; repaired

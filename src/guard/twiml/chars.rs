@@ -7,6 +7,13 @@ pub fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// Whether a text is nothing but printable ASCII and its blanks, as most are: all bytes are looked
+/// at, many at a time.
+pub fn is_plain(text: &[u8]) -> bool {
+    let is_odd = |b: u8| !matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+    text.iter().fold(0, |odd, b| odd | u8::from(is_odd(*b))) == 0
+}
+
 /// `S` (production 3).
 pub fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
