@@ -190,7 +190,7 @@ impl<W: Write> Writer<W> {
             self.told = Some(Instant::now());
             self.write(match self.format {
                 LogFormat::Json => {
-                    let own = [(fields::COUNT, lost.into())];
+                    let own = [(fields::COUNT, json::Shown::Number(lost))];
                     json_line("WARN", MESSAGE, module_path!(), &own)
                 }
                 LogFormat::Human => format!(
@@ -210,7 +210,7 @@ pub fn json_line(
     level: &str,
     message: &str,
     target: &str,
-    own: &[(&str, serde_json::Value)],
+    own: &[(&str, impl json::Field)],
 ) -> String {
     let standard = [
         (fields::TIMESTAMP, &*now()),
@@ -233,11 +233,11 @@ pub fn json_line(
 }
 
 /// Adds a field to an event that [`json_line`] made.
-pub fn add_field(line: &mut String, name: &str, value: &serde_json::Value) {
+pub fn add_field(line: &mut String, name: &str, value: &impl json::Field) {
     line.pop();
     line.push(',');
     push_name(line, name);
-    json::push(line, value);
+    value.push_to(line);
     line.push('}');
 }
 

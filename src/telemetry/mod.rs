@@ -5,7 +5,7 @@ pub mod batched;
 pub mod bytes;
 pub mod clients;
 pub mod fields;
-mod json;
+pub mod json;
 #[cfg(test)]
 pub(crate) mod kept;
 pub mod labels;
