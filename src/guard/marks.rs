@@ -2,8 +2,8 @@
 
 /// As many bytes of a mark as are looked for at each place of a text.
 const KEY: usize = 4;
-/// Bits of a hash of them.
-const BITS: u32 = 12;
+/// Bits of a hash of them: few texts have one that is a mark's by chance.
+const BITS: u32 = 14;
 /// Words of a bit for each hash.
 const WORDS: usize = (1 << BITS) / 64;
 
@@ -14,7 +14,7 @@ pub(super) struct Marks {
     /// The hash of each mark's first bytes, and the mark's number; in order.
     begun: Vec<(u16, usize)>,
     /// A bit for each hash that one of them has.
-    may_begin: [u64; WORDS],
+    may_begin: Box<[u64; WORDS]>,
     /// The numbers of marks that are too short for this: each is looked for alone.
     short: Vec<usize>,
 }
@@ -34,12 +34,12 @@ impl Marks {
     /// The same; what is none is never found.
     pub(super) fn with_gaps(all: impl IntoIterator<Item = Option<&'static str>>) -> Self {
         let all: Vec<_> = all.into_iter().collect();
-        let (mut begun, mut short, mut may_begin) = (Vec::new(), Vec::new(), [0; WORDS]);
+        let (mut begun, mut short, mut may_begin) = (Vec::new(), Vec::new(), Box::new([0; WORDS]));
         for (number, mark) in all.iter().enumerate() {
             let Some(mark) = mark else { continue };
             match mark.as_bytes().first_chunk() {
                 Some(key) => {
-                    let hash = hash(*key);
+                    let hash = hash(u32::from_le_bytes(*key));
                     begun.push((hash, number));
                     may_begin[usize::from(hash) / 64] |= 1 << (hash % 64);
                 }
@@ -77,15 +77,17 @@ impl Marks {
             }
         }
         let bytes = text.as_bytes();
-        for (at, key) in bytes.windows(KEY).enumerate() {
-            let Ok(key) = key.try_into() else { continue };
+        let mut key = 0;
+        for (last, byte) in bytes.iter().enumerate() {
+            key = key >> 8 | u32::from(*byte) << 24;
             let hash = hash(key);
             if self.may_begin[usize::from(hash) / 64] >> (hash % 64) & 1 == 0 {
                 continue;
             }
             let from = self.begun.partition_point(|(begun, _)| *begun < hash);
             let begun = self.begun.get(from..).unwrap_or_default();
-            let rest = bytes.get(at..).unwrap_or_default();
+            // Of the first keys some bytes are none: they have no place.
+            let rest = bytes.get((last + 1).wrapping_sub(KEY)..).unwrap_or_default();
             for &(_, number) in begun.iter().take_while(|(begun, _)| *begun == hash) {
                 if rest.starts_with(mark(number).as_bytes()) && is_enough(number) {
                     return true;
@@ -98,8 +100,8 @@ impl Marks {
 
 /// A hash of a mark's first bytes, of so many bits.
 #[allow(clippy::cast_possible_truncation)] // Few bits are left.
-const fn hash(key: [u8; KEY]) -> u16 {
-    (u32::from_le_bytes(key).wrapping_mul(0x9e37_79b1) >> (u32::BITS - BITS)) as u16
+const fn hash(key: u32) -> u16 {
+    (key.wrapping_mul(0x9e37_79b1) >> (u32::BITS - BITS)) as u16
 }
 
 impl Found {
