@@ -131,8 +131,8 @@ mod tests {
                 let marks = Marks::with_gaps(all.iter().enumerate().map(|(at, mark)| (at != gap).then_some(*mark)));
                 let found = marks.in_text(&text);
                 let contains = |at: usize| at != gap && text.contains(all[at]);
-                for at in 0..all.len() {
-                    prop_assert_eq!(found.has(at), contains(at), "{} in {}", all[at], text);
+                for (at, mark) in all.iter().enumerate() {
+                    prop_assert_eq!(found.has(at), contains(at), "{} in {}", mark, text);
                 }
                 let is_any = (0..all.len()).any(contains);
                 prop_assert_eq!(found.is_nothing(), !is_any);

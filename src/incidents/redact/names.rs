@@ -129,7 +129,7 @@ static USUAL_AT: [&str; 256] = {
 const fn place(name: &[u8]) -> usize {
     let [first, .., last] = name else { return 0 };
     let sixth = if name.len() > 5 { name[5] } else { *last };
-    (name.len() * 1 + *first as usize * 2 + sixth as usize * 43 + *last as usize) % 256
+    (name.len() + *first as usize * 2 + sixth as usize * 43 + *last as usize) % 256
 }
 
 /// Whether a name is one of those: known at once.
