@@ -11,7 +11,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use twiml_guard::guard::{
     BodyEnd, Exchange, Outcome, Policy, RequestFacts, Seen, Verdict, fit, handed_out,
-    handed_out_by, judge, judge_in_full,
+    handed_out_by, judge, judge_by_reading, policy::Repairs,
 };
 use twiml_guard::twilio::Slot;
 
@@ -39,7 +39,7 @@ fn same(exchange: &Exchange, policy: &Policy) -> Result<(), TestCaseError> {
 }
 
 fn is_untouched(exchange: &Exchange, policy: &Policy) -> bool {
-    let judgement = judge_in_full(exchange, policy);
+    let judgement = judge_by_reading(exchange, policy);
     judgement.verdict == Verdict::Untouched && judgement.findings.is_empty()
 }
 
@@ -62,6 +62,30 @@ fn repeated(documents: &[&str], times: usize) -> String {
 fn policies() -> impl Strategy<Value = Policy> {
     let bare = Policy { own_hosts: Vec::new(), public_origin: None, ..policy() };
     prop_oneof![3 => Just(policy()), 1 => Just(bare)]
+}
+
+/// What stands before a document and is no part of it.
+fn marks() -> impl Strategy<Value = Vec<u8>> {
+    let marks: [&[u8]; 7] = [
+        b"\xef\xbb\xbf",
+        b"\xef\xbb\xbf\xef\xbb\xbf",
+        b"\xef\xbb\xbf\r\n ",
+        b"\xff\xfe",
+        b"\xfe\xff\xef\xbb\xbf",
+        b"\r\n\xef\xbb\xbf",
+        b"1a\r\n\xef\xbb\xbf",
+    ];
+    prop::sample::select(marks.map(<[u8]>::to_vec).to_vec())
+}
+
+/// These, and such as repair little or only watch.
+fn careful_policies() -> impl Strategy<Value = Policy> {
+    let repairs = prop::sample::select(vec![Repairs::All, Repairs::Lossless]);
+    (policies(), repairs, any::<bool>()).prop_map(|(policy, repairs, observe)| Policy {
+        repairs,
+        observe,
+        ..policy
+    })
 }
 
 proptest! {
@@ -123,6 +147,29 @@ proptest! {
     }
 
     #[test]
+    fn marked_documents_are_judged_the_same(
+        (slot, xml) in slots().prop_flat_map(|slot| (Just(slot), document(slot))),
+        mark in marks(), mutations in prop_oneof![Just(Vec::new()), mutations().boxed()],
+        policy in careful_policies(),
+    ) {
+        let body = [mark, mutated(xml.into_bytes(), &mutations)].concat();
+        same(&asked(slot, body), &policy)?;
+    }
+
+    #[test]
+    fn spoilt_marked_documents_are_judged_the_same(
+        at in any::<prop::sample::Index>(), slot in slots(), status in statuses(), mark in marks(),
+        headers in header_lines(), spoils in spoils(), end in ends(), policy in careful_policies(),
+    ) {
+        let document = at.get(&DOCUMENTS).xml.clone().into_bytes();
+        let whole = [mark.clone(), document.clone()].concat();
+        same(&exchange(slot, status, headers.clone(), whole.clone(), end.clone()), &policy)?;
+        for body in [[mark, spoilt(document, &spoils)].concat(), spoilt(whole, &spoils)] {
+            same(&exchange(slot, status, headers.clone(), body, end.clone()), &policy)?;
+        }
+    }
+
+    #[test]
     fn pieces_of_markup_are_judged_the_same(slot in slots(), body in pieces()) {
         same(&asked(slot, body), &policy())?;
     }
@@ -169,6 +216,24 @@ fn every_fit_document_of_the_sdk_takes_the_fast_path() {
     }
     assert!(left.is_empty(), "{taken} taken, left to the full reader: {left:?}");
     assert!(taken > 100, "{taken}");
+}
+
+#[test]
+fn fit_documents_behind_a_mark_spare_the_full_reader() {
+    for document in documents() {
+        let xml = document.xml.into_bytes();
+        if fit(&asked(document.slot, xml.clone()), &policy()).is_none() {
+            continue;
+        }
+        let marked = asked(document.slot, [b"\xef\xbb\xbf", xml.as_slice()].concat());
+        let judgement = judge(&marked, &policy());
+        assert_eq!(judgement.verdict, Verdict::Repaired, "{}", document.name);
+        assert_eq!(judgement.delivery.body, xml, "{}", document.name);
+        assert!(judgement.spans.is_some(), "{}", document.name);
+        assert_eq!(differing(&marked, &policy()), None);
+        let observing = Policy { observe: true, ..policy() };
+        assert!(judge(&marked, &observing).spans.is_none(), "{}", document.name);
+    }
 }
 
 #[test]

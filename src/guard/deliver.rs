@@ -1,5 +1,7 @@
 //! From an assessment to what leaves: verdict, status, headers, body.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,6 +32,10 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         Outcome::Answered(answer) => Some(answer),
         Outcome::Failed(_) => None,
     };
+    let spans = match &outcome {
+        Verdictless::Bared(_, spans) if !policy.observe => Some(Arc::clone(spans)),
+        _ => None,
+    };
     let (verdict, enforced) = match (outcome, answer) {
         (Verdictless::Accepted, Some(answer)) => (Verdict::Untouched, original(answer)),
         (Verdictless::AcceptedLater, Some(answer)) => (
@@ -37,7 +43,7 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
             repaired(answer, answer.body.clone(), answer.headers.get(header::CONTENT_TYPE)),
         ),
         (Verdictless::Cleaned, Some(answer)) => (Verdict::Repaired, cleaned(answer)),
-        (Verdictless::Document(body), Some(answer)) => {
+        (Verdictless::Document(body) | Verdictless::Bared(body, _), Some(answer)) => {
             (Verdict::Repaired, repaired(answer, body, Some(&TWIML_TYPE)))
         }
         (Verdictless::Prose(body), Some(answer)) => {
@@ -63,7 +69,7 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         let withheld = Some(enforced);
         return Judgement { verdict, findings, delivery: shown, withheld, decoded, spans: None };
     }
-    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded, spans: None }
+    Judgement { verdict, findings, delivery: enforced, withheld: None, decoded, spans }
 }
 
 /// Faults that nothing removed first, then those that a repair removed, then warnings; repaired
@@ -120,20 +126,37 @@ const OF_THE_ORIGINAL: [HeaderName; 16] = [
     header::RETRY_AFTER,
 ];
 
+/// The same, of names that http has no constant for.
+const DIGESTS: [&str; 4] = ["content-md5", "digest", "content-digest", "repr-digest"];
+
 fn repaired(answer: &Answer, body: Bytes, content_type: Option<&HeaderValue>) -> Delivery {
     let mut headers = answer.headers.clone();
-    for name in OF_THE_ORIGINAL.iter().map(HeaderName::as_str).chain([
-        "content-md5",
-        "digest",
-        "content-digest",
-        "repr-digest",
-    ]) {
-        headers.remove(name);
-    }
+    drop_what_speaks_of_the_original(&mut headers);
     keep_cookies(&mut headers, answer);
     headers.insert(header::CONTENT_TYPE, content_type.cloned().unwrap_or(TWIML_TYPE));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Delivery { status: StatusCode::OK, headers, body, kind: DeliveryKind::Repaired }
+}
+
+fn drop_what_speaks_of_the_original(headers: &mut HeaderMap) {
+    // Few are there: to ask for each that might be costs more. In the order of the list, for the
+    // last header takes the place of one that goes.
+    let mut there = 0_u32;
+    let mut has_digest = false;
+    for name in headers.keys() {
+        match OF_THE_ORIGINAL.iter().position(|own| own == name) {
+            Some(at) => there |= 1 << at,
+            None => has_digest |= DIGESTS.contains(&name.as_str()),
+        }
+    }
+    for (_, name) in OF_THE_ORIGINAL.iter().enumerate().filter(|(at, _)| there >> at & 1 == 1) {
+        headers.remove(name);
+    }
+    if has_digest {
+        for name in DIGESTS {
+            headers.remove(name);
+        }
+    }
 }
 
 /// TwiML of our own: of the origin's headers only the cookies are kept.
@@ -224,5 +247,38 @@ fn refusal(findings: &[Finding]) -> Delivery {
         headers,
         body: Bytes::from(format!("twiml-guard: {why}\n")),
         kind: DeliveryKind::Refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OTHERS: [&str; 6] = ["server", "set-cookie", "x-a", "link", "vary", "date"];
+
+    proptest! {
+        #[test]
+        fn what_speaks_of_the_original_goes_and_the_rest_keeps_its_order(
+            picked in prop::collection::vec(0..26_usize, 0..30),
+        ) {
+            let all = OF_THE_ORIGINAL.map(|name| name.as_str().to_owned()).into_iter();
+            let all: Vec<_> = all.chain(DIGESTS.iter().chain(&OTHERS).map(|n| (*n).to_owned())).collect();
+            let mut headers = HeaderMap::new();
+            for (at, pick) in picked.into_iter().enumerate() {
+                headers.append(HeaderName::from_bytes(all[pick].as_bytes()).unwrap(), at.into());
+            }
+            // The plain form: each of the list asked for.
+            let mut expected = headers.clone();
+            for name in OF_THE_ORIGINAL.iter().map(HeaderName::as_str).chain(DIGESTS) {
+                expected.remove(name);
+            }
+            drop_what_speaks_of_the_original(&mut headers);
+            prop_assert_eq!(
+                headers.iter().collect::<Vec<_>>(),
+                expected.iter().collect::<Vec<_>>()
+            );
+        }
     }
 }

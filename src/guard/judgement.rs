@@ -22,7 +22,7 @@ pub struct Judgement {
     pub withheld: Option<Delivery>,
     /// The answer's body, content coding undone, as far as that was possible; for the record.
     pub decoded: Bytes,
-    /// Where the URLs stand that the delivery hands out, where it was fit at the first look.
+    /// Where the URLs stand that the delivery hands out, where a quick look was enough.
     pub spans: Option<Arc<Spans>>,
 }
 

@@ -32,10 +32,10 @@ pub struct Place {
 
 /// Finds the one document.
 pub fn locate(text: &str) -> Located {
-    let mut roots: Vec<usize> = roots(text, "Response").take(20).collect();
-    for other in ["response", "RESPONSE"] {
+    let mut roots: Vec<usize> = Vec::new();
+    for tag in ["<Response", "<response", "<RESPONSE"] {
         if roots.is_empty() {
-            roots = self::roots(text, other).take(20).collect();
+            roots = self::roots(text, tag).take(20).collect();
         }
     }
     let Some(&root) = roots.first() else { return Located::Nowhere };
@@ -63,11 +63,9 @@ pub fn locate(text: &str) -> Located {
     }
 }
 
-/// Offsets of every `<Response` (by this spelling) that opens a tag.
-fn roots<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> {
-    let tags = memchr::memchr_iter(b'<', text.as_bytes());
-    let named =
-        tags.filter(move |at| text.get(at + 1..).is_some_and(|rest| rest.starts_with(name)));
+/// Offsets of every `<Response` (`tag`: by this spelling) that opens a tag.
+fn roots<'t>(text: &'t str, tag: &'t str) -> impl Iterator<Item = usize> {
+    let named = memchr::memmem::find_iter(text.as_bytes(), tag);
     named.filter(|at| {
         text.get(at + 9..).is_some_and(|after| {
             let opens = after.starts_with(|c: char| is_blank(c) || matches!(c, '>' | '/'));

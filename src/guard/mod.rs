@@ -68,7 +68,7 @@ pub use fit::{Fit, Seen, fit};
 pub use follow_up::resign::{Rebuilt, rebuilt, resign};
 pub use follow_up::{RequestBody, SecondRequest, follow_up};
 pub use handed::{Handed, Spans, handed_out, handed_out_by, is_document};
-pub use judge::{is_challenge, judge, judge_in_full};
+pub use judge::{is_challenge, judge, judge_by_reading, judge_in_full};
 pub use judgement::{Delivery, DeliveryKind, Judgement, Verdict};
 pub use link::{Link, Purpose};
 pub use policy::Policy;

@@ -1,6 +1,5 @@
 //! Naming the program or service that made an answer, by its wording and its headers.
 
-use std::fmt::Write;
 use std::sync::LazyLock;
 
 use http::HeaderMap;
@@ -19,9 +18,14 @@ pub fn named(text: &str, headers: &HeaderMap) -> Option<(&'static str, &'static 
     let mut lines = String::new();
     for (name, value) in headers.iter().take(100) {
         let value = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
-        let _ = writeln!(lines, "{name}: {value}");
+        for part in [name.as_str(), ": ", &value, "\n"] {
+            lines.push_str(part);
+        }
     }
     let in_headers = IN_HEADERS.in_text(&lines);
+    if in_text.is_nothing() && in_headers.is_nothing() {
+        return None;
+    }
     let mut at = 0;
     for (name, groups) in ORIGINS {
         for marks in *groups {
@@ -39,16 +43,12 @@ static IN_TEXT: LazyLock<Marks> = LazyLock::new(|| of_origins(|mark| !mark.start
 
 static IN_HEADERS: LazyLock<Marks> = LazyLock::new(|| of_origins(|mark| mark.starts_with('~')));
 
-/// Every mark in its order; what `is_meant` does not take stands there as what is never found.
+/// Every mark in its order; for what `is_meant` does not take there is a gap.
 fn of_origins(is_meant: fn(&str) -> bool) -> Marks {
     let all = ORIGINS.iter().flat_map(|(_, groups)| groups.iter().copied().flatten().copied());
-    Marks::new(
-        all.map(|mark| if is_meant(mark) { mark.strip_prefix('~').unwrap_or(mark) } else { NEVER }),
-    )
+    let own = |mark: &'static str| is_meant(mark).then(|| mark.strip_prefix('~').unwrap_or(mark));
+    Marks::with_gaps(all.map(own))
 }
-
-/// Texts are in lower case.
-const NEVER: &str = "NEVER FOUND";
 
 /// Whether an answer shows that something between guard and backend made it: its pages are built
 /// like single-page apps, too.

@@ -1,5 +1,7 @@
 //! Web pages: telling them, naming where they come from, and what they say.
 
+use memchr::memmem;
+
 use super::foreign::Foreign;
 
 /// Whether a body is (the start or a piece of) a web page.
@@ -52,20 +54,26 @@ pub fn is_single_page_app(foreign: &Foreign<'_>) -> bool {
 /// characters on one line.
 pub fn heading(text: &str) -> String {
     let lower = text.to_ascii_lowercase();
-    let title = element(text, &lower, "title");
-    let first = element(text, &lower, "h1").filter(|heading| Some(heading) != title.as_ref());
+    let title = element(text, &lower, "<title");
+    let first = element(text, &lower, "<h1").filter(|heading| Some(heading) != title.as_ref());
     let said = match (title, first) {
         (Some(title), Some(heading)) => format!("{title} / {heading}"),
         (Some(one), None) | (None, Some(one)) => one,
         (None, None) => visible_text(text),
     };
-    said.chars().take(200).collect()
+    match said.char_indices().nth(200) {
+        Some((end, _)) => said.get(..end).unwrap_or_default().to_owned(),
+        None => said,
+    }
 }
 
-fn element(text: &str, lower: &str, name: &str) -> Option<String> {
-    let start = lower.find(&format!("<{name}"))?;
-    let open = start + lower.get(start..)?.find('>')? + 1;
-    let end = open + lower.get(open..)?.find("</")?;
+fn element(text: &str, lower: &str, tag: &str) -> Option<String> {
+    let find = |from: usize, what: &str| {
+        let at = memmem::find(lower.as_bytes().get(from..)?, what.as_bytes())?;
+        Some(from + at)
+    };
+    let open = find(find(0, tag)?, ">")? + 1;
+    let end = find(open, "</")?;
     let content = visible_text(text.get(open..end)?);
     (!content.is_empty()).then_some(content)
 }

@@ -1,14 +1,12 @@
 //! What becomes of an incident besides its log event: its outbreak, its record, its place in the
 //! store.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::Incident;
 use super::event::Told;
 use super::identity::Identity;
 use super::noted::Noted;
@@ -20,6 +18,7 @@ use super::store::{Item, Keep, NewIncident, Store, StoreHandle, prepare_folder};
 use super::timeline::kept_sid;
 use super::traffic::Board;
 use super::view::{is_fault, rfc3339};
+use super::{Incident, hash_of};
 use crate::clock;
 use crate::config::{Capture, Config};
 use crate::guard::Outcome;
@@ -311,13 +310,12 @@ fn level(cause: &str) -> &'static str {
 
 /// Tells answers apart, those of different paths too.
 fn answer(incident: &Incident) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    incident.exchange.request.target.split('?').next().hash(&mut hasher);
-    if let Outcome::Answered(answer) = &incident.exchange.outcome {
-        answer.status.hash(&mut hasher);
-    }
-    incident.judgement.decoded.hash(&mut hasher);
-    hasher.finish()
+    let path = incident.exchange.request.target.split('?').next();
+    let status = match &incident.exchange.outcome {
+        Outcome::Answered(answer) => Some(answer.status),
+        Outcome::Failed(_) => None,
+    };
+    hash_of(&(path, status, &incident.judgement.decoded))
 }
 
 /// A new incident's id, and the time it was made.

@@ -28,9 +28,11 @@ pub mod timeline;
 pub mod traffic;
 pub mod view;
 
-use std::sync::Arc;
+use std::hash::{BuildHasher as _, Hash};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use http::HeaderMap;
 use uuid::Uuid;
 
@@ -42,6 +44,12 @@ use crate::twilio::Slot;
 
 pub use journal::{Recording, new_id};
 pub use notify::try_webhooks;
+
+/// A hash to tell texts apart while this process runs; another has others.
+fn hash_of(value: &impl Hash) -> u64 {
+    static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    HASHES.hash_one(value)
+}
 
 /// What is recorded of one judged answer.
 #[derive(Debug, Clone)]

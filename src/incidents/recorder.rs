@@ -1,7 +1,6 @@
 //! The bounded queue between the request path and whoever writes.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -19,8 +18,9 @@ use super::redact::Redaction;
 use super::repeated::{Event, Repeated};
 use super::store::MOST_STEPS;
 use super::traffic::{Board, Counted};
-use super::{Incident, Recording};
+use super::{Incident, Recording, hash_of};
 use crate::guard::{Exchange, Outcome};
+use crate::telemetry::batched::Batched;
 use crate::telemetry::fields;
 use crate::telemetry::log::Log;
 use crate::telemetry::metrics::Metrics;
@@ -241,8 +241,9 @@ struct Writer {
 impl Writer {
     fn run(mut self, items: &Receiver<Item>) {
         let (mut said, mut ticked) = (Instant::now(), Instant::now());
+        let mut items = Batched::new(items);
         loop {
-            match items.recv_timeout(journal::TICK) {
+            match items.next(journal::TICK) {
                 Ok(Item::Incident(mut incident)) => {
                     self.taken(weight(&incident));
                     incident.know();
@@ -330,7 +331,7 @@ impl Writer {
         if incident.judgement.decoded.is_empty() {
             return BodyShown::Itself;
         }
-        let key = key(&(&incident.route.name, &incident.judgement.decoded));
+        let key = hash_of(&(&incident.route.name, &incident.judgement.decoded));
         match self.bodies.get(&key) {
             Some((last, id)) if last.elapsed() < ONCE => BodyShown::AsIn(*id),
             _ => {
@@ -356,12 +357,6 @@ impl Writer {
             tracing::warn!(count = lost, "incidents were dropped: more came than could be written");
         }
     }
-}
-
-fn key(value: &impl std::hash::Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

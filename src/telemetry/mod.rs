@@ -1,10 +1,11 @@
 //! Logs, metrics and their names.
 
 mod answers;
+pub mod batched;
 pub mod bytes;
 pub mod clients;
 pub mod fields;
-mod json;
+pub mod json;
 #[cfg(test)]
 pub(crate) mod kept;
 pub mod labels;

@@ -2,13 +2,13 @@
 
 use twiml_guard::guard::{
     Delivery, Exchange, Judgement, Policy, Verdict, fit, handed_out, handed_out_by, judge,
-    judge_in_full,
+    judge_by_reading,
 };
 
 /// Where both judgements differ.
 pub fn differing(exchange: &Exchange, policy: &Policy) -> Option<String> {
     let is_fast = fit(exchange, policy).is_some();
-    let (own, full) = (judge(exchange, policy), judge_in_full(exchange, policy));
+    let (own, full) = (judge(exchange, policy), judge_by_reading(exchange, policy));
     if is_fast && (full.verdict != Verdict::Untouched || !full.findings.is_empty()) {
         return Some(format!("fit, but judged in full {}", shown(&full)));
     }

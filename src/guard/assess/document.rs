@@ -189,10 +189,13 @@ fn smaller(text: &str) -> Option<String> {
 /// its buffer. Such a document is version 1.0; a plain one is left alone.
 fn untrue_version(text: &str, document: &Document) -> Option<Edit> {
     let span = document.declaration.as_ref()?.version.clone();
+    if text.get(span.clone())? != "1.1" {
+        return None;
+    }
     let restricted = |c: char| matches!(c, '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}');
     let rest = text.get(span.end..).unwrap_or_default();
     let stumbles = rest.contains("<!") || rest.contains("<?") || text.contains(restricted);
-    (stumbles && text.get(span.clone())? == "1.1").then(|| Edit {
+    stumbles.then(|| Edit {
         cause: &causes::declaration_untrue::CAUSE,
         grade: Grade::Lossless,
         span,

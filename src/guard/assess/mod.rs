@@ -4,6 +4,8 @@ mod action;
 mod document;
 mod foreign;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
@@ -15,6 +17,8 @@ use crate::guard::chunks::unchunked;
 use crate::guard::coding::{self, CodingError};
 use crate::guard::exchange::{Answer, BodyEnd, Exchange};
 use crate::guard::finding::{Finding, Grade};
+use crate::guard::fit::fit_within;
+use crate::guard::handed::Spans;
 use crate::guard::judge::{body_findings, status_finding};
 use crate::guard::media::ContentType;
 use crate::guard::mend::Ending;
@@ -48,6 +52,8 @@ pub enum Verdictless {
     Cleaned,
     /// This document, typed as TwiML.
     Document(Bytes),
+    /// The same, in which nothing was found at a quick look; where its URLs stand.
+    Bared(Bytes, Arc<Spans>),
     /// This text, as text/plain in UTF-8.
     Prose(Bytes),
     /// This body under the answer's own type.
@@ -60,8 +66,22 @@ pub enum Verdictless {
     Unfit,
 }
 
+/// How a document is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// By the full reader.
+    Full,
+    /// The same, unless nothing can be found in it for certain.
+    Quick,
+}
+
 /// Assesses an answer.
-pub fn assess_document(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
+pub fn assess_document(
+    exchange: &Exchange,
+    answer: &Answer,
+    policy: &Policy,
+    look: Look,
+) -> Assessment {
     let content_type = ContentType::of(&answer.headers);
     let mut assessor = Assessor {
         exchange,
@@ -71,6 +91,7 @@ pub fn assess_document(exchange: &Exchange, answer: &Answer, policy: &Policy) ->
         findings: Vec::new(),
         decoded: answer.body.clone(),
         chunks: None,
+        look,
     };
     let outcome = assessor.assess();
     Assessment { findings: assessor.findings, outcome, decoded: assessor.decoded }
@@ -85,6 +106,7 @@ struct Assessor<'a> {
     decoded: Bytes,
     /// Whether the body holds chunks, and whether the last one is there.
     chunks: Option<bool>,
+    look: Look,
 }
 
 impl Assessor<'_> {
@@ -134,6 +156,9 @@ impl Assessor<'_> {
         if let Some((name, grade)) = text.transcoded {
             self.findings
                 .push(Finding::new(&charset_causes::charset_not_utf8::CAUSE, name).repaired(grade));
+        }
+        if let Some(bared) = self.bared(&text.text) {
+            return bared;
         }
         let whole_only = !success || self.answer.odd.framing_is_lost || self.chunks == Some(false);
         let circumstances = Circumstances { ending: self.ending(), whole_only, wrappings: 3 };
@@ -193,6 +218,24 @@ impl Assessor<'_> {
         }
         self.decoded = decoded.body;
         Ok(())
+    }
+
+    /// What leaves of a text before which nothing but byte order marks stood, if it is fit.
+    ///
+    /// With this text as its body the answer would be judged untouched. What is still to be done
+    /// depends on the text, on what is around the body and on what was found: of these only the
+    /// finding of the marks is another, which is repaired, and so nothing else is found here either.
+    fn bared(&self, text: &str) -> Option<Verdictless> {
+        let is_marked = matches!(self.findings.as_slice(), [only] if only.is(&charset_causes::byte_order_mark::CAUSE));
+        if self.look == Look::Full || !is_marked || self.chunks.is_some() {
+            return None;
+        }
+        let spans = fit_within(self.exchange, self.policy, text)?;
+        Some(if self.policy.repairs.accepts(Grade::Lossless) {
+            Verdictless::Bared(Bytes::from(text.to_owned()), spans)
+        } else {
+            Verdictless::Unfit
+        })
     }
 
     /// Whether all of the body arrived, for certain: announced by length or chunks, and kept.

@@ -9,6 +9,7 @@ use flate2::bufread::{DeflateDecoder, ZlibDecoder};
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
+use super::twiml::chars::is_plain;
 use undo::{Drained, drain, undo};
 
 /// A content coding.
@@ -187,7 +188,8 @@ fn sniff(body: &[u8]) -> Option<Coding> {
 /// Raw deflate or brotli, which begin with no mark: believed only when binary bytes decode whole
 /// and to markup or JSON.
 fn unmarked(body: &[u8], limit: usize) -> Option<(Coding, Bytes)> {
-    if body.is_empty() || std::str::from_utf8(body).is_ok_and(|s| !s.chars().any(is_binary)) {
+    let is_text = || std::str::from_utf8(body).is_ok_and(|s| !s.chars().any(is_binary));
+    if is_plain(body) || is_text() {
         return None;
     }
     let raw = match drain(DeflateDecoder::new(body), limit) {

@@ -7,7 +7,7 @@ use http::{Method, StatusCode};
 
 use super::other_method::{as_post, changes_method, holds_entered, is_twilios, may_be};
 use super::{RequestBody, SecondRequest};
-use crate::guard::assess::assess_document;
+use crate::guard::assess::{Look, assess_document};
 use crate::guard::call::CallFacts;
 use crate::guard::causes::document::{html_page, single_page_app};
 use crate::guard::exchange::{Answer, Attempt, AttemptReason, Exchange, Outcome, RequestFacts};
@@ -91,7 +91,7 @@ fn is_page(slot: Slot, request: &RequestFacts, answer: &Answer, policy: &Policy)
         call: CallFacts::default(),
     };
     let pages = [&html_page::CAUSE, &single_page_app::CAUSE];
-    let found = assess_document(&exchange, answer, policy).findings;
+    let found = assess_document(&exchange, answer, policy, Look::Full).findings;
     found
         .iter()
         .any(|finding| finding.repair.is_none() && pages.iter().any(|page| finding.is(page)))

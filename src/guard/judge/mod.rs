@@ -10,7 +10,7 @@ use callback::{acknowledged, callback};
 use signed::{is_rightly_refused, note_signature, without_form};
 use stream::stream;
 
-use super::assess::{Assessment, Verdictless, assess_document, note_stream};
+use super::assess::{Assessment, Look, Verdictless, assess_document, note_stream};
 use super::causes::{CAUSES, Cause, Check, Level, headers, status};
 use super::cookies;
 use super::deliver::deliver;
@@ -37,10 +37,17 @@ pub fn judge(exchange: &Exchange, policy: &Policy) -> Judgement {
     }
 }
 
-/// The same without the fast path: every stage is gone through, whatever the answer.
-///
-/// For what [`fit`] did not take, and to hold the fast path against.
+/// The same for what [`fit`] did not take: every stage is gone through, whatever the answer.
 pub fn judge_in_full(exchange: &Exchange, policy: &Policy) -> Judgement {
+    judge_by(exchange, policy, Look::Quick)
+}
+
+/// The same by the full reader alone, to hold the fast path against.
+pub fn judge_by_reading(exchange: &Exchange, policy: &Policy) -> Judgement {
+    judge_by(exchange, policy, Look::Full)
+}
+
+fn judge_by(exchange: &Exchange, policy: &Policy, look: Look) -> Judgement {
     if let Outcome::Answered(answer) = &exchange.outcome
         && is_rightly_refused(exchange, answer)
     {
@@ -65,7 +72,7 @@ pub fn judge_in_full(exchange: &Exchange, policy: &Policy) -> Judgement {
             Assessment { findings, outcome: Verdictless::Unfit, decoded: Bytes::new() }
         }
         (Outcome::Answered(answer), Slot::Callback) => callback(exchange, answer),
-        (Outcome::Answered(answer), _) => twiml(exchange, answer, policy),
+        (Outcome::Answered(answer), _) => twiml(exchange, answer, policy, look),
     };
     if let Outcome::Answered(answer) = &exchange.outcome
         && exchange.slot != Slot::Stream
@@ -151,7 +158,7 @@ fn redirect_refused(answer: &Answer) -> Finding {
 }
 
 /// A slot that takes TwiML.
-fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
+fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy, look: Look) -> Assessment {
     if answer.status.is_redirection() {
         let findings = vec![redirect_refused(answer)];
         return Assessment { findings, outcome: Verdictless::Unfit, decoded: answer.body.clone() };
@@ -169,7 +176,7 @@ fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
                 exchange.attempts.last().map_or("", |attempt| &attempt.target)
             ),
         );
-        let assessment = assess_document(exchange, answer, policy);
+        let assessment = assess_document(exchange, answer, policy, look);
         return match to {
             Some(document) if policy.repairs.accepts(Grade::Inferred) => Assessment {
                 findings: vec![finding.repaired(Grade::Inferred)],
@@ -190,7 +197,7 @@ fn twiml(exchange: &Exchange, answer: &Answer, policy: &Policy) -> Assessment {
             decoded: answer.body.clone(),
         };
     }
-    let mut assessment = assess_document(exchange, answer, policy);
+    let mut assessment = assess_document(exchange, answer, policy, look);
     if refused && let Some(evidence) = rewritten(exchange) {
         let evidence = format!("status {} for {evidence}", answer.status.as_u16());
         assessment.findings.insert(0, Finding::new(&status::rewrite_refused::CAUSE, evidence));

@@ -7,6 +7,23 @@ pub fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
+/// Whether a text is nothing but printable ASCII and its blanks, as most are: all bytes are looked
+/// at, many at a time.
+pub fn is_plain(text: &[u8]) -> bool {
+    let mut chunks = text.chunks_exact(CHUNK);
+    let is_plain = |chunk: &[u8]| chunk.iter().fold(0, |odd, b| odd | u8::from(is_odd(*b))) == 0;
+    chunks.by_ref().all(is_plain) && is_plain(chunks.remainder())
+}
+
+/// As many bytes are looked at together.
+const CHUNK: usize = 32;
+
+// Without a branch, so that they can be.
+#[allow(clippy::needless_bitwise_bool)]
+const fn is_odd(b: u8) -> bool {
+    (b < b' ') & (b != b'\t') & (b != b'\n') & (b != b'\r') | (b > b'~')
+}
+
 /// `S` (production 3).
 pub fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
@@ -140,6 +157,21 @@ pub fn plain(raw: &str) -> std::borrow::Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_is_what_prints_in_ascii_and_its_blanks() {
+        for b in 0..=u8::MAX {
+            let is_one = matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+            for length in [1, 31, 32, 33, 64, 70] {
+                for at in [0, length / 2, length - 1] {
+                    let mut text = vec![b'a'; length];
+                    text[at] = b;
+                    assert_eq!(is_plain(&text), is_one, "{b} at {at} of {length}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
+    }
 
     #[test]
     fn numbers_may_be_long_and_must_be_characters() {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
-use super::chars::{MAX_NAME, is_blank, is_char, is_too_long, name_len};
+use super::chars::{MAX_NAME, is_blank, is_char, is_plain, is_too_long, name_len};
 use super::document::{Document, Element};
 use super::{namespaces, tags};
 
@@ -37,7 +37,10 @@ const MAX_ELEMENTS: usize = 50_000;
 /// `text` starts after any byte order mark. Blanks before the root are fine where no declaration
 /// follows. One that declares 1.1 is read as 1.0, too. A document type declaration is noted, not read: the caller refuses it.
 pub fn read(text: &str) -> Result<Document, XmlFault> {
-    if let Some((at, c)) = text.char_indices().find(|&(_, c)| !is_char(c)) {
+    let odd = || text.char_indices().find(|&(_, c)| !is_char(c));
+    if !is_plain(text.as_bytes())
+        && let Some((at, c)) = odd()
+    {
         return Err(XmlFault::new(
             at,
             format!("character U+{:04X} is not allowed in XML", u32::from(c)),

@@ -104,10 +104,7 @@ impl Known {
             return None;
         }
         // What is not ASCII stands in no value that is.
-        if reads_as_it_stands(text)
-            && !text.contains('\0')
-            && (text.is_ascii() || values().all(|value| value.is_ascii()))
-        {
+        if reads_as_it_stands(text) && (text.is_ascii() || values().all(|value| value.is_ascii())) {
             // As in a reading, of which no place is asked for.
             let plain: Cow<'_, str> =
                 if text.contains('+') { text.replace('+', " ").into() } else { text.into() };
@@ -195,13 +192,20 @@ fn add(values: &mut Vec<String>, value: &str, shortest: usize) {
 
 /// The last digits of a value that is a telephone's number, in any of Twilio's spellings.
 fn telephone(value: &str) -> Option<String> {
-    // Most values are none, and have too few digits for one.
+    let is_glue = |byte: u8| matches!(byte, b' ' | b'+' | b'-' | b'.' | b'(' | b')');
+    // Most values are none: they begin as no number does, and name no kind of address before one.
+    let begins = |first: u8| first.is_ascii_digit() || is_glue(first);
+    if !value.as_bytes().first().copied().is_some_and(begins)
+        && memchr::memchr(b':', value.as_bytes()).is_none()
+    {
+        return None;
+    }
+    // Or have too few digits for one.
     if bytes::count(value, |byte| byte.is_ascii_digit()) < TAIL {
         return None;
     }
     let number = value.rsplit_once(':').map_or(value, |(_, number)| number);
     let number = number.split('@').next()?;
-    let is_glue = |byte: u8| matches!(byte, b' ' | b'+' | b'-' | b'.' | b'(' | b')');
     if !number.bytes().all(|byte| byte.is_ascii_digit() || is_glue(byte)) {
         return None;
     }

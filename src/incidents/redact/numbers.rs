@@ -24,7 +24,7 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let masked = if text.is_ascii() {
-        masked(text.as_bytes())
+        if may_hold_one(text.as_bytes()) { masked(text.as_bytes()) } else { None }
     } else {
         masked(&text.chars().collect::<Vec<_>>())
     };
@@ -35,6 +35,18 @@ pub(super) fn mask(text: &str) -> Cow<'_, str> {
 /// they begin in UTF-8.
 fn digits_at_most(text: &str) -> usize {
     bytes::count(text, |byte| matches!(byte, b'0'..=b'9' | 0xd9 | 0xdb | 0xe0 | 0xef))
+}
+
+/// Whether enough digits for a number stand in ASCII with nothing between them that ends a run. Next
+/// to a cut, which is no ASCII, fewer would do.
+fn may_hold_one(bytes: &[u8]) -> bool {
+    let mut digits = 0;
+    bytes.iter().any(|byte| {
+        let is_digit = byte.is_ascii_digit();
+        let goes_on = is_digit || Unit::is_blank(*byte) || *byte == b'.';
+        digits = if goes_on { digits + usize::from(is_digit) } else { 0 };
+        digits >= SHORTEST
+    })
 }
 
 /// A character of a text: a byte where all of the text is ASCII.

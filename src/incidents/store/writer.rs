@@ -13,6 +13,7 @@ use super::read::Reader;
 use super::{StoreError, open, write};
 use crate::clock;
 use crate::incidents::outbreak::Earlier;
+use crate::telemetry::batched::Batched;
 use crate::telemetry::metrics::Metrics;
 
 /// Items that wait while nothing can be written.
@@ -89,15 +90,16 @@ impl Writer {
         }
         let (mut due, mut look, mut retain) =
             (None, Instant::now() + LOOK, Instant::now() + RETAIN);
+        let mut messages = Batched::new(messages);
         loop {
             let wake = due.map_or(look, |due: Instant| due.min(look));
-            match messages.recv_timeout(wake.saturating_duration_since(Instant::now())) {
+            match messages.next(wake.saturating_duration_since(Instant::now())) {
                 Ok(Message::Item(item)) => {
                     self.wait(item);
                     due = due.or_else(|| Some(Instant::now() + FLUSH));
                 }
                 Ok(Message::Finish(done)) => {
-                    while let Ok(Message::Item(item)) = messages.try_recv() {
+                    while let Some(Message::Item(item)) = messages.at_hand() {
                         self.wait(item);
                     }
                     self.flush();

@@ -2,9 +2,9 @@
 
 use crate::telemetry::bytes;
 
-/// Whether a text has no other reading than itself: nothing in it is an escape.
+/// Whether a text has no other reading than itself: nothing in it is an escape, or left out of one.
 pub(super) fn reads_as_it_stands(text: &str) -> bool {
-    !bytes::any(text, |byte| matches!(byte, b'%' | b'&' | b'\\'))
+    !bytes::any(text, |byte| matches!(byte, b'%' | b'&' | b'\\' | b'\0'))
 }
 
 /// The text as it is, and with escapes undone once and twice where that makes a difference.
