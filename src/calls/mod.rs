@@ -87,11 +87,11 @@ impl Calls {
     /// configured route).
     ///
     /// Believed in this order: the slot that a route fixes, this call's own documents, documents of
-    /// other calls, the parameters; what they contradict is said once per path.
-    pub fn decide(&self, question: &Question<'_>) -> Option<(Slot, Role)> {
+    /// other calls, the parameters; what they contradict is said once per path. `now`: this moment.
+    pub fn decide(&self, question: &Question<'_>, now: Instant) -> Option<(Slot, Role)> {
         let Question { method, path, params, is_route, fixed } = *question;
         let key = key::key(method, path);
-        let now = self.now();
+        let now = self.at(now);
         // What this call's own documents told, then what others told.
         let mut known: Vec<Known> = Vec::new();
         let mut is_first = true;
@@ -117,10 +117,12 @@ impl Calls {
         Some((slot, role))
     }
 
-    /// What is known of the request's call. The signature is the caller's to fill in.
-    pub fn facts(&self, params: &Params, role: Role) -> CallFacts {
+    /// What is known of the request's call. The signature is the caller's to fill in. `now`: this
+    /// moment.
+    pub fn facts(&self, params: &Params, role: Role, now: Instant) -> CallFacts {
         let sid = params.get("CallSid");
-        let stream = sid.map(|sid| lock(&self.voice).stream(sid, self.now())).unwrap_or_default();
+        let now = self.at(now);
+        let stream = sid.map(|sid| lock(&self.voice).stream(sid, now)).unwrap_or_default();
         let steering_fallbacks = sid.map_or(0, |sid| self.steering.given(sid));
         CallFacts { steering_fallbacks, role, stream, ..CallFacts::default() }
     }
@@ -259,7 +261,13 @@ impl Calls {
 
     /// Milliseconds of this process.
     fn now(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.at(Instant::now())
+    }
+
+    /// The same at a moment.
+    fn at(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.since);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Says once a day that parameters and documents disagree about what Twilio reads.

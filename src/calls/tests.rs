@@ -50,7 +50,7 @@ fn answered(calls: &Calls, sid: &str, body: &'static str, signature: Authenticit
 
 fn decided(calls: &Calls, path: &str, params: &Params) -> Option<(Slot, Belief)> {
     let question = Question { method: "POST", path, params, is_route: false, fixed: None };
-    calls.decide(&question).map(|(slot, role)| (slot, role.belief))
+    calls.decide(&question, Instant::now()).map(|(slot, role)| (slot, role.belief))
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn nothing_is_learnt_from_what_twilio_did_not_ask_or_does_not_take() {
 fn a_stream_goes_from_awaited_to_over() {
     let calls = Calls::default();
     let params = call("CA01", "in-progress");
-    let stream = || calls.facts(&params, Role::default()).stream;
+    let stream = || calls.facts(&params, Role::default(), Instant::now()).stream;
     assert_eq!(stream(), StreamState::None);
     answered(&calls, "CA01", CONNECT, Authenticity::Unchecked);
     assert!(matches!(stream(), StreamState::NeverOpened { .. }));
@@ -130,7 +130,7 @@ fn many_threads_lose_nothing() {
                     let slot = decided(&calls, "/ended", &params).map(|(slot, _)| slot);
                     assert_eq!(slot, Some(Slot::Action));
                     calls.stream_opened(&sid, "/ws");
-                    let stream = calls.facts(&params, Role::default()).stream;
+                    let stream = calls.facts(&params, Role::default(), Instant::now()).stream;
                     assert_eq!(stream, StreamState::Open);
                     assert!(calls.known_routes().len() == 1 && calls.is_stream("/ws"));
                 }
@@ -172,8 +172,8 @@ fn time_beside(known: usize) -> Duration {
         for params in &asked {
             let question =
                 Question { method: "POST", path: "/voice", params, is_route: true, fixed: None };
-            let (_, role) = calls.decide(&question).unwrap();
-            calls.facts(params, role);
+            let (_, role) = calls.decide(&question, Instant::now()).unwrap();
+            calls.facts(params, role, Instant::now());
             let ways = calls.learn_roles("POST /voice", Slot::Voice, &handed);
             let sid = sid(params).unwrap();
             lock(&calls.voice).hand_out(sid, ways, calls.now());

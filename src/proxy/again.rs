@@ -59,7 +59,7 @@ impl Again {
         let call = CallFacts::default();
         let limit = self.0.config.budget;
         let Gathered { exchange, .. } =
-            exchange(&self.0, route, policy, asked, slot, call, limit).await;
+            *exchange(&self.0, route, policy, asked, slot, call, limit).await;
         let (judgement, exchange) = judging::judge_safely(&self.0.metrics, exchange, policy, judge);
         Some((exchange, judgement))
     }

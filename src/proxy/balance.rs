@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::alarms::Alarm;
 use super::body::RequestBody;
 use super::forward::Outbound;
-use super::health::{Candidate, Place};
+use super::health::{Candidate, Place, Waiting};
 use super::pulse::{Pulse, Stopped};
 use super::upstream::{Head, OddHeads, Outgoing, Progress, Reuse};
 use super::worker::Worker;
@@ -34,9 +34,11 @@ pub(super) struct Manner {
 pub(super) struct Asked {
     /// Who was asked at last.
     pub(super) upstream: Upstream,
-    pub(super) head: Result<Head, Failure>,
+    pub(super) head: Result<Box<Head>, Failure>,
     /// From the beginning until there was a connection, or none.
     pub(super) connect: Duration,
+    /// When the head was there, or none would come any more.
+    pub(super) over: Instant,
     /// Held until the answer is whole.
     pub(super) place: Option<Place>,
     /// Whether it went out on a kept connection that ended without a byte of an answer.
@@ -44,21 +46,21 @@ pub(super) struct Asked {
 }
 
 /// Sends a guarded request to the first of its route's backends that can be connected to; to
-/// `again`, where that has to be the same one as before.
+/// `again`, where that has to be the same one as before. `began`: now.
 pub(super) async fn guarded(
     worker: &Worker,
     route: &Route,
     out: &Outbound,
     again: Option<&Upstream>,
     manner: Manner,
+    began: Instant,
     deadline: &mut Alarm,
 ) -> Asked {
-    let began = Instant::now();
     let limit = if manner.is_bounded { worker.config.max_webhooks } else { usize::MAX };
     let candidates = candidates(worker, route, again, limit);
-    let mut tries = Tries::new(worker, candidates.len());
+    let mut tries = Tries::new(worker, candidates.len(), began);
     let mut request = out.request();
-    let mut asked = None;
+    let (mut asked, mut now) = (None, began);
     for candidate in candidates {
         let upstream = candidate.upstream.clone();
         let share = tries.share();
@@ -72,18 +74,19 @@ pub(super) async fn guarded(
                     entered = entered => entered.ok(),
                     () = &mut *deadline => None,
                 };
+                now = Instant::now();
             }
             if place.is_none() {
                 let detail = format!(
                     "{limit} webhooks (max_webhooks) are at {} already, and none was answered in time",
                     upstream.authority()
                 );
-                let (head, connect) = (Err(Failure::Full { detail }), began.elapsed());
-                return Asked { upstream, head, connect, place, died_reused: false };
+                let (head, connect) = (Err(Failure::Full { detail }), now - began);
+                return Asked { upstream, head, connect, over: now, place, died_reused: false };
             }
         }
         let progress = Progress::default();
-        let waiting = manner.is_awaited.then(|| candidate.health.wait());
+        let waiting = manner.is_awaited.then(|| candidate.health.wait(now));
         let cut = async {
             match &waiting {
                 Some(waiting) => waiting.cut(&worker.alarms).await,
@@ -99,17 +102,16 @@ pub(super) async fn guarded(
             failure = cut => Err(failure),
             () = unconnected(share, &progress) => Err(Failure::ConnectTimeout),
         };
-        let connect = progress.connected().unwrap_or_else(Instant::now) - began;
-        if let (Some(waiting), Err(failure)) = (waiting, &head) {
-            waiting.failed(failure);
-        }
-        note(&candidate, &head);
+        let over = Instant::now();
+        let connect = progress.connected().unwrap_or(over) - began;
+        note(&candidate, waiting, &head, over);
         let died_reused = progress.died_reused();
-        let goes_on = request.is_unsent() && !deadline.is_over() && tries.may_go_on(&head);
-        asked = Some(Asked { upstream, head, connect, place, died_reused });
+        let goes_on = tries.may_go_on(&head) && request.is_unsent() && !deadline.is_over();
+        asked = Some(Asked { upstream, head, connect, over, place, died_reused });
         if !goes_on {
             break;
         }
+        now = over;
     }
     asked.unwrap_or_else(|| nobody(route, began))
 }
@@ -123,7 +125,7 @@ pub(super) async fn passed(
 ) -> Asked {
     let began = Instant::now();
     let candidates = candidates(worker, route, None, usize::MAX);
-    let mut tries = Tries::new(worker, candidates.len());
+    let mut tries = Tries::new(worker, candidates.len(), began);
     let may_repeat = is_repeatable(&request);
     let mut reuse = if may_repeat { Reuse::Any } else { Reuse::Fresh };
     let mut request = Outgoing::streamed(request);
@@ -144,11 +146,12 @@ pub(super) async fn passed(
             worker.metrics.upstreams().resent();
             reuse = Reuse::Never;
         };
-        let connect = progress.connected().unwrap_or_else(Instant::now) - began;
-        note(&candidate, &head);
+        let over = Instant::now();
+        let connect = progress.connected().unwrap_or(over) - began;
+        note(&candidate, None, &head, over);
         let died_reused = progress.died_reused();
         let goes_on = request.is_unsent() && !died_reused && tries.may_go_on(&head);
-        asked = Some(Asked { upstream, head, connect, place: None, died_reused });
+        asked = Some(Asked { upstream, head, connect, over, place: None, died_reused });
         if !goes_on {
             break;
         }
@@ -200,28 +203,28 @@ fn candidates(
 
 /// The time to connect, shared out among the backends that may be tried.
 struct Tries {
-    until: Instant,
+    /// When all of it is over, where there are several.
+    until: Option<Instant>,
     left: usize,
-    is_shared: bool,
 }
 
 impl Tries {
-    fn new(worker: &Worker, count: usize) -> Self {
-        let until = Instant::now() + worker.config.connect_timeout;
-        Self { until, left: count, is_shared: count > 1 }
+    fn new(worker: &Worker, count: usize, now: Instant) -> Self {
+        let until = (count > 1).then(|| now + worker.config.connect_timeout);
+        Self { until, left: count }
     }
 
     /// The next one's share, where there are several.
     fn share(&mut self) -> Option<Duration> {
         let count = u32::try_from(self.left).unwrap_or(u32::MAX).max(1);
         self.left = self.left.saturating_sub(1);
-        let time = self.until.saturating_duration_since(Instant::now());
-        self.is_shared.then(|| time / count)
+        let time = self.until?.saturating_duration_since(Instant::now());
+        Some(time / count)
     }
 
     /// Whether another backend may be asked after this: what failed is the guard's own where it is
     /// nobody's fault out there.
-    fn may_go_on(&self, head: &Result<Head, Failure>) -> bool {
+    fn may_go_on(&self, head: &Result<Box<Head>, Failure>) -> bool {
         let is_its_own = matches!(head, Err(Failure::Internal { .. }));
         self.left > 0 && head.is_err() && !is_its_own
     }
@@ -245,10 +248,19 @@ fn late(progress: &Progress) -> Failure {
     }
 }
 
-fn note(candidate: &Candidate, head: &Result<Head, Failure>) {
-    match head {
-        Ok(_) => candidate.answered(),
-        Err(failure) => candidate.failed(failure),
+fn note(
+    candidate: &Candidate,
+    waiting: Option<Waiting>,
+    head: &Result<Box<Head>, Failure>,
+    now: Instant,
+) {
+    let failure = head.as_ref().err();
+    if let Some(waiting) = waiting {
+        waiting.over(failure, now);
+    }
+    match failure {
+        None => candidate.answered(now),
+        Some(failure) => candidate.failed(failure, now),
     }
 }
 
@@ -256,11 +268,6 @@ fn note(candidate: &Candidate, head: &Result<Head, Failure>) {
 fn nobody(route: &Route, began: Instant) -> Asked {
     let detail = "the route has no backend".to_owned();
     let head = Err(Failure::Internal { detail });
-    Asked {
-        upstream: route.upstream().clone(),
-        head,
-        connect: began.elapsed(),
-        place: None,
-        died_reused: false,
-    }
+    let (upstream, connect) = (route.upstream().clone(), Duration::ZERO);
+    Asked { upstream, head, connect, over: began, place: None, died_reused: false }
 }

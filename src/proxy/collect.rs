@@ -1,7 +1,9 @@
 //! Bodies that are read whole.
 
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -37,6 +39,25 @@ where
         tokio::select! {
             biased;
             frame = body.frame() => if let Some(end) = read.take(frame, limit, held) { break end },
+            () = &mut deadline => break Ok(BodyEnd::TooLate),
+        }
+    };
+    (read.whole(), end)
+}
+
+/// The same for an answer: what comes behind its first piece is read to where all of it is gathered.
+pub(super) async fn collect_answer(
+    body: &mut AnswerBody,
+    limit: usize,
+    held: &mut Held,
+    mut deadline: impl Future<Output = ()> + Unpin,
+) -> (Bytes, End) {
+    let mut read = Collected { announced: announced(body), ..Collected::default() };
+    let end = loop {
+        let step = poll_fn(|cx| read.poll_answer(cx, body, limit, held));
+        tokio::select! {
+            biased;
+            end = step => if let Some(end) = end { break end },
             () = &mut deadline => break Ok(BodyEnd::TooLate),
         }
     };
@@ -97,22 +118,52 @@ impl Collected {
             },
             Some(Err(error)) => return Some(Ok(BodyEnd::Truncated { detail: chain(&error) })),
         };
-        let is_too_large = data.len() > limit.saturating_sub(self.so_far().len());
-        let room = held.grow(data.len());
+        let came = data.len();
         match &mut self.all {
-            Some(all) => all.extend_from_slice(&data),
             // The usual answer comes in one piece and is not copied.
             None if self.first.is_empty() => self.first = data,
-            None => {
-                let len = (self.first.len() + data.len()).max(8 * 1024).max(self.announced);
-                let mut joined = BytesMut::with_capacity(len);
-                joined.extend_from_slice(&self.first);
-                joined.extend_from_slice(&data);
-                self.all = Some(joined);
-            }
+            _ => self.joined(came).extend_from_slice(&data),
         }
-        match room {
-            Ok(()) => is_too_large.then_some(Ok(BodyEnd::TooLarge { limit })),
+        self.grown(came, limit, held)
+    }
+
+    /// The same, read to where it is gathered where that can be.
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        body: &mut AnswerBody,
+        limit: usize,
+        held: &mut Held,
+    ) -> Poll<Option<End>> {
+        if self.so_far().is_empty() || !body.comes_plainly() {
+            let frame = ready!(Pin::new(body).poll_frame(cx));
+            return Poll::Ready(self.take(frame, limit, held));
+        }
+        let all = self.joined(0);
+        let before = all.len();
+        if let Err(error) = ready!(body.poll_into(cx, all)) {
+            return Poll::Ready(Some(Ok(BodyEnd::Truncated { detail: chain(&error) })));
+        }
+        let came = all.len() - before;
+        Poll::Ready(self.grown(came, limit, held))
+    }
+
+    /// Where all of it is gathered, with room for so much more.
+    fn joined(&mut self, more: usize) -> &mut BytesMut {
+        self.all.get_or_insert_with(|| {
+            let first = std::mem::take(&mut self.first);
+            // And for a byte that nobody announced.
+            let len = (first.len() + more).max(8 * 1024).max(self.announced + 1);
+            let mut joined = BytesMut::with_capacity(len);
+            joined.extend_from_slice(&first);
+            joined
+        })
+    }
+
+    /// So much was added; `Some` when that was too much.
+    fn grown(&self, came: usize, limit: usize, held: &mut Held) -> Option<End> {
+        match held.grow(came) {
+            Ok(()) => (self.so_far().len() > limit).then_some(Ok(BodyEnd::TooLarge { limit })),
             Err(full) => Some(Err(full)),
         }
     }

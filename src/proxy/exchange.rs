@@ -10,7 +10,7 @@ use super::alarms::Alarm;
 use super::asked::{self, text};
 use super::balance::{self, Asked, Manner};
 use super::caught::caught_now;
-use super::collect::{collect, collect_unframed};
+use super::collect::{collect_answer, collect_unframed};
 use super::forward::Outbound;
 use super::judging;
 use super::resigning::Signer;
@@ -50,8 +50,9 @@ impl Gathered {
         slot: Slot,
         call: CallFacts,
         failure: Failure,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        // Boxed: it goes through many hands.
+        Box::new(Self {
             exchange: Exchange {
                 slot,
                 request,
@@ -67,7 +68,7 @@ impl Gathered {
             held: None,
             asked: None,
             died_reused: false,
-        }
+        })
     }
 }
 
@@ -80,7 +81,7 @@ pub(super) async fn exchange(
     slot: Slot,
     call: CallFacts,
     limit: Duration,
-) -> Gathered {
+) -> Box<Gathered> {
     let signer = Signer::of(&asked, policy);
     let nothing_yet = Failure::Internal { detail: String::new() };
     let mut gathered = Gathered::failed(Arc::clone(&asked.facts), slot, call, nothing_yet);
@@ -88,7 +89,10 @@ pub(super) async fn exchange(
     let mut room = worker.room.share();
     let mut deadline = worker.alarms.at(start + limit);
     match body {
-        Err(failure) => gathered.exchange.outcome = Outcome::Failed(failure),
+        Err(failure) => {
+            gathered.exchange.outcome = Outcome::Failed(failure);
+            gathered.exchange.elapsed = start.elapsed();
+        }
         Ok(body) => {
             let mut out = Outbound::first(worker, route, parts, body, sender);
             let is_mapped = out.target.as_str() != gathered.exchange.request.target;
@@ -104,9 +108,10 @@ pub(super) async fn exchange(
                 is_bounded: !policy.observe,
             };
             loop {
-                let taken = (&mut gathered, &mut room);
-                ask(worker, route, &mut out, taken, manner, start, &mut deadline).await;
-                if start.elapsed() >= limit {
+                let taken = (&mut *gathered, &mut room);
+                let over = ask(worker, route, &mut out, taken, manner, start, &mut deadline).await;
+                gathered.exchange.elapsed = over - start;
+                if gathered.exchange.elapsed >= limit {
                     break;
                 }
                 // While observing, too: the kept connection was the guard's own.
@@ -129,7 +134,6 @@ pub(super) async fn exchange(
             worker.forms.learn(route, &gathered.exchange, policy);
         }
     }
-    gathered.exchange.elapsed = start.elapsed();
     gathered.held = Some((held, room));
     gathered
 }
@@ -162,7 +166,7 @@ async fn second(
     turn.run(move || safely(&metrics, &exchange, &policy)).await
 }
 
-/// Sends one request to the backend, and notes what came of it.
+/// Sends one request to the backend, and notes what came of it. Gives when that was over.
 async fn ask(
     worker: &Worker,
     route: &Route,
@@ -171,7 +175,7 @@ async fn ask(
     manner: Manner,
     start: Instant,
     deadline: &mut Alarm,
-) {
+) -> Instant {
     if let (Some(earlier), Outcome::Answered(answer)) =
         (gathered.sent.last_mut(), &gathered.exchange.outcome)
     {
@@ -182,20 +186,21 @@ async fn ask(
     let mut sent = out.sent();
     sent.started = began - start;
     let again = gathered.asked.as_ref();
-    let given = balance::guarded(worker, route, out, again, manner, deadline).await;
-    let Asked { upstream, head, connect, place, died_reused } = given;
+    let given = balance::guarded(worker, route, out, again, manner, began, deadline).await;
+    let Asked { upstream, head, connect, over, place, died_reused } = given;
     gathered.asked = Some(upstream);
     gathered.died_reused = died_reused;
     sent.connect = connect;
     let (outcome, spelling) = match head {
         Ok(head) => {
-            sent.first_byte = Some(began.elapsed());
+            sent.first_byte = Some(over - began);
             collected(head, room, limit, deadline).await
         }
         Err(failure) => (Outcome::Failed(failure), Extensions::new()),
     };
     drop(place);
-    sent.total = began.elapsed();
+    let over = Instant::now();
+    sent.total = over - began;
     gathered.upstream += sent.total;
     gathered.sent.push(sent);
     let answer = match &outcome {
@@ -212,11 +217,12 @@ async fn ask(
     });
     gathered.exchange.outcome = outcome;
     gathered.spelling = spelling;
+    over
 }
 
 /// The whole answer, as far as it comes within its bounds.
 async fn collected(
-    head: Head,
+    head: Box<Head>,
     room: &mut Held,
     limit: usize,
     deadline: &mut Alarm,
@@ -231,7 +237,7 @@ async fn collected(
     let (mut bytes, end) = if odd.framing_is_lost {
         Box::pin(collect_unframed(&mut body, limit, room, deadline, is_whole)).await
     } else {
-        collect(&mut body, limit, room, deadline).await
+        collect_answer(&mut body, limit, room, deadline).await
     };
     let mut end = match end {
         Ok(end) => end,

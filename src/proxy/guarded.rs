@@ -113,8 +113,8 @@ fn known(
     };
     let params = &asked.facts.params;
     let question = routing::question(&worker.config, route, &asked.parts, params, fixed);
-    let (slot, role) = worker.calls.decide(&question)?;
-    let call = CallFacts { signature, ..worker.calls.facts(params, role) };
+    let (slot, role) = worker.calls.decide(&question, asked.start)?;
+    let call = CallFacts { signature, ..worker.calls.facts(params, role, asked.start) };
     let route = Arc::clone(route);
     // Boxed: it goes through many hands.
     Some(Ok(Box::new(Job { route, policy, asked, slot, call, open })))
@@ -137,17 +137,32 @@ pub(super) struct Done {
     pub(super) route: Arc<Route>,
     pub(super) policy: SharedPolicy,
     pub(super) start: Instant,
-    pub(super) gathered: Gathered,
+    pub(super) gathered: Box<Gathered>,
     /// The incident's, where Twilio was told it before it was known whether there is one.
     pub(super) id: Option<Uuid>,
 }
 
 impl Done {
     /// Judges, counts and records; gives what leaves for Twilio.
-    pub(super) async fn settle(self, worker: &Worker) -> Response<Bytes> {
+    pub(super) async fn settle(mut self, worker: &Worker) -> Response<Bytes> {
+        let exchange = &mut self.gathered.exchange;
+        let fit = judging::judge_fit(&worker.metrics, &worker.seen, exchange, &self.policy);
+        if let Some(judgement) = fit {
+            learn(&worker.metrics, &worker.calls, exchange, &judgement, &self.policy);
+            return self.delivered(worker, judgement);
+        }
+        // Boxed: most answers are fit, and every request's future is as large as the largest of its
+        // parts.
+        let judged = Box::pin(judged(worker, self.gathered.exchange, &self.policy, self.start));
+        let (judgement, exchange) = judged.await;
+        self.gathered.exchange = exchange;
+        self.delivered(worker, judgement)
+    }
+
+    /// Counts and records; gives what leaves for Twilio.
+    fn delivered(self, worker: &Worker, judgement: Judgement) -> Response<Bytes> {
         let Self { route, policy, start, gathered, id } = self;
-        let Gathered { exchange, sent, upstream, spelling, asked, held: _held, .. } = gathered;
-        let (judgement, exchange) = judged(worker, exchange, &policy, start).await;
+        let Gathered { exchange, sent, upstream, spelling, asked, held: _held, .. } = *gathered;
         let policy = &*policy;
         worker.recorder.fell_back(&exchange, &worker.redaction);
         let is_changed = judgement.verdict != Verdict::Untouched && !policy.observe;
@@ -194,21 +209,14 @@ impl Done {
     }
 }
 
-/// Judges, and learns from what is to be delivered; of a large answer beside the worker, unless
-/// nothing is to be found in it. One whose turn does not come in time counts as not there.
+/// Judges what is not fit at first sight, and learns from what is to be delivered; of a large answer
+/// beside the worker. One whose turn does not come in time counts as not there.
 async fn judged(
     worker: &Worker,
     mut exchange: Exchange,
     policy: &SharedPolicy,
     start: Instant,
 ) -> (Judgement, Exchange) {
-    if let Some(judgement) =
-        judging::judge_fit(&worker.metrics, &worker.seen, &mut exchange, policy)
-    {
-        let learn = || worker.calls.learn(&exchange, &judgement, policy);
-        let _ = caught_now(&worker.metrics, "learning from an answer", learn);
-        return (judgement, exchange);
-    }
     let mut turn = None;
     if judging::is_long(&exchange.outcome) {
         let now = Instant::now();
@@ -235,10 +243,20 @@ fn judged_now(
     policy: &Policy,
 ) -> (Judgement, Exchange) {
     let (judgement, exchange) = judging::judge_safely(metrics, exchange, policy, judge_in_full);
-    // Whatever is learnt or not, the answer has to leave.
-    let learn = || calls.learn(&exchange, &judgement, policy);
-    let _ = caught_now(metrics, "learning from an answer", learn);
+    learn(metrics, calls, &exchange, &judgement, policy);
     (judgement, exchange)
+}
+
+/// Learns from an answer. Whatever is learnt or not, it has to leave.
+fn learn(
+    metrics: &Metrics,
+    calls: &Calls,
+    exchange: &Exchange,
+    judgement: &Judgement,
+    policy: &Policy,
+) {
+    let learn = || calls.learn(exchange, judgement, policy);
+    let _ = caught_now(metrics, "learning from an answer", learn);
 }
 
 /// Counts the phases that came to their end.

@@ -104,7 +104,7 @@ pub(super) fn outbound(
 fn switched(
     worker: &Worker,
     upstream: &Upstream,
-    head: Head,
+    head: Box<Head>,
     switch: Option<Switch>,
     open: super::tally::Open,
 ) -> Response<ResponseBody> {

@@ -249,7 +249,8 @@ async fn recognised(
 
 /// Whether a request without a route is Twilio's.
 fn is_webhook(worker: &Worker, route: &Arc<Route>, parts: &Parts, params: &Params) -> bool {
-    worker.calls.decide(&routing::question(&worker.config, route, parts, params, None)).is_some()
+    let question = routing::question(&worker.config, route, parts, params, None);
+    worker.calls.decide(&question, Instant::now()).is_some()
 }
 
 /// The answer to a client that left or broke off in the middle of its request; nobody reads it.

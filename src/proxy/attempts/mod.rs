@@ -10,7 +10,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::Response;
@@ -37,7 +36,7 @@ const ANSWERING: &str = "answering a webhook";
 pub(super) async fn answer(worker: &Arc<Worker>, job: Box<Job>) -> Response<Bytes> {
     let key = if job.policy.observe { None } else { worker.attempts.keys.of(&job.asked) };
     let spare = Spare::of(&job);
-    let reply = match key.map(|key| worker.attempts.claim(key, Instant::now())) {
+    let reply = match key.map(|key| worker.attempts.claim(key, job.asked.start)) {
         Some(Claim::First(reply)) => reply,
         Some(Claim::Again(pending)) => {
             worker.metrics.attempt_repeated();
@@ -107,6 +106,8 @@ async fn again(worker: &Worker, spare: &Spare, pending: Pending) -> Response<Byt
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use http::Request;
 
     use super::*;

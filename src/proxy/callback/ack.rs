@@ -88,7 +88,7 @@ pub(super) async fn give_up(worker: &Worker, job: Job, acknowledged: Duration, i
 }
 
 /// Ready to be judged and recorded.
-pub(super) fn done(job: Job, gathered: Gathered, id: Option<Uuid>) -> Done {
+pub(super) fn done(job: Job, gathered: Box<Gathered>, id: Option<Uuid>) -> Done {
     let Job { route, policy, asked, .. } = job;
     Done { route, policy, start: asked.start, gathered, id }
 }

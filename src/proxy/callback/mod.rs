@@ -60,7 +60,7 @@ pub(super) async fn answer(worker: &Worker, job: Job, reply: Reply) {
 }
 
 /// Asks the backend, again as long as nothing of the request was written.
-async fn ask(worker: &Worker, job: &Job) -> Gathered {
+async fn ask(worker: &Worker, job: &Job) -> Box<Gathered> {
     let mut wait = FIRST_WAIT;
     loop {
         let Job { route, policy, asked, slot, call, .. } = job;

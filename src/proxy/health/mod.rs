@@ -115,17 +115,17 @@ impl Healths {
 
 impl Candidate {
     /// The head of an answer came.
-    pub(super) fn answered(&self) {
+    pub(super) fn answered(&self, now: Instant) {
         self.health.change(|state| {
-            state.breaker.answered(Instant::now());
+            state.breaker.answered(now);
             state.ejection.answered();
         });
     }
 
     /// No answer came.
-    pub(super) fn failed(&self, failure: &Failure) {
+    pub(super) fn failed(&self, failure: &Failure, now: Instant) {
         if self.has_others && is_its_fault(failure) {
-            self.health.change(|state| state.ejection.failed(Instant::now()));
+            self.health.change(|state| state.ejection.failed(now));
         }
     }
 }
@@ -148,10 +148,9 @@ impl Health {
     }
 
     /// A guarded request begins to wait for an answer's head.
-    pub(super) fn wait(self: &Arc<Self>) -> Waiting {
-        let now = Instant::now();
+    pub(super) fn wait(self: &Arc<Self>, now: Instant) -> Waiting {
         let ticket = self.change(|state| state.breaker.begin(now));
-        Waiting { health: Arc::clone(self), ticket, began: now, end: End::Spoken }
+        Waiting { health: Arc::clone(self), ticket, began: now, ended: None }
     }
 
     /// Where guarded requests that are at the backend are counted.
@@ -232,7 +231,8 @@ pub(super) struct Waiting {
     health: Arc<Health>,
     ticket: Ticket,
     began: Instant,
-    end: End,
+    /// When and how, once that was told.
+    ended: Option<(Instant, End)>,
 }
 
 impl Waiting {
@@ -251,18 +251,19 @@ impl Waiting {
         }
     }
 
-    /// It failed, for this reason.
-    pub(super) fn failed(mut self, failure: &Failure) {
-        if is_silence(failure) {
-            self.end = End::Silent;
-        }
+    /// It is over, with an answer's head or for this reason.
+    pub(super) fn over(mut self, failure: Option<&Failure>, now: Instant) {
+        let end = if failure.is_some_and(is_silence) { End::Silent } else { End::Spoken };
+        self.ended = Some((now, end));
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let (ticket, end) = (self.ticket, self.end);
-        self.health.change(|state| state.breaker.end(ticket, Instant::now(), end));
+        let ticket = self.ticket;
+        // Nobody waits any more.
+        let (at, end) = self.ended.unwrap_or_else(|| (Instant::now(), End::Spoken));
+        self.health.change(|state| state.breaker.end(ticket, at, end));
     }
 }
 

@@ -92,7 +92,7 @@ fn failed(opening: Opening, failure: Failure) -> Response<ResponseBody> {
 }
 
 /// The backend did not switch: its answer goes on as it is.
-async fn refused(worker: &Worker, opening: Opening, head: Head) -> Response<ResponseBody> {
+async fn refused(worker: &Worker, opening: Opening, head: Box<Head>) -> Response<ResponseBody> {
     let odd = head.odd.clone();
     let (parts, mut body) = head.into_parts();
     let deadline = pin!(sleep(REFUSAL));
@@ -124,7 +124,7 @@ fn last(response: Response<Bytes>) -> Response<ResponseBody> {
 fn switched(
     worker: &Worker,
     opening: Opening,
-    head: Head,
+    head: Box<Head>,
     asked: &HeaderMap,
     client: Switch,
     open: Open,

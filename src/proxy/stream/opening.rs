@@ -116,7 +116,7 @@ impl Opening {
         let call = CallFacts {
             stream: StreamState::Over(Box::new(report)),
             signature: self.signature.clone(),
-            ..worker.calls.facts(&self.request.params, role)
+            ..worker.calls.facts(&self.request.params, role, Instant::now())
         };
         let exchange = Exchange {
             slot: Slot::Stream,

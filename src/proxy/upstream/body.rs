@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::framing::{Framing, Piece};
@@ -62,6 +62,38 @@ impl AnswerBody {
         if is_over && self.keeps {
             self.lease.give_back();
         }
+    }
+
+    /// Whether nothing but data comes next, to be read to wherever it is wanted.
+    pub(in crate::proxy) fn comes_plainly(&self) -> bool {
+        matches!(self.framing, Framing::Length(_)) && self.came.is_empty()
+    }
+
+    /// Reads on behind what `all` holds, without a copy; of what [`AnswerBody::comes_plainly`].
+    pub(in crate::proxy) fn poll_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        all: &mut BytesMut,
+    ) -> Poll<Result<(), BodyError>> {
+        let Framing::Length(left) = &self.framing else { return Poll::Ready(Ok(())) };
+        let (left, before) = (*left, all.len());
+        self.send(cx)?;
+        // A byte more than is wanted shows that nobody asked for it.
+        let read = ready!(self.lease.connection.poll_into(cx, left.saturating_add(1), all));
+        let taken = match read {
+            Ok(0) => self.framing.end().map_err(|why| broken(io::ErrorKind::UnexpectedEof, why)),
+            Ok(came) => {
+                let own = self.framing.skip(came);
+                self.keeps &= own == came;
+                all.truncate(before + own);
+                Ok(())
+            }
+            Err(error) => Err(BodyError::Read(error)),
+        };
+        if taken.is_err() {
+            (self.framing, self.keeps) = (Framing::Over, false);
+        }
+        Poll::Ready(taken)
     }
 
     /// Goes on sending the request.

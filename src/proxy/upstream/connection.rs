@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 
 use super::OddHeads;
@@ -123,6 +123,21 @@ impl Connection {
             self.stride = LARGEST_READ.min(4 * self.stride);
         }
         Poll::Ready(Ok(self.room.split().freeze()))
+    }
+
+    /// The same, to where it is wanted: behind what `all` holds.
+    pub(super) fn poll_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: u64,
+        all: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        if all.capacity() - all.len() < most.min(LEAST_READ) {
+            all.reserve(most.min(LARGEST_READ));
+        }
+        let mut room = all.limit(most);
+        pin!(self.socket.read_buf(&mut room)).poll(cx)
     }
 
     /// Reads once, behind what was read already. `wanted`: room for so much is made.

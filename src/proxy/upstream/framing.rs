@@ -125,6 +125,17 @@ impl Framing {
         }
     }
 
+    /// Of so many bytes of data, how many belong to the body; they count as taken.
+    pub(super) fn skip(&mut self, came: usize) -> usize {
+        let Self::Length(left) = self else { return 0 };
+        let own = usize::try_from(*left).unwrap_or(usize::MAX).min(came);
+        *left -= own as u64;
+        if *left == 0 {
+            *self = Self::Over;
+        }
+        own
+    }
+
     /// The connection ended. The error: too early.
     pub(super) fn end(&mut self) -> Result<(), &'static str> {
         match std::mem::replace(self, Self::Over) {

@@ -97,11 +97,12 @@ pub(super) struct Head {
 }
 
 impl Head {
-    fn new(whole: Whole, lease: Lease, request: &mut Outgoing) -> Self {
+    /// Boxed: it goes through many hands.
+    fn new(whole: Whole, lease: Lease, request: &mut Outgoing) -> Box<Self> {
         let Whole { parts, odd, framing, keeps, received, behind } = whole;
         let framing = Framing::of(framing, request.is_head());
         let body = AnswerBody::new(framing, behind, lease, keeps, request.unfinished());
-        Self { parts, odd, received, body }
+        Box::new(Self { parts, odd, received, body })
     }
 
     /// The first bytes received, for a record that this is no answer after all.
@@ -154,15 +155,19 @@ impl Client {
         reuse: Reuse,
         odd_heads: OddHeads,
         progress: &Progress,
-    ) -> Result<Head, Failure> {
+    ) -> Result<Box<Head>, Failure> {
         let pool = self.pool(upstream);
         loop {
-            let (mut lease, is_new) = match pool.take(reuse) {
-                Some(lease) => (lease, false),
+            let now = Instant::now();
+            let (mut lease, is_new, at) = match pool.take(reuse, now) {
+                Some(lease) => (lease, false, now),
                 // Boxed: the way to a new connection is long, and most requests need none.
-                None => (Box::pin(self.open(upstream, &pool)).await?, true),
+                None => {
+                    let lease = Box::pin(self.open(upstream, &pool)).await?;
+                    (lease, true, Instant::now())
+                }
             };
-            progress.connected.get_or_init(Instant::now);
+            progress.connected.get_or_init(|| at);
             match exchange(&mut lease.connection, request, odd_heads).await {
                 Ok(whole) => return Ok(Head::new(whole, lease, request)),
                 Err(fault) => {
@@ -257,7 +262,7 @@ mod tests {
         ask(port).await.unwrap_err()
     }
 
-    async fn ask(port: u16) -> Result<Head, Failure> {
+    async fn ask(port: u16) -> Result<Box<Head>, Failure> {
         let upstream = Upstream::tcp("127.0.0.1", port);
         let headers = http::HeaderMap::from_iter([(http::header::HOST, "a".parse().unwrap())]);
         let body = Bytes::from_static(b"a=b");

@@ -175,8 +175,8 @@ impl Lease {
 
 impl Pool {
     /// A connection that may be used so, if there is one.
-    pub(super) fn take(self: &Arc<Self>, reuse: Reuse) -> Option<Lease> {
-        let Idle { connection, .. } = self.lock().take(reuse, Instant::now())?;
+    pub(super) fn take(self: &Arc<Self>, reuse: Reuse, now: Instant) -> Option<Lease> {
+        let Idle { connection, .. } = self.lock().take(reuse, now)?;
         Some(Lease { connection, pool: Arc::clone(self) })
     }
 
