@@ -72,6 +72,35 @@ fn bytes_behind_an_answer_never_reach_another_caller() {
 }
 
 #[test]
+fn a_large_answer_is_gathered_whole_and_a_byte_behind_it_ends_its_connection() {
+    let body = format!("<Response>{}</Response>", "<Say>word after word</Say>".repeat(1_500));
+    for behind in ["", "x", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"] {
+        let whole = answer("200 OK", "Content-Type: text/xml\r\n", &body) + behind;
+        let backend = Backend::start(move |connection| {
+            while connection.request().is_some() {
+                let (first, rest) = whole.split_at(9_000);
+                let (second, last) = rest.split_at(20_000);
+                for piece in [first, second, last] {
+                    connection.say(piece);
+                    connection.rest(5);
+                }
+            }
+        });
+        let mut config = config(backend.address);
+        route(&mut config, "/voice", "voice", |_| {});
+        let guard = Guard::with(config);
+        let mut client = Client::to(guard.address);
+        for _ in 0..3 {
+            client.say(get("/voice"));
+            let got = client.answer();
+            assert_eq!(got.text(), body, "{behind:?}");
+            assert_eq!(got.header("twiml-guard-incident"), None, "{behind:?}");
+        }
+        assert_eq!(backend.connections(), if behind.is_empty() { 1 } else { 3 }, "{behind:?}");
+    }
+}
+
+#[test]
 fn a_late_answer_never_reaches_another_caller() {
     let backend = Backend::start(|connection| {
         while let Some(request) = connection.request() {
