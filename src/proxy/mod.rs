@@ -55,6 +55,7 @@ mod stream;
 mod suspects;
 mod tally;
 mod tls_in;
+mod turn;
 mod upgrade;
 mod upstream;
 mod worker;

@@ -15,6 +15,7 @@ use tokio::io::AsyncWrite;
 
 use super::super::headers::{says_length, tokens};
 use super::super::http1::encode;
+use super::super::turn::others_first;
 use super::date::Date;
 use super::request::Wishes;
 use super::wire::Shared;
@@ -57,6 +58,7 @@ pub(super) async fn write<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
+    others_first().await;
     let (parts, mut body) = response.into_parts();
     let framing = framing(&parts, &body, wishes);
     let is_kept = keeps && framing != Framing::Close && !says_close(&parts.headers);

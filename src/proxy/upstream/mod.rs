@@ -33,6 +33,7 @@ use self::framing::Framing;
 use self::pool::Pool;
 use super::http1::tunnel::Tunnel;
 use super::socket::Socket;
+use super::turn::others_first;
 use crate::config::{Upstream, UpstreamTls};
 use crate::guard::{Failure, Oddities};
 
@@ -233,6 +234,7 @@ async fn exchange(
     odd_heads: OddHeads,
 ) -> Result<Whole, Fault> {
     let mut reader = Reader::default();
+    others_first().await;
     poll_fn(|cx| connection.poll_exchange(cx, request, odd_heads, &mut reader)).await
 }
 
