@@ -160,13 +160,12 @@ impl Client {
         let pool = self.pool(upstream);
         loop {
             let now = Instant::now();
-            let (mut lease, is_new, at) = match pool.take(reuse, now) {
-                Some(lease) => (lease, false, now),
+            let (mut lease, is_new, at) = if let Some(lease) = pool.take(reuse, now) {
+                (lease, false, now)
+            } else {
                 // Boxed: the way to a new connection is long, and most requests need none.
-                None => {
-                    let lease = Box::pin(self.open(upstream, &pool)).await?;
-                    (lease, true, Instant::now())
-                }
+                let lease = Box::pin(self.open(upstream, &pool)).await?;
+                (lease, true, Instant::now())
             };
             progress.connected.get_or_init(|| at);
             match exchange(&mut lease.connection, request, odd_heads).await {
