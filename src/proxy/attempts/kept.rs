@@ -4,29 +4,39 @@ use bytes::Bytes;
 use http::{Extensions, HeaderName, HeaderValue, Response, StatusCode, Version};
 use hyper::ext::ReasonPhrase;
 
-/// A response in a piece of memory of its own, no larger than it is: its parts share what they were
-/// read into, which is a multiple of it.
+/// A response in one piece of memory, no larger than it is: its parts share what they were read into,
+/// which is a multiple of it.
 #[derive(Debug)]
 pub(super) struct Kept {
     status: StatusCode,
     version: Version,
-    /// Each line's name, and where in the text its value ends.
-    lines: Box<[(HeaderName, usize)]>,
-    /// The lines' values one after the other, and the body.
+    /// How many lines its head has.
+    lines: usize,
+    /// Of each line the lengths of name and value, these two, and behind all of them the body.
     text: Bytes,
     extensions: Extensions,
 }
+
+/// Bytes of a length.
+const LENGTH: usize = size_of::<u32>();
 
 impl Kept {
     /// Copies an answer.
     pub(super) fn of(answer: &Response<Bytes>) -> Self {
         let (headers, body) = (answer.headers(), answer.body());
-        let values: usize = headers.values().map(HeaderValue::len).sum();
-        let mut text = Vec::with_capacity(values + body.len());
-        let mut lines = Vec::with_capacity(headers.len());
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
+            2 * LENGTH + name.as_str().len() + value.len()
+        };
+        let head: usize = headers.iter().map(line).sum();
+        let mut text = Vec::with_capacity(head + body.len());
         for (name, value) in headers {
+            for part in [name.as_str().as_bytes(), value.as_bytes()] {
+                // What was read of a head is a small part of what fits in.
+                let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
+                text.extend_from_slice(&length.to_ne_bytes());
+            }
+            text.extend_from_slice(name.as_str().as_bytes());
             text.extend_from_slice(value.as_bytes());
-            lines.push((name.clone(), text.len()));
         }
         text.extend_from_slice(body);
         let mut extensions = answer.extensions().clone();
@@ -38,7 +48,7 @@ impl Kept {
         Self {
             status: answer.status(),
             version: answer.version(),
-            lines: lines.into(),
+            lines: headers.len(),
             text: text.into(),
             extensions,
         }
@@ -46,29 +56,33 @@ impl Kept {
 
     /// The answer again.
     pub(super) fn answer(&self) -> Response<Bytes> {
-        let mut start = 0;
-        let mut piece = |end: usize| {
-            let piece = self.text.slice(start.min(end)..end);
-            start = end;
-            piece
-        };
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status;
         *response.version_mut() = self.version;
-        for (name, end) in &self.lines {
-            // It was a value before.
-            if let Ok(value) = HeaderValue::from_maybe_shared(piece(*end)) {
+        let mut rest = self.text.clone();
+        let mut take = |length: usize| rest.split_to(length.min(rest.len()));
+        for _ in 0..self.lines {
+            let mut length = || {
+                let bytes = <[u8; LENGTH]>::try_from(&take(LENGTH)[..]).unwrap_or_default();
+                usize::try_from(u32::from_ne_bytes(bytes)).unwrap_or(usize::MAX)
+            };
+            let (of_name, of_value) = (length(), length());
+            let (name, value) = (take(of_name), take(of_value));
+            // They were a name and a value before.
+            if let Ok(name) = HeaderName::from_bytes(&name)
+                && let Ok(value) = HeaderValue::from_maybe_shared(value)
+            {
                 response.headers_mut().append(name, value);
             }
         }
-        *response.body_mut() = piece(self.text.len());
+        *response.body_mut() = rest;
         *response.extensions_mut() = self.extensions.clone();
         response
     }
 
     /// Bytes that it takes, about.
     pub(super) fn size(&self) -> usize {
-        size_of::<Self>() + size_of_val(&*self.lines) + self.text.len()
+        size_of::<Self>() + self.text.len()
     }
 }
 

@@ -29,8 +29,8 @@ const BESIDE_BYTES: usize = 256;
 struct Once {
     /// The answer, once there is one; `None` where its attempt broke down.
     answer: OnceLock<Option<Kept>>,
-    /// The same as it was given, for the first who takes it.
-    given: Mutex<Option<Response<Bytes>>>,
+    /// The same as it was given, for the first who takes it; boxed, since it is soon gone.
+    given: Mutex<Option<Box<Response<Bytes>>>>,
     is_over: Notify,
 }
 
@@ -42,7 +42,7 @@ impl Once {
         }
     }
 
-    fn given(&self) -> MutexGuard<'_, Option<Response<Bytes>>> {
+    fn given(&self) -> MutexGuard<'_, Option<Box<Response<Bytes>>>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,7 +56,7 @@ impl Pending {
     pub(super) fn now(&self) -> Option<Response<Bytes>> {
         let kept = self.0.answer.get()?.as_ref()?;
         let given = self.0.given().take();
-        given.or_else(|| Some(kept.answer()))
+        Some(given.map_or_else(|| kept.answer(), |given| *given))
     }
 
     /// The answer, once it is there; `None` if there will be none.
@@ -176,7 +176,7 @@ impl Reply {
         if let Some((attempts, key)) = self.shared.take() {
             attempts.answered(key, kept.size(), Instant::now());
         }
-        *self.once.given() = Some(answer);
+        *self.once.given() = Some(Box::new(answer));
         self.once.end(Some(kept));
     }
 }
