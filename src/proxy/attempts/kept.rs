@@ -12,18 +12,26 @@ pub(super) struct Kept {
     version: Version,
     /// How many lines its head has.
     lines: usize,
-    /// Of each line the lengths of name and value, these two, and behind all of them the body.
+    /// Of each line the lengths of name and value, these two, and behind all of them a body that
+    /// was copied.
     text: Bytes,
+    /// A large body, as it is.
+    large: Bytes,
     extensions: Extensions,
 }
+
+/// From so many bytes on a body that has a piece of memory of its own is not copied.
+const LARGE: usize = 16 * 1024;
 
 /// Bytes of a length.
 const LENGTH: usize = size_of::<u32>();
 
 impl Kept {
-    /// Copies an answer.
-    pub(super) fn of(answer: &Response<Bytes>) -> Self {
-        let (headers, body) = (answer.headers(), answer.body());
+    /// Copies an answer, which is left as it was.
+    pub(super) fn of(answer: &mut Response<Bytes>) -> Self {
+        let large = large(answer.body_mut());
+        let body = if large.is_empty() { answer.body() } else { &Bytes::new() };
+        let headers = answer.headers();
         let line = |(name, value): (&HeaderName, &HeaderValue)| {
             2 * LENGTH + name.as_str().len() + value.len()
         };
@@ -50,6 +58,7 @@ impl Kept {
             version: answer.version(),
             lines: headers.len(),
             text: text.into(),
+            large,
             extensions,
         }
     }
@@ -75,19 +84,39 @@ impl Kept {
                 response.headers_mut().append(name, value);
             }
         }
-        *response.body_mut() = rest;
+        *response.body_mut() = if self.large.is_empty() { rest } else { self.large.clone() };
         *response.extensions_mut() = self.extensions.clone();
         response
     }
 
     /// Bytes that it takes, about.
     pub(super) fn size(&self) -> usize {
-        size_of::<Self>() + self.text.len()
+        size_of::<Self>() + self.text.len() + 2 * self.large.len()
+    }
+}
+
+/// A large body, if nobody else holds it and the memory that it stands in is at most twice as large;
+/// an empty one otherwise.
+fn large(body: &mut Bytes) -> Bytes {
+    if body.len() < LARGE {
+        return Bytes::new();
+    }
+    match std::mem::take(body).try_into_mut() {
+        Ok(own) => {
+            let is_filled = own.capacity() <= 2 * own.len();
+            *body = own.freeze();
+            if is_filled { body.clone() } else { Bytes::new() }
+        }
+        Err(shared) => {
+            *body = shared;
+            Bytes::new()
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     use super::*;
@@ -108,7 +137,7 @@ mod tests {
             }
             let reason = ReasonPhrase::try_from(reason).unwrap();
             answer.extensions_mut().insert(reason.clone());
-            let kept = Kept::of(&answer);
+            let kept = Kept::of(&mut answer);
             let again = kept.answer();
             prop_assert_eq!(again.status(), answer.status());
             prop_assert_eq!(again.headers(), answer.headers());
@@ -125,9 +154,37 @@ mod tests {
         let value = HeaderValue::from_maybe_shared(read.slice(400..410)).unwrap();
         answer.headers_mut().insert("a", value);
         answer.extensions_mut().insert(ReasonPhrase::try_from(read.slice(500..510)).unwrap());
-        let kept = Kept::of(&answer);
+        let kept = Kept::of(&mut answer);
         drop(answer);
         assert!(read.is_unique());
         assert!(kept.size() < 600, "{}", kept.size());
+    }
+
+    #[test]
+    fn a_large_body_is_copied_only_out_of_memory_that_is_no_part_of_it() {
+        let room = |room: usize, filled: usize| {
+            let mut read = BytesMut::with_capacity(room);
+            read.extend_from_slice(&vec![b'x'; filled]);
+            read.freeze()
+        };
+        let shared = room(LARGE, LARGE);
+        for (body, is_copied) in [
+            (room(LARGE, LARGE), false),
+            (room(2 * LARGE, LARGE), false),
+            (room(3 * LARGE, LARGE), true),
+            (room(LARGE, LARGE - 1), true),
+            (shared.clone(), true),
+        ] {
+            let place = body.as_ptr();
+            let mut answer = Response::new(body.clone());
+            drop(body);
+            let kept = Kept::of(&mut answer);
+            let again = kept.answer();
+            assert_eq!(again.body(), answer.body());
+            assert_eq!(again.body().as_ptr() != place, is_copied);
+            assert_eq!(answer.body().as_ptr(), place);
+            assert!(kept.size() > LARGE - 1);
+        }
+        drop(shared);
     }
 }

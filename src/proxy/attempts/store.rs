@@ -171,8 +171,8 @@ impl Reply {
     }
 
     /// Gives the answer to all who wait, and to those who come within 30 s.
-    pub(in crate::proxy) fn give(mut self, answer: Response<Bytes>) {
-        let kept = Kept::of(&answer);
+    pub(in crate::proxy) fn give(mut self, mut answer: Response<Bytes>) {
+        let kept = Kept::of(&mut answer);
         if let Some((attempts, key)) = self.shared.take() {
             attempts.answered(key, kept.size(), Instant::now());
         }
