@@ -16,8 +16,11 @@ use crate::proxy::socket::Socket;
 /// Room for the first read of an answer: the usual one comes whole.
 const FIRST_READ: usize = 8 * 1024;
 
-/// Room for one read of a body that comes fast.
-const LARGEST_READ: usize = 64 * 1024;
+/// Room for one read of a body that comes fast: each read wakes the worker, and each write the client.
+const LARGEST_READ: usize = 128 * 1024;
+
+/// The same where nobody has said how much is still to come, as of chunks.
+const LARGEST_OPEN_READ: usize = 256 * 1024;
 
 /// Room for a read of what ends soon.
 const SMALL_READ: usize = 4 * 1024;
@@ -120,7 +123,8 @@ impl Connection {
         };
         ready!(self.poll_fill(cx, wanted))?;
         if self.room.len() == self.room.capacity() {
-            self.stride = LARGEST_READ.min(4 * self.stride);
+            let largest = if most == u64::MAX { LARGEST_OPEN_READ } else { LARGEST_READ };
+            self.stride = largest.min(4 * self.stride);
         }
         Poll::Ready(Ok(self.room.split().freeze()))
     }
