@@ -188,7 +188,7 @@ fn sniff(body: &[u8]) -> Option<Coding> {
 /// Raw deflate or brotli, which begin with no mark: believed only when binary bytes decode whole
 /// and to markup or JSON.
 fn unmarked(body: &[u8], limit: usize) -> Option<(Coding, Bytes)> {
-    let is_text = || std::str::from_utf8(body).is_ok_and(|s| !s.chars().any(is_binary));
+    let is_text = || std::str::from_utf8(body).is_ok_and(|text| !has_binary(text));
     if is_plain(body) || is_text() {
         return None;
     }
@@ -204,8 +204,16 @@ fn unmarked(body: &[u8], limit: usize) -> Option<(Coding, Bytes)> {
         .or_else(|| brotli().filter(|(_, plain)| looks_plain(plain)))
 }
 
-fn is_binary(c: char) -> bool {
-    c.is_control() && !c.is_whitespace()
+/// Whether a text has a control character that is no white space.
+// Without a branch, so that many bytes are looked at together.
+#[allow(clippy::needless_bitwise_bool)]
+fn has_binary(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_binary = |b: u8| (b < b' ') & !matches!(b, b'\t'..=b'\r') | (b == 0x7f);
+    let has_ascii = bytes.iter().fold(false, |found, &b| found | is_binary(b));
+    // The others (U+0080 to U+009F) begin with one byte, and U+0085 is the end of a line.
+    let is_other = |at: usize| matches!(bytes.get(at + 1), Some(0x80..=0x84 | 0x86..=0x9f));
+    has_ascii || memchr::memchr_iter(0xc2, bytes).any(is_other)
 }
 
 fn inflates(body: &[u8]) -> bool {
@@ -223,7 +231,7 @@ fn looks_plain(body: &[u8]) -> bool {
         Err(error) if error.error_len().is_none() => "",
         Err(_) => return false,
     };
-    matches!(start.first(), Some(b'<' | b'{' | b'[' | b'"')) && !text.chars().any(is_binary)
+    matches!(start.first(), Some(b'<' | b'{' | b'[' | b'"')) && !has_binary(text)
 }
 
 #[cfg(test)]
@@ -323,6 +331,16 @@ mod tests {
     fn plain_text_stays() {
         for text in [&b"x^ is text"[..], b"", b"x\x9c", b"\x1f\x8b"] {
             assert_eq!(decoded(None, text.to_vec()).unwrap().body, text);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_known_by_their_bytes() {
+        for c in '\0'..='\u{2000}' {
+            let is_binary = c.is_control() && !c.is_whitespace();
+            for text in [format!("{c}"), format!("a{c}\u{e9}\u{c2}"), format!("\u{80a}{c}")] {
+                assert_eq!(has_binary(&text), is_binary, "{c:?} {text:?}");
+            }
         }
     }
 }
