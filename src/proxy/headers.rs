@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-    CONTENT_TYPE, COOKIE, FORWARDED, HOST, HeaderName, HeaderValue, LOCATION, SET_COOKIE, TE,
-    USER_AGENT, VIA, WWW_AUTHENTICATE,
+    CONTENT_TYPE, COOKIE, EXPECT, FORWARDED, HOST, HeaderName, HeaderValue, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LOCATION, RANGE, SET_COOKIE,
+    TE, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, Version};
 
@@ -22,15 +23,15 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 pub(super) const TWILIO_SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 
 /// Headers that speak of one connection only (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: [&str; 8] = [
-    "connection",
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-    "expect",
+static HOP_BY_HOP: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    EXPECT,
 ];
 
 /// Headers that a `Connection` header can't take away: whoever could would switch off signature
@@ -57,8 +58,8 @@ static NOT_NOMINABLE: [HeaderName; 18] = [
 ];
 
 /// What makes an answer partial, compressed or absent: never asked for where the answer is judged.
-const NOT_WHERE_JUDGED: [&str; 6] =
-    ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
+static NOT_WHERE_JUDGED: [HeaderName; 6] =
+    [IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE];
 
 /// Headers that describe a body.
 const OF_BODY: [HeaderName; 4] = [CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE];
@@ -71,7 +72,7 @@ pub(super) fn end_to_end(headers: HeaderMap) -> HeaderMap {
         .filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok())
         .filter(|name| !NOT_NOMINABLE.contains(name))
         .collect();
-    without(headers, |name| HOP_BY_HOP.contains(&name.as_str()) || nominated.contains(name))
+    without(headers, |name| HOP_BY_HOP.contains(name) || nominated.contains(name))
 }
 
 /// The comma-separated words of a header, in all its lines.
@@ -211,7 +212,7 @@ pub(super) fn set_https(headers: &mut HeaderMap) {
 
 /// Makes a request ask for an answer that can be judged: whole and uncompressed.
 pub(super) fn ask_for_whole(headers: HeaderMap) -> HeaderMap {
-    let mut headers = without(headers, |name| NOT_WHERE_JUDGED.contains(&name.as_str()));
+    let mut headers = without(headers, |name| NOT_WHERE_JUDGED.contains(name));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers
 }
@@ -231,7 +232,7 @@ fn is_near(ip: IpAddr) -> bool {
 
 /// The names of headers that we, or those behind us, rely on.
 fn acted_on() -> impl Iterator<Item = &'static str> {
-    NOT_NOMINABLE.iter().map(HeaderName::as_str).chain(HOP_BY_HOP)
+    NOT_NOMINABLE.iter().chain(&HOP_BY_HOP).map(HeaderName::as_str)
 }
 
 /// Whether we, or those behind us, rely on a header of this name, in any case.
@@ -302,6 +303,12 @@ pub(super) fn says_length(headers: &HeaderMap, length: usize) -> bool {
 /// header. So those behind the first that goes are taken out too, the last one first, and put back.
 fn without(mut headers: HeaderMap, is_doomed: impl Fn(&HeaderName) -> bool) -> HeaderMap {
     let Some(first) = headers.keys().position(&is_doomed) else { return headers };
+    if first + 1 == headers.keys_len()
+        && let Some(last) = headers.keys().nth(first).cloned()
+    {
+        headers.remove(last);
+        return headers;
+    }
     let behind: Vec<HeaderName> = headers.keys().skip(first).cloned().collect();
     let mut kept: Vec<(HeaderName, Vec<HeaderValue>)> = Vec::new();
     for name in behind.into_iter().rev() {

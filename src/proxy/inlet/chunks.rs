@@ -194,7 +194,7 @@ impl Trailers {
         if self.lines > TRAILER_LINES {
             return Err(TRAILERS_TOO_LARGE);
         }
-        let (name, _) = field(&self.line).map_err(|_| TRAILER)?;
+        let (name, ..) = field(&self.line).map_err(|_| TRAILER)?;
         if headers::is_acted_on(name) || headers::is_alias(name) {
             return Err(TRAILER_NAME);
         }

@@ -90,16 +90,16 @@ pub(crate) async fn serve<S: Service>(
             }
             Poll::Pending
         });
-        let (head, bytes) = match came.await.transpose()? {
+        let (head, bytes, layout) = match came.await.transpose()? {
             None | Some(Came::End) => break,
-            Some(Came::Head(head, bytes)) => (head, bytes),
+            Some(Came::Head(head, bytes, layout)) => (head, bytes, layout),
             Some(Came::Refused(fault)) => {
                 refuse(&wire, service, fault, date).await?;
                 break;
             }
         };
         is_first = false;
-        let parts = match request::parts(head, &bytes) {
+        let parts = match request::parts(&bytes, layout) {
             Ok(parts) => parts,
             Err(fault) => {
                 refuse(&wire, service, fault, date).await?;

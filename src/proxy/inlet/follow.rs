@@ -3,12 +3,15 @@
 use super::chunks::{Scanner, Then};
 use super::fault::Fault;
 use super::head::{Framing, Head, Limits, Reader, Verdict};
+use super::layout::Layout;
 
 /// Knows at every byte of a connection what it belongs to. Pure.
 #[derive(Debug)]
 pub struct Follower {
     limits: Limits,
     place: Place,
+    /// Of the last whole head.
+    layout: Layout,
 }
 
 /// Where in a request a connection is.
@@ -54,7 +57,12 @@ pub enum What {
 impl Follower {
     /// At the beginning of a connection.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, place: Place::Head(Reader::default()) }
+        Self { limits, place: Place::Head(Reader::default()), layout: Layout::default() }
+    }
+
+    /// Where the parts stand of the head that the last step was.
+    pub(super) fn take_layout(&mut self) -> Layout {
+        std::mem::take(&mut self.layout)
     }
 
     /// Whether it stands between two requests, as far as it was shown.
@@ -80,6 +88,7 @@ impl Follower {
             Place::Head(reader) => match reader.read(bytes, self.limits) {
                 Verdict::Partial => Step { used: 0, what: What::More },
                 Verdict::Complete(head) => {
+                    self.layout = std::mem::take(reader).into_layout();
                     self.place = behind(head);
                     Step { used: head.len, what: What::Head(head) }
                 }

@@ -7,6 +7,7 @@ use memchr::memchr;
 
 use super::super::headers;
 use super::fault::{Fault, Reason, bad, syntax};
+use super::layout::{Layout, Part, USUAL_FIELDS};
 use super::octets::{is_token, no_control};
 use super::target;
 
@@ -91,6 +92,7 @@ pub struct Reader {
     length: Option<u64>,
     is_chunked: bool,
     upgrade: Upgrade,
+    layout: Layout,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -125,6 +127,11 @@ impl Reader {
             Ok(None) => Verdict::Refused(self.too_large()),
             Err(fault) => Verdict::Refused(fault),
         }
+    }
+
+    /// Where the parts stand of a head that is complete.
+    pub(super) fn into_layout(self) -> Layout {
+        self.layout
     }
 
     fn too_large(&self) -> Fault {
@@ -203,6 +210,12 @@ impl Reader {
             _ => return Err(LINE),
         };
         let from = start + method_end + 1;
+        self.layout = Layout {
+            method: Part::new(start, method.len()),
+            target: Part::new(from, target.len()),
+            is_old,
+            fields: Vec::with_capacity(USUAL_FIELDS),
+        };
         self.authority = target::check(method, target)?
             .map(|authority| (from + authority.start, from + authority.end));
         Ok(Begun { is_get: method == b"GET", is_old })
@@ -213,7 +226,9 @@ impl Reader {
     }
 
     fn field(&mut self, line: &[u8], start: usize) -> Result<(), Fault> {
-        let (name, value) = field(line)?;
+        let (name, value, at) = field(line)?;
+        let from = start + at;
+        self.layout.fields.push((Part::new(start, name.len()), Part::new(from, value.len())));
         let word = |expected: &[u8]| value.eq_ignore_ascii_case(expected);
         match Acted::of(name) {
             Acted::ContentLength => {
@@ -242,7 +257,6 @@ impl Reader {
                     let why = "the Host header is no host name with an optional port";
                     return Err(bad(Reason::Host, why));
                 }
-                let from = start + line.len() - trimmed_start(line, name.len() + 1).len();
                 if self.host.replace((from, from + value.len())).is_some() {
                     let why = "expected one Host header, found several";
                     return Err(bad(Reason::Host, why));
@@ -336,13 +350,13 @@ impl Acted {
     }
 }
 
-/// A header line's name and value.
-pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+/// A header line's name and value, and where in the line the value begins.
+pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8], usize), Fault> {
     if matches!(line.first(), Some(b' ' | b'\t')) {
         return Err(syntax("a header goes on in a second line; write it in one"));
     }
     let colon = memchr(b':', line).ok_or(syntax("a header line has no colon"))?;
-    let (name, value) = (&line[..colon], &line[colon + 1..]);
+    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii_start());
     if name.is_empty() {
         return Err(syntax("a header has no name"));
     }
@@ -356,12 +370,7 @@ pub(super) fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     if !is_token(name) {
         return Err(syntax("a header's name has characters that no name may have"));
     }
-    Ok((name, value.trim_ascii()))
-}
-
-/// What stands behind so many bytes, blanks left out.
-fn trimmed_start(line: &[u8], from: usize) -> &[u8] {
-    line.get(from..).unwrap_or_default().trim_ascii_start()
+    Ok((name, value.trim_ascii_end(), line.len() - value.len()))
 }
 
 fn length(value: &[u8]) -> Result<u64, Fault> {

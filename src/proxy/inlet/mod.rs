@@ -12,6 +12,7 @@ pub(super) mod date;
 pub mod fault;
 pub mod follow;
 pub mod head;
+mod layout;
 mod octets;
 pub(super) mod refused;
 mod request;

@@ -4,12 +4,11 @@ use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, TE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
-use memchr::memchr;
 
 use super::super::headers::tokens;
 use super::super::http1::spelt::Spelt;
 use super::fault::{Fault, Reason, bad};
-use super::head::Head;
+use super::layout::Layout;
 
 const UNREADABLE: Fault =
     bad(Reason::Syntax, "the request line or a header has bytes that no message can carry");
@@ -26,33 +25,21 @@ pub(super) struct Wishes {
 }
 
 /// Makes a message of a head, from its very bytes.
-pub(super) fn parts(head: Head, bytes: &Bytes) -> Result<Parts, Fault> {
-    let start = bytes.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or_default();
-    let (line, mut next) = line(bytes, start).ok_or(UNREADABLE)?;
-    let mut words = line.split(|&b| b == b' ');
-    let method = words.next().ok_or(UNREADABLE)?;
-    let target_start = start + method.len() + 1;
-    let version_start = line.len().saturating_sub("HTTP/1.x".len());
-    let target_end = (start + version_start).saturating_sub(1).max(target_start);
-    let target = bytes.slice(target_start.min(bytes.len())..target_end.min(bytes.len()));
+pub(super) fn parts(bytes: &Bytes, layout: Layout) -> Result<Parts, Fault> {
+    let Layout { method, target, is_old, fields } = layout;
     let mut request = Request::new(());
-    *request.method_mut() = Method::from_bytes(method).map_err(|_| UNREADABLE)?;
-    *request.uri_mut() = Uri::from_maybe_shared(target).map_err(|_| UNREADABLE)?;
-    *request.version_mut() =
-        if line.ends_with(b"HTTP/1.0") { Version::HTTP_10 } else { Version::HTTP_11 };
-    let mut headers = HeaderMap::with_capacity(head.lines + SPARE_LINES);
+    *request.method_mut() = Method::from_bytes(method.of(bytes)).map_err(|_| UNREADABLE)?;
+    *request.uri_mut() = Uri::from_maybe_shared(target.shared(bytes)).map_err(|_| UNREADABLE)?;
+    *request.version_mut() = if is_old { Version::HTTP_10 } else { Version::HTTP_11 };
+    let mut headers = HeaderMap::with_capacity(fields.len() + SPARE_LINES);
     let mut spelt = Spelt::default();
-    while let Some((line, behind)) = self::line(bytes, next).filter(|(line, _)| !line.is_empty()) {
-        let colon = memchr(b':', line).ok_or(UNREADABLE)?;
-        let (name, value) = (&line[..colon], &line[colon + 1..]);
-        let from = next + colon + 1 + (value.len() - value.trim_ascii_start().len());
-        let value = bytes.slice(from..from + value.trim_ascii().len());
-        let written = name;
+    for (name, value) in fields {
+        let written = name.of(bytes);
         let name = self::name(written).ok_or(UNREADABLE)?;
+        let value = value.shared(bytes);
         let value = HeaderValue::from_maybe_shared(value).map_err(|_| UNREADABLE)?;
         spelt.note(&headers, &name, written);
         headers.append(name, value);
-        next = behind;
     }
     *request.headers_mut() = headers;
     if !spelt.is_empty() {
@@ -72,16 +59,13 @@ static TWILIOS: [HeaderName; 3] = [
 ];
 
 fn name(written: &[u8]) -> Option<HeaderName> {
-    let is_it = |name: &&HeaderName| name.as_str().as_bytes().eq_ignore_ascii_case(written);
+    // Each of another length.
+    let is_it = |name: &&HeaderName| {
+        name.as_str().len() == written.len()
+            && name.as_str().as_bytes().eq_ignore_ascii_case(written)
+    };
     let known = TWILIOS.iter().find(is_it).cloned();
     known.or_else(|| HeaderName::from_bytes(written).ok())
-}
-
-/// The line that begins there, and where the next one does.
-fn line(bytes: &[u8], start: usize) -> Option<(&[u8], usize)> {
-    let rest = bytes.get(start..)?;
-    let end = memchr(b'\n', rest)?;
-    Some((rest.get(..end)?.strip_suffix(b"\r")?, start + end + 1))
 }
 
 impl Wishes {

@@ -13,6 +13,7 @@ use super::super::paced::Paced;
 use super::fault::Fault;
 use super::follow::{Follower, Step, What};
 use super::head::{Head, Limits};
+use super::layout::Layout;
 use super::refused::Refusals;
 
 /// Bytes that are read at once where a head is awaited; no memory is held for them meanwhile.
@@ -46,8 +47,8 @@ pub(super) struct Shared(Arc<Mutex<Wire>>);
 /// What came where a request was awaited.
 #[derive(Debug)]
 pub(super) enum Came {
-    /// A head, byte for byte.
-    Head(Head, Bytes),
+    /// A head, byte for byte, and where its parts stand.
+    Head(Head, Bytes, Layout),
     /// What is none.
     Refused(Fault),
     /// The end.
@@ -91,7 +92,8 @@ impl Wire {
                 match what {
                     What::Head(head) => {
                         let bytes = self.held.split_to(used).freeze();
-                        return Poll::Ready(Ok(Came::Head(head, bytes)));
+                        let layout = self.follower.take_layout();
+                        return Poll::Ready(Ok(Came::Head(head, bytes, layout)));
                     }
                     What::Refused(fault) => {
                         self.refusals.note(&fault);
