@@ -33,7 +33,7 @@ pub fn deliver(exchange: &Exchange, policy: &Policy, assessment: Assessment) -> 
         Outcome::Failed(_) => None,
     };
     let spans = match &outcome {
-        Verdictless::Bared(_, spans) if !policy.observe => Some(Arc::clone(spans)),
+        Verdictless::Bared(_, spans) => Some(Arc::clone(spans)),
         _ => None,
     };
     let (verdict, enforced) = match (outcome, answer) {
