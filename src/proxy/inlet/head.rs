@@ -56,8 +56,6 @@ pub enum Framing {
 pub struct Head {
     /// Its bytes, empty lines ahead of it and its own included.
     pub len: usize,
-    /// Its header lines.
-    pub lines: usize,
     /// How its body's end is found.
     pub framing: Framing,
     /// Whether it is a proper WebSocket handshake (RFC 6455, section 4.1). Nothing else may switch
@@ -85,7 +83,6 @@ pub struct Reader {
     seen: usize,
     /// What the request line says, once it is read.
     begun: Option<Begun>,
-    lines: usize,
     /// Where the target's authority is.
     authority: Option<(usize, usize)>,
     host: Option<(usize, usize)>,
@@ -157,8 +154,7 @@ impl Reader {
             } else if line.is_empty() {
                 return self.end(view).map(Some);
             } else {
-                self.lines += 1;
-                if self.lines > limits.lines {
+                if self.layout.fields.len() >= limits.lines {
                     let why = "the head has more lines than max_headers allows";
                     return Err(Fault { status: 431, reason: Reason::TooLarge, why });
                 }
@@ -309,7 +305,7 @@ impl Reader {
         let is_websocket = self.begun.is_some_and(|begun| begun.is_get && !begun.is_old)
             && framing == Framing::None
             && self.upgrade.is_handshake();
-        Ok(Head { len: self.line, lines: self.lines, framing, is_websocket })
+        Ok(Head { len: self.line, framing, is_websocket })
     }
 }
 
@@ -431,7 +427,7 @@ mod tests {
         let head = complete(twilio);
         assert_eq!((head.len, head.framing), (twilio.len() - 7, Framing::Length(7)));
         let curl = "GET /a HTTP/1.1\r\nHost: 127.0.0.1:8080\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n";
-        let none = Head { len: curl.len(), lines: 3, framing: Framing::None, is_websocket: false };
+        let none = Head { len: curl.len(), framing: Framing::None, is_websocket: false };
         assert_eq!(complete(curl), none);
         for lines in [
             "X-Empty:",

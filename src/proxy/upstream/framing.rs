@@ -109,10 +109,7 @@ impl Framing {
             Self::Close => Ok(Some(Piece::Data(std::mem::take(came)))),
             Self::Length(left) => {
                 let data = split(came, *left);
-                *left -= data.len() as u64;
-                if *left == 0 {
-                    *self = Self::Over;
-                }
+                self.skip(data.len());
                 Ok((!data.is_empty()).then_some(Piece::Data(data)))
             }
             Self::Chunked(chunks) => {
